@@ -1,0 +1,118 @@
+"""The command line: one absl flag a setting, derived from `resnet_tf.config`."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from absl import app, flags, logging
+
+from resnet_tf.config import RECIPES, ExperimentConfig, FieldSpec, iter_fields
+from resnet_tf.errors import ResnetTfError
+
+DEFAULT_RECIPE = "wenxinxu"
+_USAGE, _STOPPED = 2, 75
+
+
+class _Numbers(flags.ArgumentParser):
+    """Parses '0.49,0.48,0.45'."""
+
+    syntactic_help = "numbers separated by commas"
+
+    def parse(self, argument: Any) -> tuple[float, ...]:
+        if isinstance(argument, str):
+            return tuple(float(part) for part in argument.split(","))
+        return tuple(argument)
+
+
+def define_settings(names: set[str] | None = None, flag_values=flags.FLAGS) -> None:
+    """Defines a flag for each setting, or for those in `names`."""
+    defaults = {spec.name: spec.default for spec in iter_fields()}
+    defaults |= RECIPES[DEFAULT_RECIPE]
+    for spec in iter_fields():
+        if names is None or spec.name in names:
+            _define(spec, defaults[spec.name], flag_values)
+
+
+def define_recipe(flag_values=flags.FLAGS) -> None:
+    """Defines `--recipe`."""
+    flags.DEFINE_enum(
+        "recipe",
+        DEFAULT_RECIPE,
+        list(RECIPES),
+        "Named set of settings to start from; an explicit flag wins over it.",
+        flag_values=flag_values,
+    )
+
+
+def explicit_settings(flag_values=flags.FLAGS) -> dict[str, Any]:
+    """Returns the settings that stand on the command line."""
+    return {
+        spec.name: flag_values[spec.name].value
+        for spec in iter_fields()
+        if spec.name in flag_values and flag_values[spec.name].present
+    }
+
+
+def config_from_flags(flag_values=flags.FLAGS) -> ExperimentConfig:
+    """Returns the recipe with the explicit flags on top.
+
+    Raises:
+        SettingError: If a value is wrong or belongs to another network family.
+    """
+    values = explicit_settings(flag_values)
+    return ExperimentConfig.from_flat(values, flag_values.recipe)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the flags, calls `main` and exits with the code of the outcome.
+
+    What the user can mend is one line on stderr, without a traceback.
+    """
+    # TensorFlow reads this when it is imported: only what it cannot go on from.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.WARNING)
+    app.run(lambda argv: _guarded(main), flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    try:
+        rest = flags.FLAGS(argv)[1:]
+    except flags.Error as error:
+        _fail(str(error), _USAGE)
+    except SystemExit:  # absl leaves --help with exit code 1
+        sys.exit(0)
+    if rest:
+        _fail(f"no argument is expected beside flags, received {rest[0]!r}", _USAGE)
+    return argv[:1]
+
+
+def _guarded(main: Callable[[], None]) -> None:
+    try:
+        main()
+    except ResnetTfError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped; the same command goes on from the last report", _STOPPED)
+
+
+def _fail(message: str, code: int) -> None:
+    print("error:", " ".join(message.split()), file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def _define(spec: FieldSpec, default: Any, flag_values) -> None:
+    text = spec.help + (f" [model={spec.family}]" if spec.family else "")
+    options = {"flag_values": flag_values}
+    if spec.choices:
+        flags.DEFINE_enum(spec.name, default, list(spec.choices), text, **options)
+    elif spec.type is tuple:
+        flags.DEFINE(_Numbers(), spec.name, default, text, **options)
+    else:
+        define = {
+            bool: flags.DEFINE_boolean,
+            int: flags.DEFINE_integer,
+            float: flags.DEFINE_float,
+            str: flags.DEFINE_string,
+        }[spec.type]
+        define(spec.name, default, text, **options)

@@ -1,0 +1,32 @@
+"""Paper-exact CIFAR residual and densely connected networks in TensorFlow.
+
+The names below are imported when they are first used, so that importing the
+package takes no time and no TensorFlow.
+"""
+
+import importlib
+
+_HOMES = {
+    "DataConfig": "resnet_tf.config",
+    "ExperimentConfig": "resnet_tf.config",
+    "ModelConfig": "resnet_tf.config",
+    "OptimizerConfig": "resnet_tf.config",
+    "TrainConfig": "resnet_tf.config",
+    "build_densenet": "resnet_tf.models",
+    "build_model": "resnet_tf.models",
+    "build_resnet": "resnet_tf.models",
+    "evaluate": "resnet_tf.evaluation.evaluate",
+    "train": "resnet_tf.training.train",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'resnet_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,1 @@
+"""Weights on disk: find them, verify them, load them strictly, keep them."""

@@ -1,0 +1,52 @@
+"""What the settings must know of each data set before it is opened."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What the settings must know of a data set before it is opened.
+
+    Attributes:
+        num_classes: Number of labels.
+        num_train: Images that are not test images (training + validation).
+        validation_size: Default size of the validation split.
+        flip: Whether a mirrored image keeps its label.
+        mean: Mean of the training images, one number a channel, in [0, 1].
+        std: Standard deviation of the same, in [0, 1].
+    """
+
+    num_classes: int
+    num_train: int
+    validation_size: int
+    flip: bool
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+DATASETS = {
+    "cifar10": DatasetInfo(
+        num_classes=10,
+        num_train=50_000,
+        validation_size=5_000,
+        flip=True,
+        mean=(0.49139968, 0.48215841, 0.44653091),
+        std=(0.24703223, 0.24348513, 0.26158784),
+    ),
+    "cifar100": DatasetInfo(
+        num_classes=100,
+        num_train=50_000,
+        validation_size=5_000,
+        flip=True,
+        mean=(0.50707516, 0.48654887, 0.44091784),
+        std=(0.26733429, 0.25643846, 0.27615047),
+    ),
+    "digits": DatasetInfo(
+        num_classes=10,
+        num_train=1_437,
+        validation_size=180,
+        flip=False,
+        mean=(0.30479447, 0.30479447, 0.30479447),
+        std=(0.37654078, 0.37654078, 0.37654078),
+    ),
+}

@@ -1,0 +1,148 @@
+"""What a setting is: its type, help and range, and how a value is checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from resnet_tf.errors import SettingError
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One setting, as the flags and the checks see it.
+
+    Attributes:
+        section: Name of the section that owns the field.
+        name: Name of the field and of its flag.
+        type: `bool`, `int`, `float`, `str` or `tuple` (of floats).
+        choices: The values allowed, or an empty tuple.
+        optional: Whether None is allowed (the data set's own default).
+        default: Default value.
+        help: One sentence for `--help`.
+        minimum: Smallest value allowed, or None.
+        maximum: Largest value allowed, or None.
+        above: The value must be larger than this, or None.
+        family: The only `model` that the field applies to, or None.
+        local: True for a setting of this machine that leaves the trained
+            weights as they are; it is kept out of files and comparisons.
+    """
+
+    section: str
+    name: str
+    type: type
+    choices: tuple[str, ...]
+    optional: bool
+    default: Any
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    family: str | None = None
+    local: bool = False
+
+    def check(self, value: Any) -> Any:
+        """Returns `value` in the field's type.
+
+        Raises:
+            SettingError: If the value is of another type or out of range.
+        """
+        if value is None and self.optional:
+            return None
+        value = self._cast(value)
+        for ok, rule in (
+            (self.minimum is None or value >= self.minimum, f"at least {self.minimum}"),
+            (self.maximum is None or value <= self.maximum, f"at most {self.maximum}"),
+            (self.above is None or value > self.above, f"above {self.above}"),
+        ):
+            if not ok:
+                raise SettingError(f"{self.name} must be {rule}, received {value}")
+        return value
+
+    def _cast(self, value: Any) -> Any:
+        if self.choices:
+            if value not in self.choices:
+                known = ", ".join(self.choices)
+                raise SettingError(
+                    f"{self.name} must be one of {known}, received {value!r}"
+                )
+            return value
+        if self.type is tuple:
+            if not isinstance(value, (list, tuple)):
+                raise SettingError(f"{self.name} must be numbers, received {value!r}")
+            return tuple(_number(self.name, float, v) for v in value)
+        if self.type in (int, float):
+            return _number(self.name, self.type, value)
+        if not isinstance(value, self.type):
+            raise SettingError(
+                f"{self.name} must be a {self.type.__name__}, received {value!r}"
+            )
+        return value
+
+
+def _number(name: str, kind: type, value: Any) -> int | float:
+    exact = int if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, exact):
+        what = "an integer" if kind is int else "a number"
+        raise SettingError(f"{name} must be {what}, received {value!r}")
+    if not math.isfinite(value):
+        raise SettingError(f"{name} must be finite, received {value}")
+    return kind(value)
+
+
+def field(default: Any, help: str, **rules: Any) -> Any:
+    """A dataclass field that carries its help and its rules."""
+    return dataclasses.field(default=default, metadata={"help": help, **rules})
+
+
+class Section:
+    """Checks every field of a section when it is made."""
+
+    def __post_init__(self) -> None:
+        for spec in section_fields(type(self)):
+            object.__setattr__(self, spec.name, spec.check(getattr(self, spec.name)))
+
+
+@functools.cache
+def section_fields(section: type) -> tuple[FieldSpec, ...]:
+    """Returns the settings of one section class, in their order."""
+    hints = typing.get_type_hints(section)
+    specs = []
+    for entry in dataclasses.fields(section):
+        kind, choices, optional = _plain_type(hints[entry.name])
+        specs.append(
+            FieldSpec(
+                section=section.__name__.removesuffix("Config").lower(),
+                name=entry.name,
+                type=kind,
+                choices=choices,
+                optional=optional,
+                default=entry.default,
+                **entry.metadata,
+            )
+        )
+    return tuple(specs)
+
+
+def unknown(kind: str, name: str, known: Any) -> str:
+    """Returns the one-line message for an unknown name, with the near ones."""
+    near = difflib.get_close_matches(str(name), list(known), n=3)
+    hint = "did you mean " + ", ".join(near) if near else "known: " + ", ".join(known)
+    return f"unknown {kind} {name!r}; {hint}"
+
+
+def _plain_type(hint: Any) -> tuple[type, tuple[str, ...], bool]:
+    """Returns (type, choices, optional) of an annotation."""
+    if isinstance(hint, types.UnionType):
+        (inner,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
+        kind, choices, _ = _plain_type(inner)
+        return kind, choices, True
+    if typing.get_origin(hint) is Literal:
+        return str, typing.get_args(hint), False
+    return typing.get_origin(hint) or hint, (), False

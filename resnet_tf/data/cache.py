@@ -1,0 +1,75 @@
+"""Decoded images on disk, memory-mapped, so that a second start is fast."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+def default_cache_dir() -> Path:
+    """Returns `$XDG_CACHE_HOME/resnet_tf`, by default `~/.cache/resnet_tf`."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "resnet_tf"
+
+
+def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:
+    """Returns (images, labels), from `folder` where it holds this source.
+
+    The folder keeps the source's identity and a SHA-256 of each array. Where one
+    of them does not agree, or nothing is there, the images are decoded and the
+    folder is written again; where it cannot be written, they stay in memory.
+
+    Args:
+        folder: Where this split lies; it holds nothing else.
+        identity: Text that changes whenever the source does.
+        decode: Returns images uint8 (N, H, W, 3) and labels int32 (N,).
+    """
+    arrays = _read(folder, identity)
+    if arrays is not None:
+        return arrays
+    arrays = decode()
+    try:
+        _write(folder, identity, arrays)
+    except OSError:
+        return arrays
+    return _read(folder, identity) or arrays
+
+
+def _read(folder: Path, identity: str) -> Arrays | None:
+    try:
+        stored = json.loads((folder / "cache.json").read_text())
+        if stored["identity"] != identity:
+            return None
+        for name, digest in stored["sha256"].items():
+            with open(folder / name, "rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    return None
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        labels = np.load(folder / "labels.npy", allow_pickle=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return images, labels
+
+
+def _write(folder: Path, identity: str, arrays: Arrays) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    try:
+        digests = {}
+        for name, array in zip(("images.npy", "labels.npy"), arrays, strict=True):
+            np.save(partial / name, array, allow_pickle=False)
+            with open(partial / name, "rb") as file:
+                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        stored = {"identity": identity, "sha256": digests}
+        (partial / "cache.json").write_text(json.dumps(stored, indent=2) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""CIFAR through TensorFlow Datasets: find it, download it, decode it."""
+
+import hashlib
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from resnet_tf.config import DataConfig
+from resnet_tf.data.cache import Arrays, cached, default_cache_dir
+from resnet_tf.data.class_names import CLASS_NAMES
+from resnet_tf.data.split import Split
+from resnet_tf.errors import DataError
+
+HOST = "www.cs.toronto.edu"
+PROBE_SECONDS = 5.0
+
+
+def data_dir(config: DataConfig) -> Path:
+    """Returns `data_dir`, else `$TFDS_DATA_DIR`, else the default of TFDS."""
+    given = config.data_dir or os.environ.get("TFDS_DATA_DIR")
+    return Path(given or "~/tensorflow_datasets").expanduser()
+
+
+def ensure_available(config: DataConfig) -> None:
+    """Returns at once when the data set is prepared or can be downloaded.
+
+    Raises:
+        DataError: Within `PROBE_SECONDS`, if it is neither.
+    """
+    if _prepared_version(config) is not None:
+        return
+    if not config.download:
+        raise DataError(_no_data(config, "download is off"))
+    if not _reachable(HOST):
+        raise DataError(_no_data(config, f"{HOST} does not answer"))
+
+
+def load(config: DataConfig, test: bool) -> Split:
+    """Returns the official test images, or the 50,000 others, by official index.
+
+    Raises:
+        DataError: If the data set cannot be had or is damaged.
+    """
+    ensure_available(config)
+    version = _prepared_version(config) or _download(config)
+    name = "test" if test else "train"
+    folder = Path(config.cache_dir).expanduser() if config.cache_dir else None
+    folder = (folder or default_cache_dir()) / f"{config.dataset}-{name}"
+    identity = _identity(config, version, name)
+    images, labels = cached(
+        folder.with_name(f"{folder.name}-{identity[:16]}"),
+        identity,
+        lambda: _decode(config, version, name),
+    )
+    return Split(name, images, labels, CLASS_NAMES[config.dataset])
+
+
+def _prepared_version(config: DataConfig) -> str | None:
+    """Returns the newest version of which the description is on disk."""
+    found = data_dir(config).glob(f"{config.dataset}/*/dataset_info.json")
+    return max((path.parent.name for path in found), default=None)
+
+
+def _no_data(config: DataConfig, reason: str) -> str:
+    return (
+        f"dataset {config.dataset} is not in {data_dir(config)} and {reason}: give "
+        "--data_dir=DIR (or TFDS_DATA_DIR) with a prepared TFDS folder, or run once "
+        "online without --nodownload, or use --dataset=digits, which needs no data"
+    )
+
+
+def _reachable(host: str) -> bool:
+    """Whether `host` accepts a connection within `PROBE_SECONDS`.
+
+    The name is looked up in a thread of its own, as no time limit applies to it.
+    """
+    answers: list[bool] = []
+
+    def connect() -> None:
+        try:
+            socket.create_connection((host, 443), PROBE_SECONDS).close()
+            answers.append(True)
+        except OSError:
+            answers.append(False)
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    return answers == [True]
+
+
+def _download(config: DataConfig) -> str:
+    import tensorflow_datasets as tfds
+
+    print(f"downloading {config.dataset} to {data_dir(config)}", flush=True)
+    builder = tfds.builder(config.dataset, data_dir=data_dir(config))
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(_no_data(config, f"the download failed ({reason})")) from error
+    return str(builder.version)
+
+
+def _identity(config: DataConfig, version: str, split: str) -> str:
+    """Returns a SHA-256 over the description and the files of the split."""
+    folder = data_dir(config) / config.dataset / version
+    facts = [config.dataset, version, split, str(folder.resolve())]
+    facts.append((folder / "dataset_info.json").read_text())
+    records = sorted(folder.glob(f"{config.dataset}-{split}.*"))
+    if not records:
+        raise DataError(
+            f"dataset {config.dataset} is incomplete: no file "
+            f"{config.dataset}-{split}.* in {folder}"
+        )
+    for path in records:
+        stat = path.stat()
+        facts.append(f"{path.name} {stat.st_size} {stat.st_mtime_ns}")
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _decode(config: DataConfig, version: str, split: str) -> Arrays:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    read = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    try:
+        builder = tfds.builder(f"{config.dataset}:{version}", data_dir=data_dir(config))
+        examples = builder.as_dataset(split=split, read_config=read)
+        batches = list(tfds.as_numpy(examples.batch(1000)))
+    except (tf.errors.OpError, AssertionError, ValueError, KeyError, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        folder = data_dir(config) / config.dataset / version
+        raise DataError(
+            f"dataset {config.dataset} in {folder} cannot be read: {reason}; "
+            "prepare it again"
+        ) from error
+    columns = {
+        name: np.concatenate([batch[name] for batch in batches])
+        for name in ("id", "image", "label")
+    }
+    order = np.argsort(columns["id"], kind="stable")
+    return columns["image"][order], columns["label"][order].astype(np.int32)

@@ -1,0 +1,41 @@
+"""The errors a user can mend, each with the exit code of its kind.
+
+The message is one line that names the thing, the rule and the value received;
+the scripts print it without a traceback and exit with `exit_code`.
+"""
+
+
+class ResnetTfError(Exception):
+    """Base of the errors that the scripts report in one line."""
+
+    exit_code = 1
+
+
+class SettingError(ResnetTfError, ValueError):
+    """A setting is unknown, out of its range or against another one."""
+
+    exit_code = 2
+
+
+class DataError(ResnetTfError):
+    """A data set is missing, incomplete or damaged."""
+
+    exit_code = 3
+
+
+class CheckpointError(ResnetTfError):
+    """Weights or a checkpoint are missing, damaged or of another network."""
+
+    exit_code = 4
+
+
+class DivergedError(ResnetTfError):
+    """The loss stopped being a finite number."""
+
+    exit_code = 5
+
+
+class RunFolderError(ResnetTfError):
+    """A run folder cannot be used."""
+
+    exit_code = 6

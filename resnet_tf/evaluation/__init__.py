@@ -1,0 +1,1 @@
+"""What trained weights are worth: one full pass, and its uncertainty."""

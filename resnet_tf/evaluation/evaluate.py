@@ -1,0 +1,75 @@
+"""From the name of a checkpoint to its error on a split."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.checkpoints.files import CONFIG, read_config
+from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.data.sources import ensure_available, load_split
+from resnet_tf.data.split import SplitName
+from resnet_tf.errors import DataError
+from resnet_tf.startup import import_tensorflow
+
+
+def evaluate(
+    ckpt: str | Path,
+    split: SplitName = "test",
+    *,
+    data_dir: str | None = None,
+    cache_dir: str | None = None,
+    download: bool = True,
+    batch_size: int = 250,
+    mixed_precision: str = "float32",
+) -> dict[str, Any]:
+    """Returns the error of a checkpoint on the data that it was trained for.
+
+    Args:
+        ckpt: A released model's name, a checkpoint folder or a run folder.
+        split: "test" or "validation".
+        data_dir: Folder of TensorFlow Datasets; see `DataConfig`.
+        cache_dir: Folder of decoded images; see `DataConfig`.
+        download: Whether the data set may be downloaded.
+        batch_size: Images in a batch; the result does not depend on it.
+        mixed_precision: Type of the activations: "float32", "bfloat16" or
+            "float16".
+
+    Returns:
+        A dict with `checkpoint`, `dataset`, `split`, `n`, `error` (percent),
+        `interval` (95 % Wilson, percent), `loss`, `per_class_error` (percent by
+        class name) and `preprocessing`.
+
+    Raises:
+        CheckpointError: If the checkpoint is missing, damaged or inconsistent.
+        DataError: If the data set cannot be had, or the split has no images.
+    """
+    folder = resolve(str(ckpt))
+    data = dataclasses.replace(
+        read_config(folder / CONFIG).data,
+        data_dir=data_dir,
+        cache_dir=cache_dir,
+        download=download,
+    )
+    ensure_available(data)
+
+    # Here and not above: TensorFlow is not needed to say that data is missing.
+    import_tensorflow()
+    from resnet_tf.checkpoints.weights import load_checkpoint
+    from resnet_tf.evaluation.full_pass import FullPass
+    from resnet_tf.models import POLICIES
+
+    images = load_split(data, split)
+    if len(images) == 0:
+        raise DataError(f"split {split} of {folder} holds no images")
+    checkpoint = load_checkpoint(folder, dtype=POLICIES[mixed_precision])
+    result = FullPass(checkpoint.model, data)(images, batch_size)
+    return {
+        "checkpoint": str(folder),
+        "dataset": data.dataset,
+        **result.to_dict(),
+        "preprocessing": {
+            "normalization": data.normalization,
+            "channel_mean": data.channel_mean,
+            "channel_std": data.channel_std,
+        },
+    }

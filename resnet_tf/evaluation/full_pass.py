@@ -1,0 +1,111 @@
+"""One pass over a split: every image once, whatever the batch size."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from resnet_tf.config import DataConfig
+from resnet_tf.data.pipeline import normalize
+from resnet_tf.data.split import Split
+from resnet_tf.evaluation.statistics import wilson_interval
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a network made of a split.
+
+    Attributes:
+        split: Name of the split.
+        logits: float32 array (n, classes), in the order of the split.
+        labels: int32 array (n,).
+        class_names: One name a class.
+    """
+
+    split: str
+    logits: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return len(self.labels)
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Most probable class of each image, (n,)."""
+        return self.logits.argmax(axis=1)
+
+    @property
+    def error(self) -> float:
+        """Images classified wrongly, in percent."""
+        return 100 * self._errors / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of the error, in percent."""
+        return wilson_interval(self._errors, self.n)
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        logits = self.logits.astype(np.float64)
+        peak = logits.max(axis=1)
+        total = peak + np.log(np.exp(logits - peak[:, np.newaxis]).sum(axis=1))
+        return float((total - logits[np.arange(self.n), self.labels]).mean())
+
+    @property
+    def per_class_error(self) -> dict[str, float | None]:
+        """Error of the images of each class in percent; None without images."""
+        wrong = self.predictions != self.labels
+        errors = {}
+        for label, name in enumerate(self.class_names):
+            members = wrong[self.labels == label]
+            errors[name] = 100 * float(members.mean()) if len(members) else None
+        return errors
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the figures, without the logits, for a JSON file."""
+        return {
+            "split": self.split,
+            "n": self.n,
+            "error": self.error,
+            "interval": list(self.interval),
+            "loss": self.loss,
+            "per_class_error": self.per_class_error,
+        }
+
+    @property
+    def _errors(self) -> int:
+        return int((self.predictions != self.labels).sum())
+
+
+class FullPass:
+    """Runs a model over whole splits in one compiled function.
+
+    Args:
+        model: From (N, 32, 32, 3) to logits; its current weights are used.
+        config: The normalisation that the model was trained with.
+    """
+
+    def __init__(self, model: keras.Model, config: DataConfig):
+        signature = [tf.TensorSpec((None, 32, 32, 3), tf.uint8)]
+
+        @tf.function(input_signature=signature)
+        def logits(images):
+            return model(normalize(images, config), training=False)
+
+        self._logits = logits
+
+    def __call__(self, split: Split, batch_size: int) -> Result:
+        """Returns the result of one pass in batches of `batch_size`."""
+        logits = np.concatenate(
+            [
+                self._logits(split.images[start : start + batch_size]).numpy()
+                for start in range(0, len(split), batch_size)
+            ]
+        )
+        return Result(split.name, logits, split.labels, split.class_names)

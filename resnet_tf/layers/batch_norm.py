@@ -1,0 +1,97 @@
+"""Batch normalisation on TensorFlow's fused kernel."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="resnet_tf")
+class BatchNorm(keras.layers.Layer):
+    """Batch normalisation over (N, H, W), one kernel forward and one backward.
+
+    Keras 3 computes the moments and the normalisation with separate operations;
+    `FusedBatchNormV3` does it in one pass, and TensorFlow's graph rewriter joins
+    a following ReLU to it. Scale, offset and statistics are float32 whatever the
+    type of the activations.
+
+    In training the moving averages become
+    `momentum * old + (1 - momentum) * batch`. The batch variance that enters
+    them is the unbiased one, n / (n - 1) times the variance that normalises the
+    batch, n = N * H * W: this is what TensorFlow's kernel (and PyTorch) returns.
+
+    Args:
+        momentum: Share of the old moving average that a step keeps, in [0, 1].
+        epsilon: Added to the variance, above 0.
+
+    Call arguments:
+        inputs: Float tensor of shape (N, H, W, C).
+        training: If True, normalise with the batch's statistics and update the
+            moving averages; else normalise with the moving averages.
+
+    Returns:
+        Tensor of the shape and dtype of `inputs`.
+
+    Raises:
+        ValueError: If `momentum` or `epsilon` is out of range, or the inputs
+            have not four dimensions.
+
+    Reference: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
+    """
+
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"momentum must be in [0, 1], received {momentum}")
+        if not epsilon > 0:
+            raise ValueError(f"epsilon must be above 0, received {epsilon}")
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.supports_jit = True
+
+    def build(self, input_shape):
+        if len(input_shape) != 4:
+            raise ValueError(f"inputs must be (N, H, W, C), received {input_shape}")
+        self.gamma = self._channel_weight("gamma", "ones", input_shape)
+        self.beta = self._channel_weight("beta", "zeros", input_shape)
+        self.moving_mean = self._channel_weight(
+            "moving_mean", "zeros", input_shape, trainable=False
+        )
+        self.moving_variance = self._channel_weight(
+            "moving_variance", "ones", input_shape, trainable=False
+        )
+
+    def _channel_weight(self, name, initializer, input_shape, trainable=True):
+        return self.add_weight(
+            name=name,
+            shape=(input_shape[-1],),
+            initializer=initializer,
+            dtype="float32",
+            trainable=trainable,
+            autocast=False,
+            aggregation="none" if trainable else "mean",
+        )
+
+    def call(self, inputs, training=False):
+        outputs = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.convert_to_tensor(self.gamma),
+            offset=tf.convert_to_tensor(self.beta),
+            mean=tf.convert_to_tensor(self.moving_mean),
+            variance=tf.convert_to_tensor(self.moving_variance),
+            epsilon=self.epsilon,
+            exponential_avg_factor=1.0 - self.momentum,
+            is_training=bool(training),
+        )
+        if training:
+            self.moving_mean.assign(outputs.batch_mean)
+            self.moving_variance.assign(outputs.batch_variance)
+        return outputs.y
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+        }

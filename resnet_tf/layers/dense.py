@@ -1,0 +1,124 @@
+"""The two parts of a densely connected network."""
+
+import keras
+from keras import ops
+
+from resnet_tf.layers.block import Block
+
+
+@keras.saving.register_keras_serializable(package="resnet_tf")
+class DenseLayer(Block):
+    """BN-ReLU-conv3x3 to k channels, which are appended to the input.
+
+    Huang et al. 2016, section 3; with `bottleneck` (DenseNet-B) a BN-ReLU-conv1x1
+    to 4k channels goes before. Not `keras.layers.Dense`.
+
+    Args:
+        growth_rate: Channels that the layer adds, k.
+        bottleneck: Whether the 1x1 convolution goes before the 3x3 one.
+        **kwargs: See `Block`.
+
+    Call arguments:
+        inputs: Float tensor of shape (N, H, W, C).
+        training: If True, batch norm uses batch statistics.
+
+    Returns:
+        Tensor of shape (N, H, W, C + growth_rate): the input, then the new
+        channels; dtype of `inputs`.
+
+    Reference: https://arxiv.org/abs/1608.06993
+    """
+
+    def __init__(self, growth_rate: int, bottleneck: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.growth_rate = growth_rate
+        self.bottleneck = bottleneck
+        self.bn1 = self._batch_norm("bn1")
+        if bottleneck:
+            self.conv1 = self._conv(4 * growth_rate, 1, "conv1")
+            self.bn2 = self._batch_norm("bn2")
+            self.conv2 = self._conv(growth_rate, 3, "conv2")
+        else:
+            self.conv1 = self._conv(growth_rate, 3, "conv1")
+
+    def build(self, input_shape):
+        self.bn1.build(input_shape)
+        self.conv1.build(input_shape)
+        if self.bottleneck:
+            wide = self.conv1.compute_output_shape(input_shape)
+            self.bn2.build(wide)
+            self.conv2.build(wide)
+
+    def call(self, inputs, training=None):
+        x = ops.relu(self.bn1(inputs, training=training))
+        x = self.conv1(x)
+        if self.bottleneck:
+            x = ops.relu(self.bn2(x, training=training))
+            x = self.conv2(x)
+        return ops.concatenate([inputs, x], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + self.growth_rate)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "growth_rate": self.growth_rate,
+            "bottleneck": self.bottleneck,
+        }
+
+
+@keras.saving.register_keras_serializable(package="resnet_tf")
+class Transition(Block):
+    """BN-ReLU-conv1x1 and 2x2 average pooling between two dense blocks.
+
+    Huang et al. 2016, section 3; the convolution keeps floor(compression * C)
+    channels (DenseNet-C for compression below 1).
+
+    Args:
+        compression: Share of the channels that are kept, theta, in (0, 1].
+        **kwargs: See `Block`.
+
+    Call arguments:
+        inputs: Float tensor of shape (N, H, W, C), H and W even.
+        training: If True, batch norm uses batch statistics.
+
+    Returns:
+        Tensor of shape (N, H / 2, W / 2, floor(compression * C)), dtype of
+        `inputs`.
+
+    Raises:
+        ValueError: If `compression` is out of (0, 1].
+
+    Reference: https://arxiv.org/abs/1608.06993
+    """
+
+    def __init__(self, compression: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 < compression <= 1:
+            raise ValueError(f"compression must be in (0, 1], received {compression}")
+        self.compression = compression
+        self.bn = self._batch_norm("bn")
+        self.pool = keras.layers.AveragePooling2D(
+            2, name="pool", dtype=self.dtype_policy
+        )
+
+    def build(self, input_shape):
+        self.bn.build(input_shape)
+        self.conv = self._conv(self._filters(input_shape), 1, "conv")
+        self.conv.build(input_shape)
+
+    def call(self, inputs, training=None):
+        x = ops.relu(self.bn(inputs, training=training))
+        return self.pool(self.conv(x))
+
+    def compute_output_shape(self, input_shape):
+        pooled = self.pool.compute_output_shape(input_shape)
+        return (*pooled[:-1], self._filters(input_shape))
+
+    def _filters(self, input_shape) -> int:
+        # The small term keeps 0.29 * 100 at 29: the product is just below it.
+        return int(self.compression * input_shape[-1] + 1e-6)
+
+    def get_config(self):
+        return {**super().get_config(), "compression": self.compression}

@@ -1,0 +1,71 @@
+"""What a person sees while a run goes on."""
+
+import sys
+import time
+
+from resnet_tf.reporting.history import Row
+
+
+class Progress:
+    """Prints a line a report; on a terminal also a moving one between reports.
+
+    Args:
+        train_steps: Updates in the run.
+        start_step: Update from which this process goes on.
+        n_validation: Validation images, named behind their error.
+    """
+
+    def __init__(self, train_steps: int, start_step: int, n_validation: int):
+        self._train_steps = train_steps
+        self._start_step = start_step
+        self._n_validation = n_validation
+        self._start = time.monotonic()
+        self._moving = sys.stdout.isatty()
+
+    def moved(self, step: int, images_per_second: float) -> None:
+        """Shows the position between two reports, on a terminal only."""
+        if self._moving:
+            line = (
+                f"{self._position(step)} | {images_per_second:,.0f} images/s | "
+                f"{self._time_left(step)} left"
+            )
+            print(f"\r{line}\x1b[K", end="", flush=True)
+
+    def report(self, row: Row) -> None:
+        """Prints a report."""
+        parts = [
+            self._position(row.step),
+            f"loss {row.train_loss:.4f}",
+            f"train error {row.train_error:.2f} %",
+        ]
+        if row.validation_error is not None:
+            parts.append(
+                f"validation error {row.validation_error:.2f} % "
+                f"(n = {self._n_validation})"
+            )
+        parts += [
+            f"rate {row.learning_rate:.4g}",
+            f"{row.images_per_second:,.0f} images/s",
+            f"{self._time_left(row.step)} left",
+        ]
+        clear = "\r\x1b[K" if self._moving else ""
+        print(clear + " | ".join(parts), flush=True)
+
+    def _position(self, step: int) -> str:
+        width = len(str(self._train_steps))
+        return f"step {step:{width}d}/{self._train_steps}"
+
+    def _time_left(self, step: int) -> str:
+        done = step - self._start_step
+        seconds = (time.monotonic() - self._start) / max(done, 1)
+        return duration(seconds * (self._train_steps - step))
+
+
+def duration(seconds: float) -> str:
+    """Returns a duration in its two largest units, such as "1 h 05 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

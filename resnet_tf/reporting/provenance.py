@@ -1,0 +1,56 @@
+"""Where a number came from: code, versions and machine."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("resnet_tf", "tensorflow", "keras", "numpy")
+
+
+def provenance() -> dict[str, Any]:
+    """Returns `versions`, `commit` and `machine` for a JSON file.
+
+    `commit` is that of the clone which the package lies in, with "-dirty" behind
+    it when a tracked file differs, or None for an installed package.
+    """
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    machine = {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.system()}
+    return {"versions": versions, "commit": _commit(), "machine": machine}
+
+
+def _commit() -> str | None:
+    clone = Path(__file__).resolve().parents[2]
+    if not (clone / ".git").exists():
+        return None
+    command = [
+        "git",
+        "-C",
+        str(clone),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+    ]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,204 @@
+"""The outer loop: calls, reports, checkpoints, and the end of the run."""
+
+import math
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from resnet_tf.checkpoints.files import METRICS, read_json, write_json
+from resnet_tf.checkpoints.run_state import RunState
+from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.data.pipeline import training_batches
+from resnet_tf.data.sources import load_split
+from resnet_tf.errors import DivergedError
+from resnet_tf.evaluation.full_pass import FullPass
+from resnet_tf.reporting.curves import plot_curves
+from resnet_tf.reporting.history import History, Row
+from resnet_tf.reporting.progress import Progress
+from resnet_tf.reporting.provenance import provenance
+from resnet_tf.reporting.tensorboard import TensorBoard
+from resnet_tf.training.pace import Pace
+from resnet_tf.training.run_folder import RunFolder
+from resnet_tf.training.strategy import make_strategy
+from resnet_tf.training.trainer import Trainer
+
+
+class Run:
+    """A run from its last checkpoint to its end.
+
+    Args:
+        config: The experiment.
+        folder: Its folder, created.
+    """
+
+    def __init__(self, config: ExperimentConfig, folder: RunFolder):
+        self._config = config
+        self._folder = folder
+        self._train_images = load_split(config.data, "train")
+        self._validation_images = load_split(config.data, "validation")
+        self._strategy = make_strategy(config.train)
+        self._trainer = Trainer(config, self._strategy)
+        self._validate = FullPass(self._trainer.model, config.data)
+        self._state = RunState(
+            folder.states,
+            model=self._trainer.model,
+            optimizer=self._trainer.optimizer,
+            metrics=self._trainer.metrics,
+        )
+        self._step = self._state.restore()
+        self._history = History(folder.history, self._step)
+
+    def train(self) -> None:
+        """Does the updates that are left, with their reports."""
+        train = self._config.train
+        progress = Progress(train.train_steps, self._step, len(self._validation_images))
+        board = TensorBoard(self._folder.tensorboard)
+        pace = Pace(train.report_freq, train.steps_per_call)
+        batches = self._batches()
+        rows = self._history.rows
+        started = time.monotonic() - (rows[-1].seconds if rows else 0.0)
+        training_seconds, reported = 0.0, self._step
+        self._announce()
+        while self._step < train.train_steps:
+            steps = pace.next_call(self._step, train.train_steps)
+            seconds = self._call(batches, steps)
+            pace.measured(steps, seconds)
+            training_seconds += seconds
+            images = (self._step - reported) * train.train_batch_size
+            progress.moved(self._step, images / training_seconds)
+            at_end = self._step == train.train_steps
+            if self._step % train.report_freq == 0 or at_end:
+                row = self._row(started, images / training_seconds)
+                self._report(row)
+                board.append(row)
+                progress.report(row)
+                training_seconds, reported = 0.0, self._step
+        board.close()
+
+    def finish(self) -> dict[str, Any]:
+        """Evaluates the last and the best weights and writes the summary."""
+        folder, rows = self._folder, self._history.rows
+        plot_curves(folder.curves, rows, folder.path.name)
+        summary = {
+            "step": self._step,
+            "seconds": rows[-1].seconds,
+            "images_per_second": statistics.median(r.images_per_second for r in rows),
+            **self._errors(folder.path),
+        }
+        best = self._history.best()
+        if best is not None:
+            errors = self._errors(folder.best)
+            summary["best_step"] = best.step
+            summary |= {f"best_{name}": value for name, value in errors.items()}
+        summary |= {
+            "num_replicas": self._strategy.num_replicas_in_sync,
+            "seed": self._config.train.seed,
+            **provenance(),
+        }
+        folder.finish(summary)
+        return summary
+
+    def _announce(self) -> None:
+        model, train = self._config.model, self._config.train
+        parameters = sum(
+            math.prod(weight.shape) for weight in self._trainer.model.trainable_weights
+        )
+        print(
+            f"{self._trainer.model.name}: {model.layers_deep} layers, "
+            f"{parameters:,} parameters | {self._config.data.dataset}: "
+            f"{len(self._train_images):,} training and "
+            f"{len(self._validation_images):,} validation images | "
+            f"{train.mixed_precision} | {self._folder.path}",
+            flush=True,
+        )
+        if self._step:
+            print(f"going on from step {self._step}", flush=True)
+
+    def _batches(self):
+        train = self._config.train
+        batches = training_batches(
+            self._train_images,
+            self._config.data,
+            batch_size=train.train_batch_size,
+            seed=train.seed,
+            start_step=self._step,
+        )
+        return iter(self._strategy.experimental_distribute_dataset(batches))
+
+    def _call(self, batches, steps: int) -> float:
+        """Does `steps` updates and returns their seconds.
+
+        Raises:
+            DivergedError: If the loss is no finite number.
+        """
+        start = time.monotonic()
+        self._trainer.run(batches, tf.constant(steps))
+        loss, _ = self._trainer.metrics.result()
+        seconds = time.monotonic() - start
+        first, self._step = self._step, self._step + steps
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the loss became {loss} between steps {first} and {self._step}; "
+                f"lower --init_lr (now {self._config.optimizer.init_lr}) or raise "
+                "--warmup_fraction and start again in another --run_dir"
+            )
+        return seconds
+
+    def _row(self, started: float, images_per_second: float) -> Row:
+        config = self._config
+        loss, error = self._trainer.metrics.result()
+        self._trainer.metrics.reset()
+        rate = self._trainer.optimizer.rate_of(self._step - 1)
+        validation = {}
+        if len(self._validation_images):
+            size = config.train.validation_batch_size
+            result = self._validate(self._validation_images, size)
+            validation = {
+                "validation_loss": result.loss,
+                "validation_error": result.error,
+            }
+        return Row(
+            step=self._step,
+            epoch=self._step * config.train.train_batch_size / len(self._train_images),
+            seconds=time.monotonic() - started,
+            images_per_second=images_per_second,
+            learning_rate=float(rate),
+            train_loss=loss,
+            train_error=error,
+            **validation,
+        )
+
+    def _report(self, row: Row) -> None:
+        """Keeps the row, the weights and, last of all, the state."""
+        self._history.append(row)
+        metrics = {
+            "step": row.step,
+            "validation_error": row.validation_error,
+            "n_validation": len(self._validation_images),
+        }
+        targets = [self._folder.path]
+        if self._history.best() == row:
+            targets.append(self._folder.best)
+        for target in targets:
+            save_checkpoint(target, self._trainer.model, self._config, metrics)
+        self._state.save(row.step)
+
+    def _errors(self, checkpoint: Path) -> dict[str, Any]:
+        """Returns the errors of a saved checkpoint, as `eval.py` computes them,
+        and adds them to its metrics."""
+        data = self._config.data
+        full_pass = FullPass(load_checkpoint(checkpoint).model, data)
+        splits = [load_split(data, "test"), self._validation_images]
+        errors: dict[str, Any] = {}
+        for split in splits:
+            if len(split):
+                result = full_pass(split, self._config.train.test_batch_size)
+                errors[f"{split.name}_error"] = result.error
+                errors[f"n_{split.name}"] = result.n
+        metrics = checkpoint / METRICS
+        write_json(metrics, {**read_json(metrics), **errors})
+        return errors

@@ -1,0 +1,96 @@
+"""One run, one folder: whose it is, whether it is finished, what it holds."""
+
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.checkpoints.files import CONFIG, read_config, read_json, write_json
+from resnet_tf.config import ExperimentConfig, differences
+from resnet_tf.errors import CheckpointError, RunFolderError
+
+_SUMMARY = "summary.json"
+
+
+class RunFolder:
+    """The folder of a run.
+
+    Args:
+        path: The folder; it need not exist.
+        config: The experiment that wants to run in it.
+
+    Attributes:
+        path: As given.
+        config: As given.
+
+    Raises:
+        CheckpointError: If another experiment has run in the folder.
+        RunFolderError: If the path is no folder.
+    """
+
+    def __init__(self, path: Path, config: ExperimentConfig):
+        self.path = path
+        self.config = config
+        if path.exists() and not path.is_dir():
+            raise RunFolderError(f"--run_dir must be a folder, received {path}")
+        if (path / CONFIG).exists():
+            self._refuse_another_experiment()
+
+    @property
+    def history(self) -> Path:
+        """The reports."""
+        return self.path / "history.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The TensorBoard log folder."""
+        return self.path / "tensorboard"
+
+    @property
+    def curves(self) -> Path:
+        """The picture of the history."""
+        return self.path / "curves.png"
+
+    @property
+    def states(self) -> Path:
+        """The states from which the run goes on."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the smallest validation error."""
+        return self.path / "best"
+
+    def create(self) -> None:
+        """Makes the folder and writes its config.
+
+        Raises:
+            RunFolderError: If it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(self.path / CONFIG, self.config.to_dict())
+        except OSError as error:
+            raise RunFolderError(
+                f"run folder {self.path} cannot be written: {error.strerror}"
+            ) from error
+
+    def summary(self) -> dict[str, Any] | None:
+        """Returns the summary of a finished run, else None."""
+        path = self.path / _SUMMARY
+        return read_json(path) if path.exists() else None
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Writes the summary: the run is finished."""
+        write_json(self.path / _SUMMARY, summary)
+
+    def _refuse_another_experiment(self) -> None:
+        found = read_config(self.path / CONFIG)
+        differing = differences(found, self.config)
+        if differing:
+            listed = ", ".join(
+                f"{name} ({old} there, {new} here)"
+                for name, (old, new) in differing.items()
+            )
+            raise CheckpointError(
+                f"run folder {self.path} belongs to another experiment: {listed}; "
+                "give another --run_dir"
+            )

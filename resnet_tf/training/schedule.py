@@ -1,0 +1,67 @@
+"""The learning rate as a function of the number of the update."""
+
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from resnet_tf.config import OptimizerConfig
+
+Schedule = Callable[[tf.Tensor], tf.Tensor]
+
+
+def learning_rate(config: OptimizerConfig, train_steps: int) -> Schedule:
+    """Returns the rate of update `step`, from 0 to `train_steps` - 1.
+
+    Over the first `warmup_fraction` of the updates the rate rises linearly and
+    reaches `init_lr` with the last of them. After it,
+
+    * "step": exactly `decay_step0` updates of the run use `init_lr` (or rise to
+      it), those up to `decay_step1` use `init_lr * lr_decay_factor`, the others
+      that times `lr_decay_factor` again;
+    * "cosine": half a cosine from `init_lr` to 0 (Loshchilov and Hutter 2017);
+    * "onecycle": linearly to 0 (after Smith and Topin 2017).
+
+    Args:
+        config: The schedule and its numbers.
+        train_steps: Updates in the run.
+
+    Returns:
+        Function from an integer scalar tensor to a float32 scalar tensor.
+    """
+    warmup = round(config.warmup_fraction * train_steps)
+    decay = _DECAYS[config.schedule](config, warmup, train_steps)
+
+    def rate(step: tf.Tensor) -> tf.Tensor:
+        position = tf.cast(step, tf.float32)
+        rise = (position + 1) / max(warmup, 1)
+        return config.init_lr * tf.where(step < warmup, rise, decay(position))
+
+    return rate
+
+
+def _step(config: OptimizerConfig, warmup: int, train_steps: int) -> Schedule:
+    def decay(position: tf.Tensor) -> tf.Tensor:
+        factor = tf.where(position < config.decay_step0, 1.0, config.lr_decay_factor)
+        again = tf.where(position < config.decay_step1, 1.0, config.lr_decay_factor)
+        return factor * again
+
+    return decay
+
+
+def _cosine(config: OptimizerConfig, warmup: int, train_steps: int) -> Schedule:
+    def decay(position: tf.Tensor) -> tf.Tensor:
+        done = (position - warmup) / max(train_steps - warmup, 1)
+        return 0.5 * (1 + tf.cos(math.pi * done))
+
+    return decay
+
+
+def _onecycle(config: OptimizerConfig, warmup: int, train_steps: int) -> Schedule:
+    def decay(position: tf.Tensor) -> tf.Tensor:
+        return (train_steps - position) / max(train_steps - warmup, 1)
+
+    return decay
+
+
+_DECAYS = {"step": _step, "cosine": _cosine, "onecycle": _onecycle}

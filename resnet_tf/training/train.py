@@ -1,0 +1,52 @@
+"""From a config to a finished run."""
+
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.data.sources import ensure_available
+from resnet_tf.startup import import_tensorflow
+from resnet_tf.training.run_folder import RunFolder
+
+
+def train(
+    config: ExperimentConfig, run_dir: str | Path | None = None
+) -> dict[str, Any]:
+    """Trains a network, or goes on where an earlier call stopped.
+
+    The folder of the run holds everything: `config.json`, `history.csv`,
+    `tensorboard/`, `model.weights.h5` (the last weights), `best/` (the best on
+    validation), `checkpoints/` (to go on from), `curves.png` and, at the end,
+    `summary.json`. A finished run is not done again.
+
+    Args:
+        config: The experiment.
+        run_dir: Its folder; `runs/<config.run_name()>` if None.
+
+    Returns:
+        The summary. Errors are in percent, of the last weights, computed in
+        float32; those of the best weights have the prefix `best_`.
+
+    Raises:
+        CheckpointError: If the folder belongs to another experiment, or none of
+            its states is whole.
+        DataError: If the data set cannot be had.
+        DivergedError: If the loss is no finite number any more.
+        RunFolderError: If the folder cannot be used.
+        SettingError: If the batch does not divide over the devices.
+    """
+    folder = RunFolder(Path(run_dir or f"runs/{config.run_name()}"), config)
+    summary = folder.summary()
+    if summary is not None:
+        print(f"{folder.path} is finished", flush=True)
+        return summary
+    ensure_available(config.data)
+    folder.create()
+
+    # Here and not above: nothing before this line needs TensorFlow.
+    import_tensorflow()
+    from resnet_tf.training.loop import Run
+
+    run = Run(config, folder)
+    run.train()
+    return run.finish()

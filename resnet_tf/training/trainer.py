@@ -1,0 +1,82 @@
+"""The training step, many of which run in one call of a compiled function."""
+
+import keras
+import tensorflow as tf
+
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.models import POLICIES, build_model
+from resnet_tf.training.loss_scale import LossScale
+from resnet_tf.training.metrics import TrainMetrics
+from resnet_tf.training.optimizer import Momentum
+
+
+class Trainer:
+    """Owns the variables of a run and the function that changes them.
+
+    Args:
+        config: The experiment; its seed decides the initial weights.
+        strategy: Where the variables live and the step runs.
+
+    Attributes:
+        model: The network.
+        optimizer: The updates; `optimizer.step` counts them.
+        metrics: Sums since the last report.
+    """
+
+    def __init__(self, config: ExperimentConfig, strategy: tf.distribute.Strategy):
+        train = config.train
+        self._config = config
+        self._strategy = strategy
+        keras.utils.set_random_seed(train.seed)
+        with strategy.scope():
+            self.model = build_model(
+                config.model, dtype=POLICIES[train.mixed_precision]
+            )
+            scaled = train.mixed_precision == "float16"
+            self.optimizer = Momentum(
+                self.model.trainable_variables,
+                config.optimizer,
+                train.train_steps,
+                LossScale() if scaled else None,
+            )
+            self.metrics = TrainMetrics()
+        self._variables = [v.value for v in self.model.trainable_variables]
+        self._replica_step = tf.function(
+            self._step, jit_compile=True if train.jit_compile else None
+        )
+
+    @tf.function(reduce_retracing=True)
+    def run(self, batches, steps: tf.Tensor) -> None:
+        """Does `steps` updates, without returning to Python between them.
+
+        Args:
+            batches: Iterator over (images (N, 32, 32, 3), labels (N,)).
+            steps: int32 scalar, at least 1.
+        """
+        for _ in tf.range(steps):
+            self._strategy.run(self._replica_step, args=next(batches))
+
+    def _step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
+        optimizer = self.optimizer
+        with tf.GradientTape() as tape:
+            logits = self.model(images, training=True)
+            losses = self._losses(labels, logits)
+            loss = tf.reduce_sum(losses) / self._config.train.train_batch_size
+            if optimizer.loss_scale:
+                loss = optimizer.loss_scale.scale(loss)
+        gradients = tape.gradient(loss, self._variables)
+        if self._strategy.num_replicas_in_sync > 1:
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        optimizer.apply(gradients)
+        self.metrics.add(losses, labels, logits)
+
+    def _losses(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Returns the cross-entropy of each image, (N,)."""
+        smoothing = self._config.optimizer.label_smoothing
+        if not smoothing:
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        classes = logits.shape[-1]
+        off = smoothing / classes
+        targets = tf.one_hot(labels, classes, 1 - smoothing + off, off)
+        return tf.nn.softmax_cross_entropy_with_logits(targets, logits)

@@ -1,0 +1,39 @@
+"""Trains a network on CIFAR or on the embedded digits.
+
+    python train.py --num_residual_blocks=18     # ResNet-110 on CIFAR-10
+    python train.py --recipe=quickstart          # digits, offline, about a minute
+
+The same command goes on where an earlier one stopped.
+"""
+
+from absl import flags
+
+import hyper_parameters
+import resnet_tf
+
+hyper_parameters.define_recipe()
+hyper_parameters.define_settings()
+flags.DEFINE_string(
+    "run_dir",
+    None,
+    "Folder of the run [runs/<model>-<dataset>-<8 hex digits of the settings>].",
+)
+flags.adopt_module_key_flags(hyper_parameters)
+
+
+def main() -> None:
+    """Trains and prints the result."""
+    config = hyper_parameters.config_from_flags()
+    run_dir = flags.FLAGS.run_dir or f"runs/{config.run_name()}"
+    summary = resnet_tf.train(config, run_dir)
+    parts = [
+        f"{split} error {summary[f'{split}_error']:.2f} % (n = {summary[f'n_{split}']})"
+        for split in ("validation", "test")
+        if f"{split}_error" in summary
+    ]
+    print(f"{', '.join(parts)}, {summary['seconds']:.0f} s of training")
+    print(f"everything is in {run_dir}; try: python eval.py --ckpt {run_dir}")
+
+
+if __name__ == "__main__":
+    hyper_parameters.run(main)
