@@ -83,7 +83,7 @@ RECIPES: dict[str, MappingProxyType[str, Any]] = {
             "schedule": "step",
             "lr_decay_factor": 0.1,
             "decay_step0": 105_469,
-            "decay_step1": 158_204,
+            "decay_step1": 158_203,
             "weight_decay": 1e-4,
             "weight_decay_on": "all",
             "report_freq": 704,

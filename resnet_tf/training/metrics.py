@@ -23,7 +23,8 @@ class TrainMetrics(tf.Module):
     def result(self) -> tuple[float, float]:
         """Returns (mean loss, error in percent)."""
         images = max(int(self.images.numpy()), 1)
-        return float(self.loss) / images, 100 * int(self.errors.numpy()) / images
+        loss, errors = float(self.loss.numpy()), int(self.errors.numpy())
+        return loss / images, 100 * errors / images
 
     def reset(self) -> None:
         """Starts anew."""

@@ -1,0 +1,32 @@
+import pytest
+
+from resnet_tf.checkpoints import resolve as module
+from resnet_tf.checkpoints.resolve import pretrained_names, resolve
+from resnet_tf.errors import CheckpointError
+
+
+@pytest.fixture
+def released(tmp_path, monkeypatch):
+    folder = tmp_path / "pretrained" / "model_8"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    monkeypatch.setattr(module, "pretrained_root", lambda: tmp_path / "pretrained")
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def test_a_released_model_by_name(released):
+    assert resolve("model_8") == released
+    assert pretrained_names() == ["model_8"]
+
+
+def test_a_path_wins_over_a_name(released, tmp_path):
+    own = tmp_path / "model_8"
+    own.mkdir()
+    (own / "config.json").write_text("{}")
+    assert resolve("model_8").resolve() == own
+
+
+def test_an_unknown_name_lists_the_known_ones(released):
+    with pytest.raises(CheckpointError, match=r"\(model_8\), received 'model_9'"):
+        resolve("model_9")

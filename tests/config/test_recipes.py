@@ -1,0 +1,61 @@
+import hashlib
+import json
+
+import pytest
+
+from resnet_tf.checkpoints.files import read_config
+from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root
+from resnet_tf.config import RECIPES, ExperimentConfig, differences, recipe_values
+
+
+def test_the_recipes():
+    assert list(RECIPES) == [
+        "wenxinxu",
+        "he2015",
+        "densenet2017",
+        "onecycle",
+        "quickstart",
+    ]
+
+
+def test_a_recipe_cannot_be_changed():
+    with pytest.raises(TypeError):
+        RECIPES["onecycle"]["init_lr"] = 1.0
+    recipe_values("onecycle")["init_lr"] = 1.0
+    assert recipe_values("onecycle")["init_lr"] == 0.2
+
+
+def test_the_paper_recipes():
+    he = ExperimentConfig.from_flat({}, "he2015")
+    assert (he.model.order, he.optimizer.weight_decay) == ("post", 1e-4)
+    assert (he.optimizer.decay_step0, he.optimizer.decay_step1) == (32_000, 48_000)
+    huang = ExperimentConfig.from_flat({}, "densenet2017")
+    epoch = 45_000 / 64
+    assert huang.train.train_steps == round(300 * epoch)
+    assert huang.optimizer.decay_step0 == round(150 * epoch)
+    assert huang.optimizer.decay_step1 == round(225 * epoch)
+
+
+def test_onecycle_is_thirty_epochs():
+    config = ExperimentConfig.from_flat({}, "onecycle")
+    assert config.train.train_steps == -(-30 * 45_000 // 128)
+
+
+# The SHA-256 of each recipe that a released model names; it never changes.
+RELEASED = {
+    "onecycle": "673b5507c7f29e2c77792fae987233f3a3a7fbd3243e26b1ca2e5bd2f551f937"
+}
+
+
+@pytest.mark.parametrize("recipe", RELEASED)
+def test_a_released_recipe_stays_as_it_is(recipe):
+    text = json.dumps(dict(RECIPES[recipe]), sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest() == RELEASED[recipe]
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_a_released_model_names_a_frozen_recipe(name):
+    config = read_config(pretrained_root() / name / "config.json")
+    assert config.recipe in RELEASED
+    changed = differences(config, ExperimentConfig.from_flat({}, config.recipe))
+    assert set(changed) <= {"num_residual_blocks", "mixed_precision", "seed"}

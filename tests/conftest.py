@@ -1,0 +1,111 @@
+"""Shared fixtures: two logical devices, tiny networks, and a fake CIFAR-10."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf.config import ExperimentConfig
+
+# Two logical CPUs, so that a strategy with two replicas runs anywhere.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+
+FAKE_TRAIN, FAKE_TEST = 96, 37
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test starts from the same random state and leaves no Keras names."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """Eight random float32 images."""
+    return np.random.default_rng(0).normal(size=(8, 32, 32, 3)).astype("float32")
+
+
+@pytest.fixture
+def tiny():
+    """Returns a function from settings to a config of a few fast steps on digits."""
+
+    def make(**settings) -> ExperimentConfig:
+        fast = {
+            "train_steps": 4,
+            "train_batch_size": 16,
+            "report_freq": 2,
+            "steps_per_call": 1,
+        }
+        return ExperimentConfig.from_flat({**fast, **settings}, "quickstart")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fake_cifar(tmp_path_factory) -> str:
+    """A TFDS folder in which CIFAR-10 has 96 training and 37 test images.
+
+    The records are shuffled, as in the real files; pixel (0, 0, 0) of an image is
+    its official index, its label that index modulo 10.
+    """
+    import tensorflow_datasets as tfds
+
+    root = tmp_path_factory.mktemp("tfds")
+    folder = root / "cifar10" / "3.0.2"
+    folder.mkdir(parents=True)
+    features = tfds.features.FeaturesDict(
+        {
+            "id": tfds.features.Text(),
+            "image": tfds.features.Image(shape=(32, 32, 3)),
+            "label": tfds.features.ClassLabel(num_classes=10),
+        }
+    )
+    generator = np.random.default_rng(0)
+    template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+    infos = []
+    for split, count in (("train", FAKE_TRAIN), ("test", FAKE_TEST)):
+        path = folder / f"cifar10-{split}.tfrecord-00000-of-00001"
+        size = 0
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for index in generator.permutation(count):
+                image = generator.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+                image[0, 0, 0] = index
+                example = features.serialize_example(
+                    features.encode_example(
+                        {
+                            "id": f"{split}_{index + 1:05d}",
+                            "image": image,
+                            "label": int(index % 10),
+                        }
+                    )
+                )
+                size += len(example)
+                writer.write(example)
+        infos.append(
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=[count],
+                num_bytes=size,
+                filename_template=tfds.core.ShardedFileTemplate(
+                    dataset_name="cifar10",
+                    data_dir=str(folder),
+                    filetype_suffix="tfrecord",
+                    template=template,
+                ),
+            )
+        )
+    tfds.folder_dataset.write_metadata(
+        data_dir=str(folder),
+        features=features,
+        split_infos=infos,
+        filename_template=template,
+    )
+    return str(root)

@@ -1,0 +1,99 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf.layers import BatchNorm
+from tests.layers.harness import check_layer, check_saving
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(3, 2, (4, 6, 5, 7)).astype("float32")
+
+
+def test_what_every_layer_owes(x, tmp_path):
+    check_layer(BatchNorm(), x, x.shape, trainable=14, non_trainable=14)
+    check_saving(BatchNorm(0.8, 1e-3), x, tmp_path)
+
+
+def test_defaults():
+    layer = BatchNorm()
+    assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
+
+
+def test_training_normalises_the_batch_as_the_paper_says(x):
+    layer = BatchNorm(epsilon=1e-3)
+    layer.build(x.shape)
+    gamma, beta = np.linspace(0.5, 2, 7), np.linspace(-1, 1, 7)
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+    mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+    expected = gamma * (x - mean) / np.sqrt(variance + 1e-3) + beta
+    np.testing.assert_allclose(layer(x, training=True), expected, atol=1e-4)
+
+
+def test_moving_averages_take_the_unbiased_variance(x):
+    layer = BatchNorm(momentum=0.75)
+    layer(x, training=True)
+    n = 4 * 6 * 5
+    mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2)) * n / (n - 1)
+    np.testing.assert_allclose(layer.moving_mean, 0.25 * mean, rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, 0.75 + 0.25 * variance, rtol=1e-5)
+
+
+def test_inference_uses_the_moving_averages_and_keeps_them(x):
+    layer = BatchNorm()
+    layer.build(x.shape)
+    layer.moving_mean.assign(np.full(7, 2.0))
+    layer.moving_variance.assign(np.full(7, 4.0))
+    expected = (x - 2) / np.sqrt(4 + 1e-5)
+    np.testing.assert_allclose(layer(x, training=False), expected, atol=1e-5)
+    np.testing.assert_allclose(layer(x), expected, atol=1e-5)
+    np.testing.assert_array_equal(layer.moving_mean, np.full(7, 2.0))
+
+
+def test_gradients_agree_with_keras(x):
+    ours, keras_layer = (
+        BatchNorm(epsilon=1e-3),
+        keras.layers.BatchNormalization(epsilon=1e-3),
+    )
+    noise = np.random.default_rng(1).normal(size=x.shape).astype("float32")
+    gradients = []
+    for layer in (ours, keras_layer):
+        layer.build(x.shape)
+        inputs = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = tf.reduce_sum(layer(inputs, training=True) * noise)
+        sources = [inputs, layer.gamma.value, layer.beta.value]
+        gradients.append(tape.gradient(loss, sources))
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_statistics_stay_float32(x, dtype):
+    layer = BatchNorm(dtype=f"mixed_{dtype}")
+    output = layer(x.astype("float32"), training=True)
+    assert output.dtype == dtype
+    assert {weight.dtype for weight in layer.weights} == {"float32"}
+    assert abs(np.asarray(output, "float32").mean()) < 0.01
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * x.mean((0, 1, 2)), rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"momentum": 1.5}, r"momentum must be in \[0, 1\], received 1.5"),
+        ({"epsilon": 0.0}, "epsilon must be above 0, received 0.0"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        BatchNorm(**arguments)
+
+
+def test_wrong_rank():
+    with pytest.raises(ValueError, match=r"inputs must be \(N, H, W, C\)"):
+        BatchNorm().build((None, 3))

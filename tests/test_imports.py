@@ -1,0 +1,113 @@
+"""Imports run downwards only, and the light modules stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "resnet_tf"
+
+# A room may import from itself and from the rooms listed for it.
+GROUND = {"errors", "config", "startup"}
+BELOW = {
+    "errors": set(),
+    "startup": set(),
+    "config": {"errors"},
+    "layers": GROUND,
+    "models": GROUND | {"layers"},
+    "data": GROUND,
+    "reporting": GROUND,
+    "checkpoints": GROUND | {"layers", "models"},
+    "evaluation": GROUND | {"layers", "models", "data", "checkpoints"},
+}
+BELOW["training"] = GROUND | set(BELOW) - {"training"}
+
+# What each room may take from outside the package.
+OUTSIDE = {
+    "errors": set(),
+    "startup": {"keras", "tensorflow"},
+    "config": set(),
+    "layers": {"keras", "tensorflow"},
+    "models": {"keras"},
+    "data": {"numpy", "tensorflow", "tensorflow_datasets", "sklearn"},
+    "reporting": {"matplotlib", "tensorflow"},
+    "checkpoints": {"h5py", "keras", "tensorflow"},
+    "evaluation": {"keras", "numpy", "tensorflow"},
+    "training": {"keras", "tensorflow"},
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_arrows(path):
+    own = room(path)
+    for name in imported(path):
+        top, *rest = name.split(".")
+        if top == "resnet_tf":
+            target = rest[0] if rest else None
+            # The package itself is only asked where it lies.
+            allowed = target is None or target in BELOW.get(own, set()) | {own}
+            assert allowed, f"{own} imports {name}"
+        elif top not in sys.stdlib_module_names:
+            assert top in OUTSIDE.get(own, set()), f"{own} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_and_functions_are_short(path):
+    text = path.read_text()
+    assert text.count("\n") <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 60, node.name
+
+
+@pytest.mark.parametrize(("script", "lines"), [("train", 60), ("eval", 60)])
+def test_scripts_are_short(script, lines):
+    assert (ROOT / f"{script}.py").read_text().count("\n") <= lines
+    assert (ROOT / "hyper_parameters.py").read_text().count("\n") <= 120
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "resnet_tf",
+        "resnet_tf.config",
+        "resnet_tf.data.sources",
+        "resnet_tf.training.train",
+        "resnet_tf.evaluation.evaluate",
+        "hyper_parameters",
+        "train",
+        "eval",
+    ],
+)
+def test_light_modules_import_no_tensorflow(module):
+    code = f"import sys, {module}; print('tensorflow' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert answer.stdout == "False\n", answer.stderr
+
+
+def test_every_public_name_can_be_imported():
+    import resnet_tf
+
+    for name in resnet_tf.__all__:
+        assert callable(getattr(resnet_tf, name))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        resnet_tf.nothing

@@ -1,0 +1,145 @@
+"""The scripts as a user runs them: subprocesses, exit codes and one line."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+QUICK = (
+    "--recipe=quickstart",
+    "--train_steps=4",
+    "--train_batch_size=16",
+    "--report_freq=2",
+)
+
+
+def run(script, *arguments, cwd, **options):
+    command = [sys.executable, str(ROOT / script), *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=120, **options
+    )
+
+
+def assert_one_line(answer, code, text):
+    assert answer.returncode == code, answer.stderr
+    assert answer.stderr.count("\n") == 1 and answer.stderr.startswith("error: ")
+    assert text in answer.stderr
+    assert answer.stdout == ""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder in which the quickstart has been run, shortened, and its output."""
+    folder = tmp_path_factory.mktemp("work")
+    return folder, run("train.py", *QUICK, cwd=folder)
+
+
+def test_train_prints_a_line_a_report_and_the_result(trained):
+    folder, answer = trained
+    assert answer.returncode == 0, answer.stderr
+    lines = answer.stdout.splitlines()
+    assert lines[0].startswith("resnet8: 8 layers, 75,290 parameters | digits: 1,257")
+    assert lines[1].startswith("step 2/4 | loss ") and lines[1].endswith(" left")
+    assert lines[2].startswith("step 4/4 | loss ")
+    assert "(n = 180), test error " in lines[3]
+    assert answer.stderr == ""
+    (run_dir,) = (folder / "runs").iterdir()
+    assert run_dir.name.startswith("resnet-digits-")
+
+
+def test_the_same_command_finds_its_run(trained):
+    folder, first = trained
+    again = run("train.py", *QUICK, cwd=folder)
+    assert again.returncode == 0
+    assert "is finished" in again.stdout
+    assert again.stdout.splitlines()[-2:] == first.stdout.splitlines()[-2:]
+
+
+def test_eval_without_any_other_flag(trained):
+    folder, _ = trained
+    (run_dir,) = (folder / "runs").iterdir()
+    answer = run("eval.py", "--ckpt", run_dir, "--json_output=result.json", cwd=folder)
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads((folder / "result.json").read_text())
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert result["error"] == summary["test_error"]
+    assert (result["n"], result["split"]) == (360, "test")
+    assert set(result) == {
+        "checkpoint",
+        "dataset",
+        "split",
+        "n",
+        "error",
+        "interval",
+        "loss",
+        "per_class_error",
+        "preprocessing",
+    }
+    assert f"error {result['error']:.2f} % (n = 360, 95 % interval" in answer.stdout
+    assert '"normalization": "mean_std"' in answer.stdout
+
+
+def test_another_config_in_the_same_folder(trained):
+    folder, _ = trained
+    (run_dir,) = (folder / "runs").iterdir()
+    answer = run("train.py", *QUICK, "--seed=1", "--run_dir", run_dir, cwd=folder)
+    assert_one_line(answer, 4, "seed (0 there, 1 here)")
+
+
+@pytest.mark.parametrize("script", ["train.py", "eval.py"])
+def test_help_is_fast_and_lists_the_flags(script, tmp_path):
+    run(script, "--help", cwd=tmp_path)
+    start = time.monotonic()
+    answer = run(script, "--help", cwd=tmp_path)
+    assert time.monotonic() - start < 1
+    assert answer.returncode == 0
+    assert "--data_dir" in answer.stdout
+    expected = "--num_residual_blocks" if script == "train.py" else "--ckpt"
+    assert expected in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "text"),
+    [
+        ("train.py", ["--train_step=5"], "Did you mean: train_steps"),
+        ("train.py", ["--train_steps=many"], "train_steps=many"),
+        ("train.py", ["--train_steps=0"], "train_steps must be at least 1"),
+        ("train.py", ["--init_lr=nan"], "init_lr must be finite, received nan"),
+        ("train.py", ["--init_lr=inf"], "init_lr must be finite, received inf"),
+        (
+            "train.py",
+            ["--model=resnet", "--depth=40"],
+            "depth belongs to model=densenet",
+        ),
+        ("train.py", ["--recipe=fast"], "recipe=fast"),
+        ("train.py", ["--channel_mean=a,b,c"], "channel_mean=a,b,c"),
+        ("train.py", ["18"], "no argument is expected beside flags, received '18'"),
+        ("eval.py", [], "ckpt"),
+        ("eval.py", ["--ckpt=x", "--split=train"], "split=train"),
+        ("eval.py", ["--ckpt=x", "--test_batch_size=0"], "test_batch_size must be"),
+    ],
+)
+def test_wrong_flags_are_one_line_within_a_second(script, arguments, text, tmp_path):
+    start = time.monotonic()
+    answer = run(script, *arguments, cwd=tmp_path)
+    seconds = time.monotonic() - start
+    assert_one_line(answer, 2, text)
+    assert seconds < 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_data_is_one_line_within_ten_seconds(tmp_path):
+    start = time.monotonic()
+    answer = run("train.py", "--nodownload", "--data_dir=nowhere", cwd=tmp_path)
+    assert_one_line(answer, 3, "--dataset=digits, which needs no data")
+    assert time.monotonic() - start < 10
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_checkpoint_is_one_line(tmp_path):
+    answer = run("eval.py", "--ckpt=model_9", cwd=tmp_path)
+    assert_one_line(answer, 4, "received 'model_9'")

@@ -1,0 +1,76 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf.config import OptimizerConfig
+from resnet_tf.training.loss_scale import LossScale
+from resnet_tf.training.optimizer import Momentum
+
+START = {"kernel": [1.0, -2.0], "bias": [0.5]}
+GRADIENTS = [([0.3, -0.1], [0.2]), ([-0.2, 0.4], [0.1]), ([0.1, 0.1], [-0.3])]
+
+
+def make(loss_scale=None, **settings):
+    variables = [keras.Variable(value, name=name) for name, value in START.items()]
+    settings = {"schedule": "step", "decay_step0": 2, "decay_step1": 2, **settings}
+    return variables, Momentum(variables, OptimizerConfig(**settings), 9, loss_scale)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("on", ["kernels", "all"])
+def test_the_fields_form_by_hand(nesterov, on):
+    decay = 0.01
+    variables, optimizer = make(
+        init_lr=0.1, nesterov=nesterov, weight_decay=decay, weight_decay_on=on
+    )
+    weights = [np.array(value) for value in START.values()]
+    slots = [np.zeros_like(weight) for weight in weights]
+    # decay_step0 = decay_step1 = 2: the third update has a hundredth of the rate.
+    for rate, gradients in zip([0.1, 0.1, 0.001], GRADIENTS, strict=True):
+        for i, gradient in enumerate(gradients):
+            decayed = on == "all" or i == 0
+            g = np.array(gradient) + decay * weights[i] * decayed
+            slots[i] = 0.9 * slots[i] + g
+            weights[i] -= rate * (g + 0.9 * slots[i] if nesterov else slots[i])
+        optimizer.apply([tf.constant(g) for g in gradients])
+    for variable, expected in zip(variables, weights, strict=True):
+        np.testing.assert_allclose(variable, expected, rtol=1e-5)
+    assert int(optimizer.step) == 3
+
+
+def test_coupled_decay_is_the_gradient_of_half_d_times_the_squares():
+    variables, optimizer = make(init_lr=1.0, momentum=0.0, weight_decay=0.02)
+    kernel = tf.Variable(START["kernel"])
+    with tf.GradientTape() as tape:
+        penalty = 0.02 / 2 * tf.reduce_sum(kernel**2)
+    optimizer.apply([tf.zeros(2), tf.zeros(1)])
+    expected = kernel - tape.gradient(penalty, kernel)
+    np.testing.assert_allclose(variables[0], expected, rtol=1e-6)
+
+
+def test_an_overflow_leaves_the_update_out():
+    scale = LossScale(initial=8.0, growth_steps=2)
+    variables, optimizer = make(scale, init_lr=0.1, weight_decay=0.0)
+    optimizer.apply([tf.constant([np.inf, 0.0]), tf.constant([0.0])])
+    np.testing.assert_array_equal(variables[0], START["kernel"])
+    assert float(scale.scale(tf.constant(1.0))) == 4.0
+    assert int(optimizer.step) == 1
+
+
+def test_scaled_gradients_move_the_weights_as_unscaled_ones():
+    scale = LossScale(initial=8.0, growth_steps=2)
+    scaled, optimizer = make(scale, init_lr=0.1)
+    plain, other = make(init_lr=0.1)
+    for expected_scale, gradients in zip([8.0, 8.0, 16.0], GRADIENTS, strict=True):
+        assert float(scale.scale(tf.constant(1.0))) == expected_scale
+        optimizer.apply([expected_scale * tf.constant(g) for g in gradients])
+        other.apply([tf.constant(g) for g in gradients])
+    for one, two in zip(scaled, plain, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def test_the_scale_stays_at_least_one():
+    scale = LossScale(initial=1.0)
+    scale.update(tf.constant(False))
+    assert float(scale.scale(tf.constant(1.0))) == 1.0

@@ -1,0 +1,195 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import resnet_tf
+from resnet_tf.checkpoints.weights import load_checkpoint
+from resnet_tf.errors import CheckpointError, DataError, DivergedError, RunFolderError
+from resnet_tf.reporting.history import read_history
+from resnet_tf.training import loop
+
+
+def weights(folder):
+    return [np.array(w) for w in load_checkpoint(folder).model.weights]
+
+
+def assert_equal(one, other):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Killed(Exception):
+    pass
+
+
+def train_killed(config, folder, monkeypatch, step, where="_call"):
+    """Trains and dies like a killed process right before `step` is passed."""
+    original = getattr(loop.Run, where)
+
+    def deadly(self, *args):
+        if self._step >= step:
+            raise Killed
+        return original(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Run, where, deadly)
+        with pytest.raises(Killed):
+            resnet_tf.train(config, folder)
+
+
+def test_a_real_training_learns(tiny, tmp_path):
+    config = tiny(train_steps=60, train_batch_size=32, report_freq=20, steps_per_call=0)
+    summary = resnet_tf.train(config, tmp_path)
+    rows = read_history(tmp_path / "history.csv")
+    assert [row.step for row in rows] == [20, 40, 60]
+    assert rows[-1].train_loss < 0.75 * rows[0].train_loss
+    assert summary["test_error"] < 50
+
+
+def test_the_run_folder_holds_everything(tiny, tmp_path):
+    config = tiny(train_steps=5)
+    summary = resnet_tf.train(config, tmp_path / "run")
+    run = tmp_path / "run"
+    assert sorted(path.name for path in run.iterdir()) == [
+        "best",
+        "checkpoints",
+        "config.json",
+        "curves.png",
+        "history.csv",
+        "metrics.json",
+        "model.weights.h5",
+        "summary.json",
+        "tensorboard",
+    ]
+    assert json.loads((run / "summary.json").read_text()) == summary
+    assert json.loads((run / "config.json").read_text()) == config.to_dict()
+    with open(run / "history.csv") as file:
+        steps = [row["step"] for row in csv.DictReader(file)]
+    assert steps == ["2", "4", "5"]
+    assert len(list((run / "tensorboard").iterdir())) == 1
+    assert len(list((run / "checkpoints").iterdir())) == 2
+    assert summary["step"] == 5 and summary["seed"] == 0
+    assert (summary["n_validation"], summary["n_test"]) == (180, 360)
+    assert summary["num_replicas"] == 1
+    assert summary["best_step"] in (2, 4, 5)
+    for name in ("seconds", "images_per_second", "validation_error", "test_error"):
+        assert summary[name] > 0
+    assert "best_validation_error" in summary and "best_test_error" in summary
+
+
+@pytest.mark.parametrize("name", ["", "best"])
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_eval_repeats_the_summary(tiny, tmp_path, name, split):
+    summary = resnet_tf.train(tiny(), tmp_path)
+    result = resnet_tf.evaluate(tmp_path / name, split)
+    key = f"{name}_{split}_error" if name else f"{split}_error"
+    assert result["error"] == summary[key]
+    assert result["n"] == summary[f"n_{split}"]
+    assert result["interval"][0] < result["error"] < result["interval"][1]
+    assert result["preprocessing"]["normalization"] == "mean_std"
+
+
+@pytest.mark.parametrize("where", ["_call", "_report"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_resuming_gives_the_same_bits(tiny, tmp_path, monkeypatch, where, precision):
+    config = tiny(train_steps=7, report_freq=3, mixed_precision=precision)
+    resnet_tf.train(config, tmp_path / "straight")
+    train_killed(config, tmp_path / "killed", monkeypatch, 4, where)
+    resnet_tf.train(config, tmp_path / "killed")
+    assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
+    straight, killed = (
+        read_history(tmp_path / name / "history.csv") for name in ("straight", "killed")
+    )
+    for one, other in zip(straight, killed, strict=True):
+        assert (one.step, one.train_loss, one.validation_error) == (
+            other.step,
+            other.train_loss,
+            other.validation_error,
+        )
+
+
+def test_a_run_killed_before_its_first_report_starts_again(tiny, tmp_path, monkeypatch):
+    config = tiny()
+    train_killed(config, tmp_path, monkeypatch, 1)
+    assert resnet_tf.train(config, tmp_path)["step"] == 4
+
+
+def test_resuming_under_two_replicas(tiny, tmp_path, monkeypatch):
+    config = tiny(strategy="mirrored", train_steps=5)
+    summary = resnet_tf.train(config, tmp_path / "straight")
+    assert summary["num_replicas"] == 2
+    train_killed(config, tmp_path / "killed", monkeypatch, 3)
+    resnet_tf.train(config, tmp_path / "killed")
+    assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
+
+
+def test_a_finished_run_is_not_done_again(tiny, tmp_path, capsys):
+    config = tiny(train_steps=1)
+    first = resnet_tf.train(config, tmp_path)
+    before = (tmp_path / "model.weights.h5").stat().st_mtime_ns
+    assert resnet_tf.train(config, tmp_path) == first
+    assert (tmp_path / "model.weights.h5").stat().st_mtime_ns == before
+    assert "is finished" in capsys.readouterr().out
+
+
+def test_another_config_in_the_folder_is_refused(tiny, tmp_path):
+    resnet_tf.train(tiny(train_steps=1), tmp_path)
+    message = r"seed \(0 there, 1 here\), train_steps|train_steps \(1 there, 2 here\)"
+    with pytest.raises(CheckpointError, match=message) as caught:
+        resnet_tf.train(tiny(train_steps=2, seed=1), tmp_path)
+    assert "seed (0 there, 1 here)" in str(caught.value)
+
+
+def test_without_validation_images_there_is_no_best(tiny, tmp_path):
+    summary = resnet_tf.train(tiny(train_steps=1, validation_size=0), tmp_path)
+    assert not (tmp_path / "best").exists()
+    assert "validation_error" not in summary and "best_step" not in summary
+    assert summary["n_test"] == 360
+
+
+def test_a_diverging_run_stops_and_keeps_the_last_state(tiny, tmp_path):
+    config = tiny(init_lr=1e18, train_steps=8, warmup_fraction=0.0)
+    with pytest.raises(
+        DivergedError, match=r"between steps \d and \d; lower --init_lr"
+    ):
+        resnet_tf.train(config, tmp_path)
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_missing_data_leaves_nothing_behind(tmp_path):
+    config = resnet_tf.ExperimentConfig.from_flat(
+        {"data_dir": str(tmp_path / "none"), "download": False}
+    )
+    with pytest.raises(DataError):
+        resnet_tf.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_is_no_run_folder(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="must be a folder"):
+        resnet_tf.train(tiny(), tmp_path / "file")
+    with pytest.raises(RunFolderError, match="cannot be written"):
+        resnet_tf.train(tiny(), tmp_path / "file" / "run")
+
+
+def test_training_on_tfds_data(tiny, tmp_path, fake_cifar):
+    config = tiny(
+        dataset="cifar10",
+        model="densenet",
+        depth=7,
+        growth_rate=4,
+        validation_size=16,
+        data_dir=fake_cifar,
+        cache_dir=str(tmp_path / "cache"),
+        train_steps=2,
+    )
+    summary = resnet_tf.train(config, tmp_path / "run")
+    assert (summary["n_validation"], summary["n_test"]) == (16, 37)
+    result = resnet_tf.evaluate(
+        tmp_path / "run", data_dir=fake_cifar, cache_dir=str(tmp_path / "cache")
+    )
+    assert result["error"] == summary["test_error"]
+    assert list(result["per_class_error"])[:2] == ["airplane", "automobile"]

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf.data.pipeline import training_batches
+from resnet_tf.data.sources import load_split
+from resnet_tf.errors import SettingError
+from resnet_tf.training.strategy import make_strategy
+from resnet_tf.training.trainer import Trainer
+
+
+def trained(config, steps=2, call=None):
+    """Returns a trainer after `steps` updates on digits, `call` at a time."""
+    strategy = make_strategy(config.train)
+    trainer = Trainer(config, strategy)
+    batches = training_batches(
+        load_split(config.data, "train"),
+        config.data,
+        batch_size=config.train.train_batch_size,
+        seed=config.train.seed,
+    )
+    batches = iter(strategy.experimental_distribute_dataset(batches))
+    call = call or steps
+    for _ in range(steps // call):
+        trainer.run(batches, tf.constant(call))
+    return trainer
+
+
+def arrays(trainer):
+    return [np.array(weight) for weight in trainer.model.weights]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_every_trainable_weight_moves(tiny, precision):
+    config = tiny(mixed_precision=precision, init_lr=0.1)
+    before = arrays(Trainer(config, tf.distribute.get_strategy()))
+    trainer = trained(config)
+    for weight, old in zip(trainer.model.weights, before, strict=True):
+        assert np.isfinite(weight).all()
+        assert np.any(np.array(weight) != old), weight.path
+    assert int(trainer.optimizer.step.numpy()) == 2
+    loss, error = trainer.metrics.result()
+    assert 0 < loss < 10 and 0 <= error <= 100
+    assert int(trainer.metrics.images) == 32
+
+
+def test_the_seed_decides_the_weights(tiny):
+    one, same, other = (arrays(trained(tiny(seed=seed))) for seed in (0, 0, 1))
+    for a, b in zip(one, same, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(np.any(a != b) for a, b in zip(one, other, strict=True))
+
+
+def test_the_number_of_steps_in_a_call_does_not_matter(tiny):
+    for a, b in zip(
+        arrays(trained(tiny(), 4, call=1)),
+        arrays(trained(tiny(), 4, call=4)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_xla_agrees(tiny):
+    plain, compiled = (
+        arrays(trained(tiny(jit_compile=jit), 1)) for jit in (False, True)
+    )
+    for a, b in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_follows_float32(tiny, precision):
+    full = trained(tiny(), 4).metrics.result()[0]
+    half = trained(tiny(mixed_precision=precision), 4).metrics.result()[0]
+    assert half == pytest.approx(full, rel=0.02)
+
+
+def test_one_step_by_hand(tiny):
+    """The first update equals autodiff of the paper's loss with decay in it."""
+    config = tiny(train_steps=1, nesterov=False, label_smoothing=0.1, report_freq=1)
+    trainer = Trainer(config, tf.distribute.get_strategy())
+    before = [tf.constant(v.value) for v in trainer.model.trainable_variables]
+    generator = np.random.default_rng(0)
+    images = generator.normal(size=(16, 32, 32, 3)).astype("float32")
+    labels = np.arange(16, dtype=np.int32) % 10
+    variables = [v.value for v in trainer.model.trainable_variables]
+    with tf.GradientTape() as tape:
+        logits = trainer.model(images, training=True)
+        targets = 0.9 * tf.one_hot(labels, 10) + 0.01
+        loss = tf.reduce_mean(
+            -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=1)
+        )
+        for v in trainer.model.trainable_variables:
+            if v.name == "kernel":
+                loss += config.optimizer.weight_decay / 2 * tf.reduce_sum(v.value**2)
+    expected = tape.gradient(loss, variables)
+    data = tf.data.Dataset.from_tensors((images, labels))
+    trainer.run(iter(data), tf.constant(1))
+    rate = float(trainer.optimizer.rate_of(0))
+    for v, old, gradient in zip(variables, before, expected, strict=True):
+        np.testing.assert_allclose((old - v) / rate, gradient, rtol=0.01, atol=1e-4)
+
+
+def test_two_replicas_train_on_every_image_once(tiny):
+    trainer = trained(tiny(strategy="mirrored"), 2)
+    assert trainer._strategy.num_replicas_in_sync == 2
+    assert int(trainer.metrics.images.numpy()) == 32
+    assert int(trainer.optimizer.step.numpy()) == 2
+    for weight in trainer.model.trainable_weights:
+        replicas = [np.array(v) for v in weight.value.values]
+        np.testing.assert_array_equal(*replicas)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_two_replicas_come_near_one(tiny, precision):
+    """Not equal: each replica normalises with the statistics of its own half."""
+    config = {"mixed_precision": precision, "init_lr": 0.01}
+    one = trained(tiny(**config), 2)
+    two = trained(tiny(strategy="mirrored", **config), 2)
+    assert one.metrics.result()[0] == pytest.approx(two.metrics.result()[0], rel=0.1)
+    for a, b in zip(arrays(one), arrays(two), strict=True):
+        np.testing.assert_allclose(a, b, atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"train_batch_size": 15},
+            "train_batch_size must be divisible by the 2 replicas, received 15",
+        ),
+        ({"jit_compile": True}, "jit_compile needs one replica, received 2"),
+    ],
+)
+def test_what_two_replicas_refuse(tiny, settings, message):
+    with pytest.raises(SettingError, match=message):
+        make_strategy(tiny(strategy="mirrored", **settings).train)
+
+
+def test_auto_is_one_device_on_cpu(tiny):
+    assert make_strategy(tiny().train).num_replicas_in_sync == 1
