@@ -12,16 +12,11 @@ from absl import flags
 import hyper_parameters
 import resnet_tf
 
-SETTINGS = {"data_dir", "cache_dir", "download", "test_batch_size"}
-hyper_parameters.define_settings(SETTINGS)
+hyper_parameters.define_settings(
+    {"data_dir", "cache_dir", "download", "test_batch_size", "mixed_precision"}
+)
 flags.DEFINE_string("ckpt", None, "Released model, checkpoint folder or run folder.")
 flags.DEFINE_enum("split", "test", ["test", "validation"], "Images to evaluate on.")
-flags.DEFINE_enum(
-    "mixed_precision",
-    "float32",
-    ["float32", "bfloat16", "float16"],
-    "Type of the activations.",
-)
 flags.DEFINE_string("json_output", None, "File for the result as JSON.")
 flags.mark_flag_as_required("ckpt")
 flags.adopt_module_key_flags(hyper_parameters)
@@ -31,13 +26,7 @@ def main() -> None:
     """Evaluates, prints and writes the result."""
     values = flags.FLAGS
     result = resnet_tf.evaluate(
-        values.ckpt,
-        values.split,
-        data_dir=values.data_dir,
-        cache_dir=values.cache_dir,
-        download=values.download,
-        batch_size=values.test_batch_size,
-        mixed_precision=values.mixed_precision,
+        values.ckpt, values.split, **hyper_parameters.explicit_settings()
     )
     low, high = result["interval"]
     print(f"{result['checkpoint']} on {result['dataset']} {result['split']}")

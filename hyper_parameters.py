@@ -46,9 +46,13 @@ def define_recipe(flag_values=flags.FLAGS) -> None:
 
 
 def explicit_settings(flag_values=flags.FLAGS) -> dict[str, Any]:
-    """Returns the settings that stand on the command line."""
+    """Returns the settings that stand on the command line, checked one by one.
+
+    Raises:
+        SettingError: If a value is out of its range.
+    """
     return {
-        spec.name: flag_values[spec.name].value
+        spec.name: spec.check(flag_values[spec.name].value)
         for spec in iter_fields()
         if spec.name in flag_values and flag_values[spec.name].present
     }
@@ -109,10 +113,6 @@ def _define(spec: FieldSpec, default: Any, flag_values) -> None:
     elif spec.type is tuple:
         flags.DEFINE(_Numbers(), spec.name, default, text, **options)
     else:
-        define = {
-            bool: flags.DEFINE_boolean,
-            int: flags.DEFINE_integer,
-            float: flags.DEFINE_float,
-            str: flags.DEFINE_string,
-        }[spec.type]
+        kind = {bool: "boolean", int: "integer", float: "float", str: "string"}
+        define = getattr(flags, f"DEFINE_{kind[spec.type]}")
         define(spec.name, default, text, **options)

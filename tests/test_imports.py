@@ -77,10 +77,11 @@ def test_modules_and_functions_are_short(path):
             assert node.end_lineno - node.lineno < 60, node.name
 
 
-@pytest.mark.parametrize(("script", "lines"), [("train", 60), ("eval", 60)])
+@pytest.mark.parametrize(
+    ("script", "lines"), [("train", 60), ("eval", 60), ("hyper_parameters", 120)]
+)
 def test_scripts_are_short(script, lines):
     assert (ROOT / f"{script}.py").read_text().count("\n") <= lines
-    assert (ROOT / "hyper_parameters.py").read_text().count("\n") <= 120
 
 
 @pytest.mark.parametrize(
@@ -110,4 +111,4 @@ def test_every_public_name_can_be_imported():
     for name in resnet_tf.__all__:
         assert callable(getattr(resnet_tf, name))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        resnet_tf.nothing
+        _ = resnet_tf.nothing

@@ -19,7 +19,7 @@ def evaluate(
     data_dir: str | None = None,
     cache_dir: str | None = None,
     download: bool = True,
-    batch_size: int = 250,
+    test_batch_size: int = 250,
     mixed_precision: str = "float32",
 ) -> dict[str, Any]:
     """Returns the error of a checkpoint on the data that it was trained for.
@@ -27,10 +27,8 @@ def evaluate(
     Args:
         ckpt: A released model's name, a checkpoint folder or a run folder.
         split: "test" or "validation".
-        data_dir: Folder of TensorFlow Datasets; see `DataConfig`.
-        cache_dir: Folder of decoded images; see `DataConfig`.
-        download: Whether the data set may be downloaded.
-        batch_size: Images in a batch; the result does not depend on it.
+        data_dir, cache_dir, download: See `DataConfig`.
+        test_batch_size: Images in a batch; the result does not depend on it.
         mixed_precision: Type of the activations: "float32", "bfloat16" or
             "float16".
 
@@ -62,7 +60,7 @@ def evaluate(
     if len(images) == 0:
         raise DataError(f"split {split} of {folder} holds no images")
     checkpoint = load_checkpoint(folder, dtype=POLICIES[mixed_precision])
-    result = FullPass(checkpoint.model, data)(images, batch_size)
+    result = FullPass(checkpoint.model, data)(images, test_batch_size)
     return {
         "checkpoint": str(folder),
         "dataset": data.dataset,
