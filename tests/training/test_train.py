@@ -193,3 +193,16 @@ def test_training_on_tfds_data(tiny, tmp_path, fake_cifar):
     )
     assert result["error"] == summary["test_error"]
     assert list(result["per_class_error"])[:2] == ["airplane", "automobile"]
+
+
+@pytest.mark.slow
+def test_resuming_after_500_of_1000_steps_gives_the_same_bits(
+    tiny, tmp_path, monkeypatch
+):
+    config = tiny(
+        train_steps=1000, train_batch_size=128, report_freq=100, steps_per_call=0
+    )
+    resnet_tf.train(config, tmp_path / "straight")
+    train_killed(config, tmp_path / "killed", monkeypatch, 500)
+    resnet_tf.train(config, tmp_path / "killed")
+    assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))

@@ -1,0 +1,45 @@
+"""Records what `python train.py --recipe=quickstart` prints and how long it takes.
+
+python benchmarks/quickstart.py --json_output=docs/benchmarks/quickstart.json
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from absl import app, flags
+
+ROOT = Path(__file__).resolve().parents[1]
+
+JSON = flags.DEFINE_string("json_output", None, "File for the result.")
+
+
+def main(argv) -> None:
+    """Runs the quickstart in an empty folder and writes the record."""
+    if len(argv) > 1:
+        raise app.UsageError(f"no argument is expected, received {argv[1]!r}", 2)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(ROOT / "train.py"), "--recipe=quickstart"]
+        start = time.monotonic()
+        answer = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=True
+        )
+        seconds = time.monotonic() - start
+        (summary,) = Path(folder).glob("runs/*/summary.json")
+        record = {
+            "command": "python train.py --recipe=quickstart",
+            "seconds_whole_command": seconds,
+            "lines": answer.stdout.splitlines(),
+            "summary": json.loads(summary.read_text()),
+        }
+    print(answer.stdout, end="")
+    if JSON.value:
+        Path(JSON.value).parent.mkdir(parents=True, exist_ok=True)
+        Path(JSON.value).write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    app.run(main)

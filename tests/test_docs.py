@@ -1,0 +1,41 @@
+"""Every number on the page comes from a file that a command wrote."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_readme_is_up_to_date():
+    command = [sys.executable, "docs/generate.py", "--check"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr or "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/benchmarks/*.json")), ids=str)
+def test_a_record_says_where_it_comes_from(path):
+    record = json.loads(path.read_text())
+    facts = record.get("summary", record)
+    assert facts["versions"]["tensorflow"] and facts["machine"]["cpu"]
+    assert len(facts["commit"]) >= 40
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_a_card_is_up_to_date(name):
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        from release import card
+    finally:
+        sys.path.remove(str(ROOT / "docs"))
+    from resnet_tf.checkpoints.files import read_config
+
+    folder = pretrained_root() / name
+    metrics = json.loads((folder / "metrics.json").read_text())
+    config = read_config(folder / "config.json")
+    assert (folder / "README.md").read_text() == card(name, config, metrics)

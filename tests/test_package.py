@@ -1,0 +1,70 @@
+"""The project as it is distributed: a wheel that works outside the clone."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resnet_tf.checkpoints.resolve import pretrained_names
+
+ROOT = Path(__file__).parents[1]
+
+USE_THE_WHEEL = """
+import json, resnet_tf
+from resnet_tf.checkpoints.resolve import pretrained_names, resolve
+from resnet_tf.checkpoints.weights import load_checkpoint
+from resnet_tf.config import DataConfig
+from resnet_tf.data.sources import load_split
+models = {name: load_checkpoint(resolve(name)).model.name for name in pretrained_names()}
+images = len(load_split(DataConfig(dataset="digits"), "test"))
+print(json.dumps([resnet_tf.__file__, images, models]))
+"""
+
+
+def run(*command, cwd, **options):
+    answer = subprocess.run(command, cwd=cwd, capture_output=True, text=True, **options)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """A folder in which the built wheel is installed, and nothing else."""
+    folder = tmp_path_factory.mktemp("wheel")
+    # Build from a copy: a build leaves files behind.
+    files = run("git", "ls-files", "-z", cwd=ROOT).split("\0")
+    for name in filter(None, files):
+        target = folder / "source" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    options = ["--no-deps", "--no-build-isolation", "--wheel-dir", "dist"]
+    run(*pip, "wheel", *options, "./source", cwd=folder)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    run(*pip, "install", "--no-deps", "--target", "site", wheel, cwd=folder)
+    return folder / "site"
+
+
+def test_a_wheel_works_outside_the_clone(installed, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    answer = run(sys.executable, "-c", USE_THE_WHEEL, cwd=tmp_path, env=environment)
+    home, images, models = json.loads(answer.splitlines()[-1])
+    assert Path(home).is_relative_to(installed)
+    assert images == 360
+    assert models == {name: name.replace("model_", "resnet") for name in models}
+    assert list(models) == pretrained_names() and "model_20" in models
+
+
+def test_the_wheel_holds_only_the_package(installed):
+    names = {path.name for path in installed.iterdir()}
+    (info,) = (name for name in names if name.endswith(".dist-info"))
+    assert names == {"resnet_tf", info}
+
+
+def test_readme_states_the_two_commands():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert "pip install -e . && python train.py --recipe=quickstart" in lines
+    assert "pip install -e '.[dev]' && pytest" in lines
