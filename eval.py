@@ -11,6 +11,7 @@ from absl import flags
 
 import hyper_parameters
 import resnet_tf
+from resnet_tf.errors import SettingError
 
 hyper_parameters.define_settings(
     {"data_dir", "cache_dir", "download", "test_batch_size", "mixed_precision"}
@@ -25,6 +26,11 @@ flags.adopt_module_key_flags(hyper_parameters)
 def main() -> None:
     """Evaluates, prints and writes the result."""
     values = flags.FLAGS
+    if values.json_output and not Path(values.json_output).parent.is_dir():
+        raise SettingError(
+            f"json_output must lie in a folder that exists, received "
+            f"{values.json_output}"
+        )
     result = resnet_tf.evaluate(
         values.ckpt, values.split, **hyper_parameters.explicit_settings()
     )

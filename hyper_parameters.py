@@ -82,7 +82,7 @@ def run(main: Callable[[], None]) -> None:
 def _parse(argv: list[str]) -> list[str]:
     try:
         rest = flags.FLAGS(argv)[1:]
-    except flags.Error as error:
+    except (flags.Error, ValueError) as error:
         _fail(str(error), _USAGE)
     except SystemExit:  # absl leaves --help with exit code 1
         sys.exit(0)
@@ -97,7 +97,7 @@ def _guarded(main: Callable[[], None]) -> None:
     except ResnetTfError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail("stopped; the same command goes on from the last report", _STOPPED)
+        _fail("stopped; the same command goes on from where it can", _STOPPED)
 
 
 def _fail(message: str, code: int) -> None:

@@ -4,19 +4,31 @@ import os
 import sys
 import tempfile
 
+from resnet_tf.errors import SettingError
+
 
 def import_tensorflow() -> None:
     """Imports TensorFlow and Keras without their start-up lines.
 
     TensorFlow's libraries write them to the process's stderr while they load,
     before any log level counts. They are shown after all if the import fails.
-    Does nothing where TensorFlow has been imported already.
 
     Raises:
         ImportError: If TensorFlow or Keras cannot be imported.
+        SettingError: If Keras is told to use another backend.
     """
-    if "tensorflow" in sys.modules:
-        return
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise SettingError(f"KERAS_BACKEND must be tensorflow, received {backend!r}")
+    if "tensorflow" not in sys.modules:
+        _import_quietly()
+    import tensorflow as tf
+
+    # float32 means float32: GPUs would round its products to 10 bits.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def _import_quietly() -> None:
     sys.stderr.flush()
     visible = os.dup(2)
     with tempfile.TemporaryFile() as hidden:

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "resnet_tf"
 GROUND = {"errors", "config", "startup"}
 BELOW = {
     "errors": set(),
-    "startup": set(),
+    "startup": {"errors"},
     "config": {"errors"},
     "layers": GROUND,
     "models": GROUND | {"layers"},

@@ -18,7 +18,7 @@ from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.config import DataConfig
 from resnet_tf.data.sources import load_split
-models = {name: load_checkpoint(resolve(name)).model.name for name in pretrained_names()}
+models = {n: load_checkpoint(resolve(n)).model.name for n in pretrained_names()}
 images = len(load_split(DataConfig(dataset="digits"), "test"))
 print(json.dumps([resnet_tf.__file__, images, models]))
 """

@@ -117,10 +117,12 @@ def test_help_is_fast_and_lists_the_flags(script, tmp_path):
         ),
         ("train.py", ["--recipe=fast"], "recipe=fast"),
         ("train.py", ["--channel_mean=a,b,c"], "channel_mean=a,b,c"),
+        ("train.py", ["--nodownload=3"], "nodownload"),
         ("train.py", ["18"], "no argument is expected beside flags, received '18'"),
         ("eval.py", [], "ckpt"),
         ("eval.py", ["--ckpt=x", "--split=train"], "split=train"),
         ("eval.py", ["--ckpt=x", "--test_batch_size=0"], "test_batch_size must be"),
+        ("eval.py", ["--ckpt=x", "--json_output=no/x.json"], "json_output must lie"),
     ],
 )
 def test_wrong_flags_are_one_line_within_a_second(script, arguments, text, tmp_path):
@@ -138,6 +140,12 @@ def test_missing_data_is_one_line_within_ten_seconds(tmp_path):
     assert_one_line(answer, 3, "--dataset=digits, which needs no data")
     assert time.monotonic() - start < 10
     assert not list(tmp_path.iterdir())
+
+
+def test_another_keras_backend_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    answer = run("train.py", *QUICK, cwd=tmp_path)
+    assert_one_line(answer, 2, "KERAS_BACKEND must be tensorflow, received 'jax'")
 
 
 def test_an_unknown_checkpoint_is_one_line(tmp_path):

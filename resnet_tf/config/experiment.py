@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resnet_tf.config.datasets import DATASETS
-from resnet_tf.config.fields import section_fields, unknown
+from resnet_tf.config.fields import FieldSpec, section_fields, unknown
 from resnet_tf.config.recipes import recipe_values
 from resnet_tf.config.sections import (
     SECTIONS,
@@ -104,23 +104,26 @@ class ExperimentConfig:
         """Returns the settings that `to_dict` wrote.
 
         Raises:
-            SettingError: If a section or a name is unknown, or a value is wrong.
+            SettingError: If a section or a name is unknown or missing, or a value
+                is wrong. Nothing is filled in: a default of today would give old
+                weights another meaning.
         """
         if not isinstance(data, dict):
             raise SettingError(f"config must be an object, received {data!r:.40}")
-        sections: dict[str, Any] = {}
-        for key, part in data.items():
-            if key == "recipe" and isinstance(part, str):
-                sections[key] = part
-                continue
+        values = dict(data)
+        recipe = values.pop("recipe", None)
+        if not isinstance(recipe, str):
+            raise SettingError(f"recipe must be a name, received {recipe!r}")
+        for key, part in values.items():
             if key not in SECTIONS or not isinstance(part, dict):
                 raise SettingError(unknown("section of the config", key, SECTIONS))
-            names = [spec.name for spec in section_fields(SECTIONS[key])]
-            for name in part:
-                if name not in names:
-                    raise SettingError(unknown("setting", name, names))
-            sections[key] = SECTIONS[key](**part)
-        return cls(**sections)
+        model = values.get("model", {}).get("model")
+        sections = {}
+        for key, section in SECTIONS.items():
+            part = values.get(key, {})
+            _check_names(part, section_fields(section), model)
+            sections[key] = section(**part)
+        return cls(recipe=recipe, **sections)
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of the settings, in hexadecimal."""
@@ -130,6 +133,19 @@ class ExperimentConfig:
     def run_name(self) -> str:
         """Returns `<model>-<dataset>-<8 hexadecimal digits>`."""
         return f"{self.model.model}-{self.data.dataset}-{self.fingerprint()[:8]}"
+
+
+def _check_names(
+    part: Mapping[str, Any], specs: tuple[FieldSpec, ...], model: Any
+) -> None:
+    names = [spec.name for spec in specs]
+    for name in part:
+        if name not in names:
+            raise SettingError(unknown("setting", name, names))
+    for spec in specs:
+        needed = not spec.local and spec.family in (None, model)
+        if needed and spec.name not in part:
+            raise SettingError(f"the config must have the setting {spec.name}")
 
 
 def differences(a: ExperimentConfig, b: ExperimentConfig) -> dict[str, tuple[Any, Any]]:

@@ -1,7 +1,7 @@
 """Recipes: named sets of settings, each with its source.
 
-A recipe lists every value that makes it what it is, also where that value is
-the field's default, so that a later default cannot change it. A recipe that the
+A recipe states every setting but those in `OPEN`, also where the value is the
+field's default, so that a later default cannot change it. A recipe that the
 card of a released model names stays as it is for ever; a better one gets a new
 name. Settings of one network family are passed over when a recipe is used with
 the other.
@@ -15,13 +15,41 @@ from typing import Any
 from resnet_tf.config.fields import unknown
 from resnet_tf.errors import SettingError
 
-_PAPER_CROP = {"padding_size": 4, "normalization": "mean_std"}
+# What a recipe leaves to the user: the network, the data set and what follows
+# from it, the seed and the arithmetic.
+OPEN = frozenset(
+    "model num_residual_blocks order depth growth_rate bottleneck compression "
+    "num_classes dataset validation_size flip channel_mean channel_std seed "
+    "mixed_precision jit_compile strategy".split()
+)
+
+# What the recipes below share; each names what it has otherwise.
+_USUAL = {
+    "kernel_initializer": "he_fan_out",
+    "bn_momentum": 0.9,
+    "bn_epsilon": 1e-5,
+    "padding_size": 4,
+    "normalization": "mean_std",
+    "train_batch_size": 128,
+    "report_freq": 391,
+    "init_lr": 0.1,
+    "momentum": 0.9,
+    "nesterov": False,
+    "schedule": "step",
+    "warmup_fraction": 0.0,
+    "lr_decay_factor": 0.1,
+    "decay_step0": 40_000,
+    "decay_step1": 60_000,
+    "weight_decay_on": "kernels",
+    "label_smoothing": 0.0,
+}
 
 RECIPES: dict[str, MappingProxyType[str, Any]] = {
-    # The TF1 project resnet-in-tensorflow by wenxinxu: 80,000 updates, whitened
-    # images, Glorot convolutions, no Nesterov.
+    # The TF1 project resnet-in-tensorflow by wenxinxu: whitened images, Glorot
+    # convolutions, rate /10 at 40,000 and 60,000 of 80,000 updates.
     "wenxinxu": MappingProxyType(
         {
+            **_USUAL,
             "model": "resnet",
             "num_residual_blocks": 5,
             "order": "pre",
@@ -29,37 +57,17 @@ RECIPES: dict[str, MappingProxyType[str, Any]] = {
             "bn_epsilon": 1e-3,
             "padding_size": 2,
             "normalization": "whitening",
-            "train_batch_size": 128,
             "train_steps": 80_000,
-            "init_lr": 0.1,
-            "momentum": 0.9,
-            "nesterov": False,
-            "schedule": "step",
-            "lr_decay_factor": 0.1,
-            "decay_step0": 40_000,
-            "decay_step1": 60_000,
             "weight_decay": 2e-4,
-            "weight_decay_on": "kernels",
-            "label_smoothing": 0.0,
-            "report_freq": 391,
         }
     ),
     # He et al. 2015, "Deep Residual Learning for Image Recognition", section 4.2:
     # 64,000 updates, rate /10 at 32,000 and 48,000, decay 1e-4, 45,000/5,000.
     "he2015": MappingProxyType(
         {
-            **_PAPER_CROP,
+            **_USUAL,
             "order": "post",
-            "kernel_initializer": "he_fan_out",
-            "bn_epsilon": 1e-5,
-            "validation_size": None,
-            "train_batch_size": 128,
             "train_steps": 64_000,
-            "init_lr": 0.1,
-            "momentum": 0.9,
-            "nesterov": False,
-            "schedule": "step",
-            "lr_decay_factor": 0.1,
             "decay_step0": 32_000,
             "decay_step1": 48_000,
             "weight_decay": 1e-4,
@@ -71,22 +79,16 @@ RECIPES: dict[str, MappingProxyType[str, Any]] = {
     # three quarters, Nesterov momentum, decay 1e-4.
     "densenet2017": MappingProxyType(
         {
-            **_PAPER_CROP,
+            **_USUAL,
             "model": "densenet",
-            "kernel_initializer": "he_fan_out",
-            "bn_epsilon": 1e-5,
             "train_batch_size": 64,
             "train_steps": 210_938,
-            "init_lr": 0.1,
-            "momentum": 0.9,
+            "report_freq": 704,
             "nesterov": True,
-            "schedule": "step",
-            "lr_decay_factor": 0.1,
             "decay_step0": 105_469,
             "decay_step1": 158_203,
             "weight_decay": 1e-4,
             "weight_decay_on": "all",
-            "report_freq": 704,
         }
     ),
     # Ours: 30 epochs of 45,000 images with one rise and fall of the rate (the
@@ -94,39 +96,30 @@ RECIPES: dict[str, MappingProxyType[str, Any]] = {
     # two CPU cores.
     "onecycle": MappingProxyType(
         {
-            **_PAPER_CROP,
-            "kernel_initializer": "he_fan_out",
+            **_USUAL,
             "bn_epsilon": 1e-3,
-            "train_batch_size": 128,
             "train_steps": 10_547,
+            "report_freq": 352,
             "init_lr": 0.2,
-            "momentum": 0.9,
             "nesterov": True,
             "schedule": "onecycle",
             "warmup_fraction": 0.1,
             "weight_decay": 5e-4,
-            "weight_decay_on": "kernels",
-            "report_freq": 352,
         }
     ),
     # Ours: the embedded digits in about a minute, without network or download.
     "quickstart": MappingProxyType(
         {
-            **_PAPER_CROP,
+            **_USUAL,
             "dataset": "digits",
             "num_residual_blocks": 1,
-            "kernel_initializer": "he_fan_out",
             "bn_epsilon": 1e-3,
-            "train_batch_size": 128,
             "train_steps": 400,
-            "init_lr": 0.1,
-            "momentum": 0.9,
+            "report_freq": 50,
             "nesterov": True,
             "schedule": "onecycle",
             "warmup_fraction": 0.2,
             "weight_decay": 5e-4,
-            "weight_decay_on": "kernels",
-            "report_freq": 50,
         }
     ),
 }

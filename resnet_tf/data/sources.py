@@ -1,9 +1,11 @@
 """From a `DataConfig` to the images of a split."""
 
+import typing
+
 from resnet_tf.config import DATASETS, DataConfig
 from resnet_tf.data import digits, tfds_source
 from resnet_tf.data.split import Split, SplitName
-from resnet_tf.errors import DataError
+from resnet_tf.errors import DataError, SettingError
 
 
 def ensure_available(config: DataConfig) -> None:
@@ -28,7 +30,11 @@ def load_split(config: DataConfig, name: SplitName) -> Split:
 
     Raises:
         DataError: If the data set is missing, incomplete or damaged.
+        SettingError: If there is no such split.
     """
+    if name not in typing.get_args(SplitName):
+        known = ", ".join(typing.get_args(SplitName))
+        raise SettingError(f"split must be one of {known}, received {name!r}")
     test = name == "test"
     if config.dataset == "digits":
         split = digits.load(test)

@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import re
 import socket
 import threading
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +38,7 @@ def ensure_available(config: DataConfig) -> None:
         return
     if not config.download:
         raise DataError(_no_data(config, "download is off"))
-    if not _reachable(HOST):
+    if not _reachable(*_address(HOST)):
         raise DataError(_no_data(config, f"{HOST} does not answer"))
 
 
@@ -48,12 +51,10 @@ def load(config: DataConfig, test: bool) -> Split:
     ensure_available(config)
     version = _prepared_version(config) or _download(config)
     name = "test" if test else "train"
-    folder = Path(config.cache_dir).expanduser() if config.cache_dir else None
-    folder = (folder or default_cache_dir()) / f"{config.dataset}-{name}"
-    identity = _identity(config, version, name)
+    cache = Path(config.cache_dir).expanduser() if config.cache_dir else None
     images, labels = cached(
-        folder.with_name(f"{folder.name}-{identity[:16]}"),
-        identity,
+        (cache or default_cache_dir()) / f"{config.dataset}-{name}",
+        _identity(config, version, name),
         lambda: _decode(config, version, name),
     )
     return Split(name, images, labels, CLASS_NAMES[config.dataset])
@@ -62,7 +63,9 @@ def load(config: DataConfig, test: bool) -> Split:
 def _prepared_version(config: DataConfig) -> str | None:
     """Returns the newest version of which the description is on disk."""
     found = data_dir(config).glob(f"{config.dataset}/*/dataset_info.json")
-    return max((path.parent.name for path in found), default=None)
+    names = [path.parent.name for path in found]
+    versions = [name for name in names if re.fullmatch(r"\d+\.\d+\.\d+", name)]
+    return max(versions, key=lambda v: [int(n) for n in v.split(".")], default=None)
 
 
 def _no_data(config: DataConfig, reason: str) -> str:
@@ -73,7 +76,16 @@ def _no_data(config: DataConfig, reason: str) -> str:
     )
 
 
-def _reachable(host: str) -> bool:
+def _address(host: str) -> tuple[str, int]:
+    """Returns where a download from `host` connects to: there, or to a proxy."""
+    proxy = urllib.request.getproxies().get("https")
+    if proxy is None or urllib.request.proxy_bypass(host):
+        return host, 443
+    parts = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    return parts.hostname or host, parts.port or 443
+
+
+def _reachable(host: str, port: int) -> bool:
     """Whether `host` accepts a connection within `PROBE_SECONDS`.
 
     The name is looked up in a thread of its own, as no time limit applies to it.
@@ -82,7 +94,7 @@ def _reachable(host: str) -> bool:
 
     def connect() -> None:
         try:
-            socket.create_connection((host, 443), PROBE_SECONDS).close()
+            socket.create_connection((host, port), PROBE_SECONDS).close()
             answers.append(True)
         except OSError:
             answers.append(False)
@@ -124,7 +136,6 @@ def _identity(config: DataConfig, version: str, split: str) -> str:
 
 
 def _decode(config: DataConfig, version: str, split: str) -> Arrays:
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
@@ -133,7 +144,7 @@ def _decode(config: DataConfig, version: str, split: str) -> Arrays:
         builder = tfds.builder(f"{config.dataset}:{version}", data_dir=data_dir(config))
         examples = builder.as_dataset(split=split, read_config=read)
         batches = list(tfds.as_numpy(examples.batch(1000)))
-    except (tf.errors.OpError, AssertionError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # each damaged file raises a kind of its own
         reason = " ".join(str(error).split())[:300]
         folder = data_dir(config) / config.dataset / version
         raise DataError(

@@ -6,6 +6,7 @@ from typing import Any
 
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.config import TrainConfig
 from resnet_tf.data.sources import ensure_available, load_split
 from resnet_tf.data.split import SplitName
 from resnet_tf.errors import DataError
@@ -40,7 +41,11 @@ def evaluate(
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If the data set cannot be had, or the split has no images.
+        SettingError: If an argument is out of its range.
     """
+    train = TrainConfig(
+        test_batch_size=test_batch_size, mixed_precision=mixed_precision
+    )
     folder = resolve(str(ckpt))
     data = dataclasses.replace(
         read_config(folder / CONFIG).data,
@@ -59,8 +64,8 @@ def evaluate(
     images = load_split(data, split)
     if len(images) == 0:
         raise DataError(f"split {split} of {folder} holds no images")
-    checkpoint = load_checkpoint(folder, dtype=POLICIES[mixed_precision])
-    result = FullPass(checkpoint.model, data)(images, test_batch_size)
+    checkpoint = load_checkpoint(folder, dtype=POLICIES[train.mixed_precision])
+    result = FullPass(checkpoint.model, data)(images, train.test_batch_size)
     return {
         "checkpoint": str(folder),
         "dataset": data.dataset,

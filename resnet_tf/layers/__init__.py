@@ -3,7 +3,7 @@
 from resnet_tf.layers.batch_norm import BatchNorm
 from resnet_tf.layers.block import Block
 from resnet_tf.layers.convolution import conv
-from resnet_tf.layers.dense import DenseLayer, Transition
+from resnet_tf.layers.dense import DenseLayer, Transition, compressed
 from resnet_tf.layers.residual import PreActResidualBlock, ResidualBlock
 from resnet_tf.layers.shortcut import ZeroPadShortcut
 
@@ -15,5 +15,6 @@ __all__ = [
     "ResidualBlock",
     "Transition",
     "ZeroPadShortcut",
+    "compressed",
     "conv",
 ]

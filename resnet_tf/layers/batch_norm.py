@@ -24,8 +24,9 @@ class BatchNorm(keras.layers.Layer):
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
-        training: If True, normalise with the batch's statistics and update the
-            moving averages; else normalise with the moving averages.
+        training: If True (and the layer is trainable), normalise with the
+            batch's statistics and update the moving averages; else normalise
+            with the moving averages.
 
     Returns:
         Tensor of the shape and dtype of `inputs`.
@@ -45,7 +46,6 @@ class BatchNorm(keras.layers.Layer):
             raise ValueError(f"epsilon must be above 0, received {epsilon}")
         self.momentum = momentum
         self.epsilon = epsilon
-        self.supports_jit = True
 
     def build(self, input_shape):
         if len(input_shape) != 4:
@@ -71,6 +71,7 @@ class BatchNorm(keras.layers.Layer):
         )
 
     def call(self, inputs, training=False):
+        training = bool(training) and self.trainable
         outputs = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=tf.convert_to_tensor(self.gamma),
@@ -79,7 +80,7 @@ class BatchNorm(keras.layers.Layer):
             variance=tf.convert_to_tensor(self.moving_variance),
             epsilon=self.epsilon,
             exponential_avg_factor=1.0 - self.momentum,
-            is_training=bool(training),
+            is_training=training,
         )
         if training:
             self.moving_mean.assign(outputs.batch_mean)

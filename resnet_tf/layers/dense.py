@@ -72,11 +72,11 @@ class DenseLayer(Block):
 class Transition(Block):
     """BN-ReLU-conv1x1 and 2x2 average pooling between two dense blocks.
 
-    Huang et al. 2016, section 3; the convolution keeps floor(compression * C)
-    channels (DenseNet-C for compression below 1).
+    Huang et al. 2016, section 3. DenseNet-C keeps floor(theta * C) channels, see
+    `compressed`.
 
     Args:
-        compression: Share of the channels that are kept, theta, in (0, 1].
+        filters: Output channels.
         **kwargs: See `Block`.
 
     Call arguments:
@@ -84,28 +84,22 @@ class Transition(Block):
         training: If True, batch norm uses batch statistics.
 
     Returns:
-        Tensor of shape (N, H / 2, W / 2, floor(compression * C)), dtype of
-        `inputs`.
-
-    Raises:
-        ValueError: If `compression` is out of (0, 1].
+        Tensor of shape (N, H / 2, W / 2, filters), dtype of `inputs`.
 
     Reference: https://arxiv.org/abs/1608.06993
     """
 
-    def __init__(self, compression: float = 1.0, **kwargs):
+    def __init__(self, filters: int, **kwargs):
         super().__init__(**kwargs)
-        if not 0 < compression <= 1:
-            raise ValueError(f"compression must be in (0, 1], received {compression}")
-        self.compression = compression
+        self.filters = filters
         self.bn = self._batch_norm("bn")
+        self.conv = self._conv(filters, 1, "conv")
         self.pool = keras.layers.AveragePooling2D(
             2, name="pool", dtype=self.dtype_policy
         )
 
     def build(self, input_shape):
         self.bn.build(input_shape)
-        self.conv = self._conv(self._filters(input_shape), 1, "conv")
         self.conv.build(input_shape)
 
     def call(self, inputs, training=None):
@@ -113,12 +107,24 @@ class Transition(Block):
         return self.pool(self.conv(x))
 
     def compute_output_shape(self, input_shape):
-        pooled = self.pool.compute_output_shape(input_shape)
-        return (*pooled[:-1], self._filters(input_shape))
-
-    def _filters(self, input_shape) -> int:
-        # The small term keeps 0.29 * 100 at 29: the product is just below it.
-        return int(self.compression * input_shape[-1] + 1e-6)
+        inner = self.conv.compute_output_shape(input_shape)
+        return self.pool.compute_output_shape(inner)
 
     def get_config(self):
-        return {**super().get_config(), "compression": self.compression}
+        return {**super().get_config(), "filters": self.filters}
+
+
+def compressed(channels: int, compression: float) -> int:
+    """Returns floor(compression * channels), of the exact product.
+
+    Args:
+        channels: Channels before a transition.
+        compression: Share that is kept, theta, in (0, 1].
+
+    Raises:
+        ValueError: If `compression` is out of (0, 1].
+    """
+    if not 0 < compression <= 1:
+        raise ValueError(f"compression must be in (0, 1], received {compression}")
+    # The small term keeps 0.29 * 100 at 29: the product is just below it.
+    return int(compression * channels + 1e-6)

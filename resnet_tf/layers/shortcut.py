@@ -25,8 +25,8 @@ class ZeroPadShortcut(keras.layers.Layer):
         Tensor of shape (N, H / strides, W / strides, filters), dtype of `inputs`.
 
     Raises:
-        ValueError: If `strides` is neither 1 nor 2, or the number of new
-            channels is negative or odd.
+        ValueError: If `strides` is neither 1 nor 2 or does not divide height and
+            width, or the number of new channels is negative or odd.
     """
 
     def __init__(self, filters: int, strides: int = 1, **kwargs):
@@ -37,6 +37,12 @@ class ZeroPadShortcut(keras.layers.Layer):
         self.strides = strides
 
     def build(self, input_shape):
+        sizes = [size for size in input_shape[1:3] if size is not None]
+        if any(size % self.strides for size in sizes):
+            raise ValueError(
+                f"height and width must be divisible by strides={self.strides}, "
+                f"received {tuple(sizes)}"
+            )
         new = self.filters - input_shape[-1]
         if new < 0 or new % 2:
             raise ValueError(

@@ -3,7 +3,7 @@
 import keras
 
 from resnet_tf.config import ModelConfig
-from resnet_tf.layers import DenseLayer, Transition
+from resnet_tf.layers import DenseLayer, Transition, compressed
 from resnet_tf.models.parts import IMAGE_SHAPE, Parts
 
 STAGES = 3
@@ -53,7 +53,8 @@ def build_densenet(
         stages[f"stage{stage}"] = x
         if stage < STAGES:
             name = f"transition{stage}"
-            x = Transition(config.compression, name=name, **parts.options)(x)
+            filters = compressed(x.shape[-1], config.compression)
+            x = Transition(filters, name=name, **parts.options)(x)
 
     x = parts.bn_relu(x, "final")
     kind = "densenet_bc" if config.bottleneck else "densenet"

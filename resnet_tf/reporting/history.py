@@ -18,7 +18,8 @@ class Row:
             spent training them.
         learning_rate: Of the last update.
         train_loss: Mean cross-entropy of the training batches since the last
-            report, as they were augmented; weight decay not included.
+            report, as they were augmented; label smoothing included, weight decay
+            not.
         train_error: Error of the same in percent.
         validation_loss: Mean cross-entropy of the validation images, or None.
         validation_error: Error of the same in percent, or None.
@@ -62,6 +63,8 @@ class History:
         self.rows.append(row)
         with open(self._path, "a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, COLUMNS).writerow(asdict(row))
+            file.flush()
+            os.fsync(file.fileno())
 
     def best(self) -> Row | None:
         """Returns the first row with the smallest validation error, if any."""

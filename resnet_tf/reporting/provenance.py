@@ -30,15 +30,9 @@ def _commit() -> str | None:
     clone = Path(__file__).resolve().parents[2]
     if not (clone / ".git").exists():
         return None
-    command = [
-        "git",
-        "-C",
-        str(clone),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-    ]
+    # Tags are passed over: the answer is the commit itself.
+    command = ["git", "-C", str(clone), "describe", "--exclude=*"]
+    command += ["--always", "--dirty", "--abbrev=40"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -14,7 +14,8 @@ from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_split
-from resnet_tf.errors import DivergedError
+from resnet_tf.data.split import Split
+from resnet_tf.errors import DivergedError, RunFolderError
 from resnet_tf.evaluation.full_pass import FullPass
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.history import History, Row
@@ -51,6 +52,12 @@ class Run:
         )
         self._step = self._state.restore()
         self._history = History(folder.history, self._step)
+        if self._step and not self._history.rows:
+            raise RunFolderError(
+                f"{folder.history} must have the reports up to step {self._step}, "
+                "received none; start anew in another --run_dir"
+            )
+        self._repair_best()
 
     def train(self) -> None:
         """Does the updates that are left, with their reports."""
@@ -72,6 +79,7 @@ class Run:
             progress.moved(self._step, images / training_seconds)
             at_end = self._step == train.train_steps
             if self._step % train.report_freq == 0 or at_end:
+                self._refuse_divergence("sum of the weights", self._trainer.sum(), 0)
                 row = self._row(started, images / training_seconds)
                 self._report(row)
                 board.append(row)
@@ -83,15 +91,16 @@ class Run:
         """Evaluates the last and the best weights and writes the summary."""
         folder, rows = self._folder, self._history.rows
         plot_curves(folder.curves, rows, folder.path.name)
+        splits = [load_split(self._config.data, "test"), self._validation_images]
         summary = {
             "step": self._step,
             "seconds": rows[-1].seconds,
             "images_per_second": statistics.median(r.images_per_second for r in rows),
-            **self._errors(folder.path),
+            **self._errors(folder.path, splits),
         }
         best = self._history.best()
         if best is not None:
-            errors = self._errors(folder.best)
+            errors = self._errors(folder.best, splits)
             summary["best_step"] = best.step
             summary |= {f"best_{name}": value for name, value in errors.items()}
         summary |= {
@@ -133,20 +142,23 @@ class Run:
         """Does `steps` updates and returns their seconds.
 
         Raises:
-            DivergedError: If the loss is no finite number.
+            DivergedError: If the training loss is no finite number.
         """
         start = time.monotonic()
         self._trainer.run(batches, tf.constant(steps))
         loss, _ = self._trainer.metrics.result()
         seconds = time.monotonic() - start
         first, self._step = self._step, self._step + steps
-        if not math.isfinite(loss):
+        self._refuse_divergence("training loss", loss, first)
+        return seconds
+
+    def _refuse_divergence(self, what: str, value: float, first: int) -> None:
+        if not math.isfinite(value):
             raise DivergedError(
-                f"the loss became {loss} between steps {first} and {self._step}; "
+                f"the {what} became {value} between steps {first} and {self._step}; "
                 f"lower --init_lr (now {self._config.optimizer.init_lr}) or raise "
                 "--warmup_fraction and start again in another --run_dir"
             )
-        return seconds
 
     def _row(self, started: float, images_per_second: float) -> Row:
         config = self._config
@@ -157,6 +169,7 @@ class Run:
         if len(self._validation_images):
             size = config.train.validation_batch_size
             result = self._validate(self._validation_images, size)
+            self._refuse_divergence("validation loss", result.loss, self._step - 1)
             validation = {
                 "validation_loss": result.loss,
                 "validation_error": result.error,
@@ -173,26 +186,34 @@ class Run:
         )
 
     def _report(self, row: Row) -> None:
-        """Keeps the row, the weights and, last of all, the state."""
+        """Keeps the row, the weights and the state, in this order: whatever a kill
+        leaves undone, resuming from the newest state does again."""
         self._history.append(row)
+        self._save(self._folder.path, row)
+        self._state.save(row.step)
+        self._repair_best()
+
+    def _repair_best(self) -> None:
+        """Saves the current weights as the best, if they are and are not there."""
+        best = self._history.best()
+        if best is None or best.step != self._step:
+            return
+        metrics = self._folder.best / METRICS
+        if not metrics.exists() or read_json(metrics)["step"] != best.step:
+            self._save(self._folder.best, best)
+
+    def _save(self, target: Path, row: Row) -> None:
         metrics = {
             "step": row.step,
             "validation_error": row.validation_error,
             "n_validation": len(self._validation_images),
         }
-        targets = [self._folder.path]
-        if self._history.best() == row:
-            targets.append(self._folder.best)
-        for target in targets:
-            save_checkpoint(target, self._trainer.model, self._config, metrics)
-        self._state.save(row.step)
+        save_checkpoint(target, self._trainer.model, self._config, metrics)
 
-    def _errors(self, checkpoint: Path) -> dict[str, Any]:
+    def _errors(self, checkpoint: Path, splits: list[Split]) -> dict[str, Any]:
         """Returns the errors of a saved checkpoint, as `eval.py` computes them,
         and adds them to its metrics."""
-        data = self._config.data
-        full_pass = FullPass(load_checkpoint(checkpoint).model, data)
-        splits = [load_split(data, "test"), self._validation_images]
+        full_pass = FullPass(load_checkpoint(checkpoint).model, self._config.data)
         errors: dict[str, Any] = {}
         for split in splits:
             if len(split):

@@ -1,5 +1,7 @@
 """How many updates go into one call of the compiled loop."""
 
+import math
+
 
 class Pace:
     """Chooses the updates of a call so that it lasts one to two seconds.
@@ -10,8 +12,9 @@ class Pace:
     Args:
         report_freq: The calls of one report together have this many updates.
         steps_per_call: A fixed number, or 0 to measure: the first call (which
-            compiles) does one update, the second a few, and the others the
-            divisor of `report_freq` that comes nearest to 1.5 seconds.
+            compiles) does one update, the second a few, and the others as many
+            as last one to two seconds and, where that is possible, divide
+            `report_freq`.
     """
 
     _TARGET_SECONDS = 1.5
@@ -35,9 +38,15 @@ class Pace:
         if self._calls_to_measure == 1:
             self._steps = self._TRIAL_STEPS
         else:
-            self._steps = self._nearest_divisor(self._TARGET_SECONDS * steps / seconds)
+            self._steps = self._steps_for(steps / seconds)
 
-    def _nearest_divisor(self, steps: float) -> int:
-        total = self._report_freq
-        divisors = [d for d in range(1, total + 1) if total % d == 0]
-        return min(divisors, key=lambda d: abs(d - steps))
+    def _steps_for(self, steps_per_second: float) -> int:
+        """Returns the divisor of `report_freq` nearest to the target among those
+        that last one to two seconds; where there is none, nearly equal parts."""
+        total, target = self._report_freq, self._TARGET_SECONDS * steps_per_second
+        window = range(math.ceil(target / 1.5), min(int(target / 0.75), total) + 1)
+        divisors = [steps for steps in window if steps and total % steps == 0]
+        if divisors:
+            return min(divisors, key=lambda steps: abs(steps - target))
+        calls = max(1, round(total / target))
+        return math.ceil(total / calls)

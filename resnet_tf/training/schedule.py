@@ -14,7 +14,8 @@ def learning_rate(config: OptimizerConfig, train_steps: int) -> Schedule:
     """Returns the rate of update `step`, from 0 to `train_steps` - 1.
 
     Over the first `warmup_fraction` of the updates the rate rises linearly and
-    reaches `init_lr` with the last of them. After it,
+    reaches `init_lr` with the last of them. The next update uses `init_lr` too;
+    from there on,
 
     * "step": exactly `decay_step0` updates of the run use `init_lr` (or rise to
       it), those up to `decay_step1` use `init_lr * lr_decay_factor`, the others

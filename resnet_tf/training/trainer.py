@@ -1,5 +1,7 @@
 """The training step, many of which run in one call of a compiled function."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -55,6 +57,11 @@ class Trainer:
         """
         for _ in tf.range(steps):
             self._strategy.run(self._replica_step, args=next(batches))
+
+    def sum(self) -> float:
+        """Returns the sum of all weights: a finite number if each of them is."""
+        sums = [float(tf.reduce_sum(weight.value)) for weight in self.model.weights]
+        return math.fsum(sums)
 
     def _step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
         optimizer = self.optimizer

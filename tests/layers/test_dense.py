@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from resnet_tf.layers import DenseLayer, Transition
+from resnet_tf.layers import DenseLayer, Transition, compressed
 from tests.layers.harness import check_layer, check_saving
 
 
@@ -38,18 +38,18 @@ def test_new_channels_are_conv_relu_bn(x):
     ("compression", "filters"), [(1.0, 6), (0.5, 3), (0.4, 2), (0.99, 5)]
 )
 def test_transition_keeps_the_floor(x, compression, filters, tmp_path):
-    layer = Transition(compression)
+    assert compressed(6, compression) == filters
+    layer = Transition(filters)
     check_layer(layer, x, (2, 2, 2, filters), 12 + 6 * filters, 12)
-    check_saving(Transition(compression), x, tmp_path)
+    check_saving(Transition(filters), x, tmp_path)
 
 
 def test_the_floor_is_that_of_the_exact_product():
-    shape = Transition(0.29).compute_output_shape((None, 4, 4, 100))
-    assert shape == (None, 2, 2, 29)
+    assert compressed(100, 0.29) == 29
 
 
 def test_transition_pools_after_the_convolution(x):
-    layer = Transition(0.5)
+    layer = Transition(3)
     layer.build(x.shape)
     inner = layer.conv(np.maximum(layer.bn(x, training=True), 0)).numpy()
     expected = inner.reshape(2, 2, 2, 2, 2, 3).mean((2, 4))
@@ -59,4 +59,4 @@ def test_transition_pools_after_the_convolution(x):
 @pytest.mark.parametrize("compression", [0.0, 1.5])
 def test_wrong_compression(compression):
     with pytest.raises(ValueError, match=r"compression must be in \(0, 1\]"):
-        Transition(compression)
+        compressed(6, compression)

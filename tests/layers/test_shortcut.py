@@ -34,6 +34,11 @@ def test_wrong_filters(x, filters):
         ZeroPadShortcut(filters)(x)
 
 
+def test_odd_maps_cannot_be_halved():
+    with pytest.raises(ValueError, match=r"divisible by strides=2, received \(7, 8\)"):
+        ZeroPadShortcut(8, 2)(np.zeros((1, 7, 8, 4), "float32"))
+
+
 def test_wrong_strides():
     with pytest.raises(ValueError, match="strides must be 1 or 2, received 3"):
         ZeroPadShortcut(8, 3)

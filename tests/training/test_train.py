@@ -6,7 +6,13 @@ import pytest
 
 import resnet_tf
 from resnet_tf.checkpoints.weights import load_checkpoint
-from resnet_tf.errors import CheckpointError, DataError, DivergedError, RunFolderError
+from resnet_tf.errors import (
+    CheckpointError,
+    DataError,
+    DivergedError,
+    RunFolderError,
+    SettingError,
+)
 from resnet_tf.reporting.history import read_history
 from resnet_tf.training import loop
 
@@ -156,6 +162,50 @@ def test_a_diverging_run_stops_and_keeps_the_last_state(tiny, tmp_path):
     ):
         resnet_tf.train(config, tmp_path)
     assert not (tmp_path / "summary.json").exists()
+
+
+@pytest.mark.parametrize("validation_size", [180, 0])
+def test_nan_weights_are_never_saved(tiny, tmp_path, validation_size):
+    """The loss of the last update is still finite; the weights it leaves are not."""
+    config = tiny(
+        init_lr=1e30, train_steps=1, report_freq=1, validation_size=validation_size
+    )
+    with pytest.raises(DivergedError, match="between steps 0 and 1"):
+        resnet_tf.train(config, tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+    assert not (tmp_path / "model.weights.h5").exists()
+
+
+def test_a_kill_before_the_best_is_saved_is_repaired(tiny, tmp_path, monkeypatch):
+    config = tiny()
+    resnet_tf.train(config, tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Run, "_repair_best", lambda self: None)
+        train_killed(config, tmp_path / "killed", monkeypatch, 4)
+    resnet_tf.train(config, tmp_path / "killed")
+    best = [tmp_path / name / "best" for name in ("straight", "killed")]
+    assert_equal(*map(weights, best))
+
+
+def test_a_run_without_its_history_is_refused(tiny, tmp_path, monkeypatch):
+    train_killed(tiny(), tmp_path, monkeypatch, 3)
+    (tmp_path / "history.csv").unlink()
+    with pytest.raises(RunFolderError, match="received none"):
+        resnet_tf.train(tiny(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"split": "tset"}, "split must be one of train, validation, test"),
+        ({"mixed_precision": "fp16"}, "mixed_precision must be one of float32"),
+        ({"test_batch_size": 0}, "test_batch_size must be at least 1, received 0"),
+    ],
+)
+def test_wrong_arguments_of_evaluate(tiny, tmp_path, arguments, message):
+    resnet_tf.train(tiny(train_steps=1), tmp_path)
+    with pytest.raises(SettingError, match=message):
+        resnet_tf.evaluate(tmp_path, **arguments)
 
 
 def test_missing_data_leaves_nothing_behind(tmp_path):
