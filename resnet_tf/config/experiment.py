@@ -115,8 +115,12 @@ class ExperimentConfig:
         if not isinstance(recipe, str):
             raise SettingError(f"recipe must be a name, received {recipe!r}")
         for key, part in values.items():
-            if key not in SECTIONS or not isinstance(part, dict):
+            if key not in SECTIONS:
                 raise SettingError(unknown("section of the config", key, SECTIONS))
+            if not isinstance(part, dict):
+                raise SettingError(
+                    f"{key} of the config must be an object, received {part!r:.40}"
+                )
         model = values.get("model", {}).get("model")
         sections = {}
         for key, section in SECTIONS.items():

@@ -30,13 +30,10 @@ def evaluate(
         split: "test" or "validation".
         data_dir, cache_dir, download: See `DataConfig`.
         test_batch_size: Images in a batch; the result does not depend on it.
-        mixed_precision: Type of the activations: "float32", "bfloat16" or
-            "float16".
+        mixed_precision: Type of the activations; see `TrainConfig`.
 
     Returns:
-        A dict with `checkpoint`, `dataset`, `split`, `n`, `error` (percent),
-        `interval` (95 % Wilson, percent), `loss`, `per_class_error` (percent by
-        class name) and `preprocessing`.
+        A dict of `checkpoint`, `dataset`, `preprocessing` and `Result.to_dict`.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.

@@ -68,7 +68,11 @@ class Result:
         return errors
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the figures, without the logits, for a JSON file."""
+        """Returns the figures, without the logits, for a JSON file.
+
+        `split`, `n`, `error` (percent), `interval` (95 % Wilson, percent), `loss`
+        and `per_class_error` (percent by class name).
+        """
         return {
             "split": self.split,
             "n": self.n,

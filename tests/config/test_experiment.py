@@ -189,7 +189,7 @@ def test_an_unknown_recipe_is_refused():
         ({"model": {"widht": 1}}, "unknown setting 'widht'"),
         ({"train": {"train_steps": "5"}}, "train_steps must be an integer"),
         ({"data": {}}, "the config must have the setting dataset"),
-        ({"model": 3}, "unknown section of the config 'model'"),
+        ({"model": 3}, "model of the config must be an object, received 3"),
     ],
 )
 def test_a_wrong_config_file_is_refused(data, message):
@@ -201,7 +201,7 @@ def test_a_wrong_config_file_is_refused(data, message):
 
 
 def _merged(old, new):
-    return {**old, **new} if old and new else new
+    return {**old, **new} if new and isinstance(new, dict) and old else new
 
 
 @pytest.mark.parametrize("recipe", ["wenxinxu", "densenet2017"])

@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
@@ -164,12 +165,14 @@ def test_a_diverging_run_stops_and_keeps_the_last_state(tiny, tmp_path):
     assert not (tmp_path / "summary.json").exists()
 
 
-@pytest.mark.parametrize("validation_size", [180, 0])
-def test_nan_weights_are_never_saved(tiny, tmp_path, validation_size):
-    """The loss of the last update is still finite; the weights it leaves are not."""
-    config = tiny(
-        init_lr=1e30, train_steps=1, report_freq=1, validation_size=validation_size
-    )
+@pytest.mark.parametrize("check", ["validation", "weights"])
+def test_what_diverged_is_never_saved(tiny, tmp_path, monkeypatch, check):
+    """The loss of the last update is still finite; what it leaves is not."""
+    settings = {"init_lr": 1e30}
+    if check == "weights":
+        settings = {"validation_size": 0}
+        monkeypatch.setattr(loop.Trainer, "sum", lambda self: math.nan)
+    config = tiny(train_steps=1, report_freq=1, **settings)
     with pytest.raises(DivergedError, match="between steps 0 and 1"):
         resnet_tf.train(config, tmp_path)
     assert not (tmp_path / "checkpoints").exists()
@@ -181,7 +184,8 @@ def test_a_kill_before_the_best_is_saved_is_repaired(tiny, tmp_path, monkeypatch
     resnet_tf.train(config, tmp_path / "straight")
     with monkeypatch.context() as patch:
         patch.setattr(loop.Run, "_repair_best", lambda self: None)
-        train_killed(config, tmp_path / "killed", monkeypatch, 4)
+        train_killed(config, tmp_path / "killed", monkeypatch, 2)
+    assert not (tmp_path / "killed" / "best").exists()
     resnet_tf.train(config, tmp_path / "killed")
     best = [tmp_path / name / "best" for name in ("straight", "killed")]
     assert_equal(*map(weights, best))
