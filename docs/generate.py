@@ -56,19 +56,19 @@ def speed() -> str:
     rows = "\n".join(f"| {name} | {rate:,} |" for name, rate in rates.items())
     return f"""Training ResNet-20, batch {work["batch"]}, on {machine["cores"]} cores
 ({machine["cpu"]}, TensorFlow {versions["tensorflow"]}, Keras {versions["keras"]});
-the loops take turns in one process, {work["rounds"]} rounds of {work["steps"]}
-updates, `python benchmarks/training.py`:
+each loop has a process of its own, and they take turns, {work["rounds"]} rounds of
+{work["steps"]} updates (`python benchmarks/training.py`):
 
 | loop | images/s (median) |
 |---|---|
 {rows}
 
-The whole loop with the real input pipeline, in {work["precision"]}, runs at
-**{figures["ratio_median"]:.2f} times** ({figures["ratio_min"]:.2f} to
-{figures["ratio_max"]:.2f}) the faster of the two stock loops (`{figures["peer"]}`:
-`keras.layers` and `keras.optimizers.SGD` in a `GradientTape` step, one batch in
-memory). The input pipeline costs {figures["input_cost_percent_median"]:.1f} % of
-a step."""
+Stock Keras is the same network from `keras.layers`, trained by
+`keras.optimizers.SGD` in a plain `GradientTape` step on one batch in memory. Our
+whole loop with the real input pipeline, in {work["precision"]}, runs at
+**{figures["ratio_median"]:.2f} times** its faster form ({figures["peer"]}; median of
+the rounds, {figures["ratio_min"]:.2f} to {figures["ratio_max"]:.2f}). The input
+pipeline costs {figures["input_cost_percent_median"]:.1f} % of a step."""
 
 
 PARTS = {"quickstart": quickstart, "models": models, "speed": speed}

@@ -57,7 +57,7 @@ class Run:
                 f"{folder.history} must have the reports up to step {self._step}, "
                 "received none; start anew in another --run_dir"
             )
-        self._repair_best()
+        self._save_best()
 
     def train(self) -> None:
         """Does the updates that are left, with their reports."""
@@ -191,9 +191,9 @@ class Run:
         self._history.append(row)
         self._save(self._folder.path, row)
         self._state.save(row.step)
-        self._repair_best()
+        self._save_best()
 
-    def _repair_best(self) -> None:
+    def _save_best(self) -> None:
         """Saves the current weights as the best, if they are and are not there."""
         best = self._history.best()
         if best is None or best.step != self._step:

@@ -183,7 +183,7 @@ def test_a_kill_before_the_best_is_saved_is_repaired(tiny, tmp_path, monkeypatch
     config = tiny()
     resnet_tf.train(config, tmp_path / "straight")
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Run, "_repair_best", lambda self: None)
+        patch.setattr(loop.Run, "_save_best", lambda self: None)
         train_killed(config, tmp_path / "killed", monkeypatch, 2)
     assert not (tmp_path / "killed" / "best").exists()
     resnet_tf.train(config, tmp_path / "killed")
