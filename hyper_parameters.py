@@ -68,15 +68,16 @@ def config_from_flags(flag_values=flags.FLAGS) -> ExperimentConfig:
     return ExperimentConfig.from_flat(values, flag_values.recipe)
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[[], None], stopped: str = "stopped") -> None:
     """Parses the flags, calls `main` and exits with the code of the outcome.
 
-    What the user can mend is one line on stderr, without a traceback.
+    What the user can mend is one line on stderr, without a traceback; `stopped`
+    is the line after Ctrl-C.
     """
     # TensorFlow reads this when it is imported: only what it cannot go on from.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
-    app.run(lambda argv: _guarded(main), flags_parser=_parse)
+    app.run(lambda argv: _guarded(main, stopped), flags_parser=_parse)
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -91,13 +92,13 @@ def _parse(argv: list[str]) -> list[str]:
     return argv[:1]
 
 
-def _guarded(main: Callable[[], None]) -> None:
+def _guarded(main: Callable[[], None], stopped: str) -> None:
     try:
         main()
     except ResnetTfError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail("stopped; the same command goes on from where it can", _STOPPED)
+        _fail(stopped, _STOPPED)
 
 
 def _fail(message: str, code: int) -> None:

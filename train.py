@@ -36,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    hyper_parameters.run(main)
+    hyper_parameters.run(main, "stopped; the same command goes on from the last report")

@@ -93,7 +93,7 @@ after training. {test_note}
 | parameters | {metrics["parameters"]:,} |
 | updates | {metrics["step"]:,} of {train.train_batch_size} images |
 | activations in training | {train.mixed_precision} |
-| time | {duration(metrics["seconds"])}, {metrics["images_per_second"]:,.0f} images/s |
+| time | {duration(metrics["seconds"])}, {metrics["images_per_second"]:,.0f} images/s (median of the reports) |
 | machine | {machine["cpu"]}, {machine["cores"]} cores, {machine["system"]} |
 | versions | {versions} |
 | commit | {metrics["commit"]} |

@@ -1,6 +1,7 @@
 """The scripts as a user runs them: subprocesses, exit codes and one line."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -45,7 +46,8 @@ def test_train_prints_a_line_a_report_and_the_result(trained):
     assert lines[0].startswith("resnet8: 8 layers, 75,290 parameters | digits: 1,257")
     assert lines[1].startswith("step 2/4 | loss ") and lines[1].endswith(" left")
     assert lines[2].startswith("step 4/4 | loss ")
-    assert "(n = 180), test error " in lines[3]
+    assert lines[3] == "evaluating the last and the best weights"
+    assert "(n = 180), test error " in lines[4]
     assert answer.stderr == ""
     (run_dir,) = (folder / "runs").iterdir()
     assert run_dir.name.startswith("resnet-digits-")
@@ -140,6 +142,18 @@ def test_missing_data_is_one_line_within_ten_seconds(tmp_path):
     assert_one_line(answer, 3, "--dataset=digits, which needs no data")
     assert time.monotonic() - start < 10
     assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), *QUICK, "--train_steps=9999"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=tmp_path, **pipes)
+    while "step" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert errors == "error: stopped; the same command goes on from the last report\n"
 
 
 def test_another_keras_backend_is_one_line(tmp_path, monkeypatch):

@@ -38,6 +38,6 @@ def resolve(name: str) -> Path:
             return folder
     known = ", ".join(pretrained_names()) or "none"
     raise CheckpointError(
-        f"--ckpt must be a checkpoint or run folder or a released model ({known}), "
+        f"ckpt must be a checkpoint or run folder or a released model ({known}), "
         f"received {name!r}"
     )

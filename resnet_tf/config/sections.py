@@ -101,7 +101,7 @@ class DataConfig(Section):
     )
     data_dir: str | None = field(
         None,
-        "Folder of TensorFlow Datasets [TFDS_DATA_DIR, else its own default].",
+        "Folder of TensorFlow Datasets [TFDS_DATA_DIR, else ~/tensorflow_datasets].",
         local=True,
     )
     cache_dir: str | None = field(

@@ -89,6 +89,7 @@ class Run:
 
     def finish(self) -> dict[str, Any]:
         """Evaluates the last and the best weights and writes the summary."""
+        print("evaluating the last and the best weights", flush=True)
         folder, rows = self._folder, self._history.rows
         plot_curves(folder.curves, rows, folder.path.name)
         splits = [load_split(self._config.data, "test"), self._validation_images]

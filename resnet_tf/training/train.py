@@ -25,7 +25,9 @@ def train(
 
     Returns:
         The summary. Errors are in percent, of the last weights, computed in
-        float32; those of the best weights have the prefix `best_`.
+        float32; those of the best weights have the prefix `best_`. `seconds` is
+        the time from the first update to the last report, `images_per_second`
+        the median of the reports.
 
     Raises:
         CheckpointError: If the folder belongs to another experiment, or none of
