@@ -59,6 +59,7 @@ def card(name: str, config: ExperimentConfig, metrics: dict) -> str:
     model, data, train = config.model, config.data, config.train
     official = OFFICIAL_TEST_IMAGES[data.dataset]
     rows = "\n".join(_row(metrics, split) for split in ("validation", "test"))
+    speed = f"{metrics['images_per_second']:,.0f} images/s (median of the reports)"
     versions = ", ".join(f"{k} {v}" for k, v in metrics["versions"].items())
     machine = metrics["machine"]
     partial = metrics["n_test"] < official
@@ -93,7 +94,7 @@ after training. {test_note}
 | parameters | {metrics["parameters"]:,} |
 | updates | {metrics["step"]:,} of {train.train_batch_size} images |
 | activations in training | {train.mixed_precision} |
-| time | {duration(metrics["seconds"])}, {metrics["images_per_second"]:,.0f} images/s (median of the reports) |
+| time | {duration(metrics["seconds"])}, {speed} |
 | machine | {machine["cpu"]}, {machine["cores"]} cores, {machine["system"]} |
 | versions | {versions} |
 | commit | {metrics["commit"]} |
