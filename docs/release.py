@@ -84,10 +84,9 @@ python eval.py --ckpt {name}
 {rows}
 
 The errors are those of the last weights of one run (seed {train.seed}), single
-view, float32. No other run was tried with other seeds and no checkpoint was
-chosen. The validation images are the last {data.validation_size:,} of the
-official training set and were never trained on; the test images were opened once,
-after training. {test_note}
+view, float32; no checkpoint was chosen. The validation images are the last
+{data.validation_size:,} of the official training set and were never trained on; the
+test images decided nothing. {test_note}
 
 | | |
 |---|---|
