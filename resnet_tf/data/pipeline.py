@@ -109,8 +109,8 @@ def training_batches(
 def _options() -> tf.data.Options:
     """Returns one thread for the input where the CPU also does the training.
 
-    More would take turns with the step's own threads: measured on two cores, the
-    input then cost twice as much of a step.
+    More would take turns with the step's own threads; `benchmarks/training.py`
+    measures what the input costs.
     """
     options = tf.data.Options()
     if not tf.config.list_physical_devices("GPU"):
