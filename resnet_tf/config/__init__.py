@@ -1,23 +1,26 @@
 """Settings are data: frozen sections, recipes, and their JSON form.
 
 Uses the standard library only; the command-line flags and every `config.json`
-are views of the fields declared in `sections`.
+are views of the fields declared in the sections.
 """
 
-from resnet_tf.config.datasets import DATASETS, DatasetInfo
+from resnet_tf.config.data import DataConfig
+from resnet_tf.config.datasets import DATASETS, FOLDER, DatasetInfo, folder_info
 from resnet_tf.config.experiment import ExperimentConfig, differences
 from resnet_tf.config.fields import FieldSpec, unknown
-from resnet_tf.config.recipes import RECIPES, recipe_values
-from resnet_tf.config.sections import (
-    DataConfig,
-    ModelConfig,
-    OptimizerConfig,
-    TrainConfig,
-    iter_fields,
-)
+from resnet_tf.config.model import ModelConfig, named_network
+from resnet_tf.config.networks import FAMILIES, HEAD, NETWORKS
+from resnet_tf.config.optimizer import OptimizerConfig
+from resnet_tf.config.recipes import RECIPES, recipe_source, recipe_values
+from resnet_tf.config.sections import iter_fields, iter_settings
+from resnet_tf.config.train import TrainConfig
 
 __all__ = [
     "DATASETS",
+    "FAMILIES",
+    "FOLDER",
+    "HEAD",
+    "NETWORKS",
     "RECIPES",
     "DataConfig",
     "DatasetInfo",
@@ -27,7 +30,11 @@ __all__ = [
     "OptimizerConfig",
     "TrainConfig",
     "differences",
+    "folder_info",
     "iter_fields",
+    "iter_settings",
+    "named_network",
+    "recipe_source",
     "recipe_values",
     "unknown",
 ]

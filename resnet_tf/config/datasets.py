@@ -1,6 +1,13 @@
 """What the settings must know of each data set before it is opened."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+
+CIFAR10_MEAN = (0.49139968, 0.48215841, 0.44653091)
+CIFAR10_STD = (0.24703223, 0.24348513, 0.26158784)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -14,7 +21,7 @@ class DatasetInfo:
         flip: Whether a mirrored image keeps its label.
         mean: Mean of the images, one number a channel, in [0, 1]: for CIFAR the
             usual constants, of all 50,000 official training images; for the
-            digits of the 1,257 that are trained on.
+            digits of the 1,257 that are trained on; for a folder ImageNet's.
         std: Standard deviation of the same, in [0, 1].
     """
 
@@ -32,8 +39,8 @@ DATASETS = {
         num_train=50_000,
         validation_size=5_000,
         flip=True,
-        mean=(0.49139968, 0.48215841, 0.44653091),
-        std=(0.24703223, 0.24348513, 0.26158784),
+        mean=CIFAR10_MEAN,
+        std=CIFAR10_STD,
     ),
     "cifar100": DatasetInfo(
         num_classes=100,
@@ -52,3 +59,23 @@ DATASETS = {
         std=(0.37654078, 0.37654078, 0.37654078),
     ),
 }
+# A folder of images: its numbers are only known once it is listed.
+FOLDER = "folder"
+
+
+def folder_info(num_classes: int, num_train: int) -> DatasetInfo:
+    """Returns what the settings must know of a folder of images.
+
+    Args:
+        num_classes: Its classes.
+        num_train: Its images that are not test images; a tenth validates, by
+            default.
+    """
+    return DatasetInfo(
+        num_classes=num_classes,
+        num_train=num_train,
+        validation_size=num_train // 10,
+        flip=True,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )

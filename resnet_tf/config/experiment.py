@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from resnet_tf.config.datasets import DATASETS
-from resnet_tf.config.fields import FieldSpec, section_fields, unknown
-from resnet_tf.config.recipes import recipe_values
-from resnet_tf.config.sections import (
-    SECTIONS,
-    DataConfig,
-    ModelConfig,
-    OptimizerConfig,
-    TrainConfig,
-    iter_fields,
-    other_family,
-)
+from resnet_tf.config.data import DataConfig
+from resnet_tf.config.datasets import DATASETS, DatasetInfo
+from resnet_tf.config.durations import override, to_steps
+from resnet_tf.config.fields import REQUIRED, FieldSpec, section_fields, unknown
+from resnet_tf.config.model import ModelConfig, other_family
+from resnet_tf.config.networks import FAMILIES, FREE, NETWORKS, RESNET, input_side
+from resnet_tf.config.optimizer import OptimizerConfig
+from resnet_tf.config.recipes import DEEP, DEEP_LAYERS, recipe_values
+from resnet_tf.config.sections import SECTIONS, iter_fields, iter_settings
+from resnet_tf.config.train import TrainConfig
 from resnet_tf.errors import SettingError
 
 
@@ -43,45 +41,60 @@ class ExperimentConfig:
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
-        expected = DATASETS[self.data.dataset].num_classes
-        if self.model.num_classes != expected:
+        info = DATASETS.get(self.data.dataset)
+        if info and self.model.num_classes != info.num_classes:
             raise SettingError(
-                f"num_classes must be {expected} for dataset={self.data.dataset}, "
-                f"received {self.model.num_classes}"
+                f"num_classes must be {info.num_classes} for "
+                f"dataset={self.data.dataset}, received {self.model.num_classes}"
+            )
+        if self.data.image_size != self.model.input_side:
+            raise SettingError(
+                f"image_size must be {self.model.input_side} for "
+                f"model={self.model.model}, received {self.data.image_size}"
             )
 
     @classmethod
     def from_flat(
-        cls, values: Mapping[str, Any], recipe: str = "wenxinxu"
+        cls,
+        values: Mapping[str, Any],
+        recipe: str = "wenxinxu",
+        info: DatasetInfo | None = None,
     ) -> ExperimentConfig:
         """Returns the recipe's settings with `values` on top.
 
+        A registered `model` replaces the network that the recipe names; what the
+        recipe says of order or shortcut without naming a network stays. Settings
+        that would make it another network cannot be given beside the name.
+
         Args:
-            values: Explicit settings by field name; they win over the recipe.
+            values: Explicit settings by name, durations in epochs among them;
+                they win over the recipe.
             recipe: A name in `resnet_tf.config.RECIPES`.
+            info: What is known of a data set that `DATASETS` does not hold.
 
         Raises:
             SettingError: If a name is unknown, a value is out of its range, or an
-                explicit setting belongs to the other network family.
+                explicit setting belongs to another network family.
         """
-        specs = {spec.name: spec for spec in iter_fields()}
+        specs = {spec.name: spec for spec in iter_settings()}
         for name in values:
             if name not in specs:
                 raise SettingError(unknown("setting", name, specs))
-        merged = {**recipe_values(recipe), **values}
-        model = merged.get("model", specs["model"].default)
-        for name in list(merged):
-            if specs[name].family in (None, model):
+        given = {name: specs[name].check(value) for name, value in values.items()}
+        settings = _layered(recipe, given)
+        family = settings.get("model", specs["model"].default)
+        for name in list(settings):
+            if specs[name].applies_to(family):
                 continue
-            if name in values:
-                raise SettingError(other_family(specs[name], model))
-            del merged[name]
-        dataset = merged.get("dataset", specs["dataset"].default)
-        if dataset in DATASETS:
-            merged.setdefault("num_classes", DATASETS[dataset].num_classes)
+            if name in given:
+                raise SettingError(other_family(specs[name], family))
+            del settings[name]
+        dataset = settings.get("dataset", specs["dataset"].default)
+        settings = _of_dataset(settings, info or DATASETS.get(dataset))
+        settings.setdefault("image_size", input_side(family))
         sections = {
             section: kind(
-                **{n: v for n, v in merged.items() if specs[n].section == section}
+                **{n: v for n, v in settings.items() if specs[n].section == section}
             )
             for section, kind in SECTIONS.items()
         }
@@ -92,7 +105,7 @@ class ExperimentConfig:
         those of the other network family."""
         result: dict[str, Any] = {"recipe": self.recipe}
         for spec in iter_fields():
-            if spec.local or spec.family not in (None, self.model.model):
+            if spec.local or not spec.applies_to(self.model.model):
                 continue
             value = getattr(getattr(self, spec.section), spec.name)
             value = list(value) if isinstance(value, tuple) else value
@@ -121,11 +134,10 @@ class ExperimentConfig:
                 raise SettingError(
                     f"{key} of the config must be an object, received {part!r:.40}"
                 )
-        model = values.get("model", {}).get("model")
+        family = values.get("model", {}).get("model")
         sections = {}
         for key, section in SECTIONS.items():
-            part = values.get(key, {})
-            _check_names(part, section_fields(section), model)
+            part = _completed(values.get(key, {}), section_fields(section), family)
             sections[key] = section(**part)
         return cls(recipe=recipe, **sections)
 
@@ -139,17 +151,78 @@ class ExperimentConfig:
         return f"{self.model.model}-{self.data.dataset}-{self.fingerprint()[:8]}"
 
 
-def _check_names(
-    part: Mapping[str, Any], specs: tuple[FieldSpec, ...], model: Any
-) -> None:
+def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the recipe, the registered network and what is given, the later over
+    the earlier."""
+    settings = recipe_values(recipe)
+    network = _network(given)
+    if "model" not in settings and not network.get("bottleneck"):
+        kept = FREE & settings.keys()
+        network = {name: v for name, v in network.items() if name not in kept}
+    free = {name: value for name, value in given.items() if name in FREE}
+    given = {**given, **network, **free}
+    if _layers({**settings, **given}) >= DEEP_LAYERS:
+        settings = override(settings, DEEP.get(recipe, {}))
+    return override(settings, given)
+
+
+def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the values that the given `model` stands for, beside itself."""
+    name = given.get("model")
+    if name not in NETWORKS:
+        known = dict.fromkeys([*FAMILIES, *NETWORKS])
+        if name is not None and name not in FAMILIES:
+            raise SettingError(unknown("model", name, known))
+        return {}
+    values = NETWORKS[name]
+    for key, value in values.items():
+        other = key not in FREE | {"model"} and given.get(key, value) != value
+        if other:
+            raise SettingError(
+                f"{key} must be {value} for model={name}, received {given[key]}"
+            )
+    return values
+
+
+def _layers(settings: Mapping[str, Any]) -> int:
+    """Returns the depth of a residual network, 0 for another."""
+    if settings.get("model", RESNET) != RESNET:
+        return 0
+    blocks = settings.get("num_residual_blocks", 0)
+    return (9 if settings.get("bottleneck") else 6) * blocks + 2
+
+
+def _of_dataset(
+    settings: Mapping[str, Any], info: DatasetInfo | None
+) -> dict[str, Any]:
+    """Returns the settings with what follows from the data set filled in."""
+    result = dict(settings)
+    if info is not None:
+        result.setdefault("num_classes", info.num_classes)
+        if result.get("validation_size") is None:
+            result["validation_size"] = info.validation_size
+        images = info.num_train - result["validation_size"]
+        result = to_steps(result, images, result["train_batch_size"])
+    return result
+
+
+def _completed(
+    part: Mapping[str, Any], specs: tuple[FieldSpec, ...], family: Any
+) -> dict[str, Any]:
+    """Returns a section of a `config.json` with what was written before a field
+    existed."""
     names = [spec.name for spec in specs]
     for name in part:
         if name not in names:
             raise SettingError(unknown("setting", name, names))
+    result = dict(part)
     for spec in specs:
-        needed = not spec.local and spec.family in (None, model)
-        if needed and spec.name not in part:
+        if spec.local or not spec.applies_to(family) or spec.name in part:
+            continue
+        if spec.was is REQUIRED:
             raise SettingError(f"the config must have the setting {spec.name}")
+        result[spec.name] = spec.was
+    return result
 
 
 def differences(a: ExperimentConfig, b: ExperimentConfig) -> dict[str, tuple[Any, Any]]:

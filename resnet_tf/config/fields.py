@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from resnet_tf.errors import SettingError
 
+REQUIRED = object()
+
 
 @dataclass(frozen=True)
 class FieldSpec:
@@ -29,7 +31,9 @@ class FieldSpec:
         minimum: Smallest value allowed, or None.
         maximum: Largest value allowed, or None.
         above: The value must be larger than this, or None.
-        family: The only `model` that the field applies to, or None.
+        families: The values of `model` that the field applies to; empty: all.
+        was: What a config written before the field existed means by leaving it
+            out; `REQUIRED` for a field that every config has.
         local: True for a setting of this machine that leaves the trained
             weights as they are; it is kept out of files and comparisons.
     """
@@ -44,8 +48,13 @@ class FieldSpec:
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
-    family: str | None = None
+    families: tuple[str, ...] = ()
+    was: Any = REQUIRED
     local: bool = False
+
+    def applies_to(self, model: str) -> bool:
+        """Whether networks of the family `model` have this setting."""
+        return not self.families or model in self.families
 
     def check(self, value: Any) -> Any:
         """Returns `value` in the field's type.

@@ -4,23 +4,32 @@ A recipe states every setting but those in `OPEN`, also where the value is the
 field's default, so that a later default cannot change it. A recipe that the
 card of a released model names stays as it is for ever; a better one gets a new
 name. Settings of one network family are passed over when a recipe is used with
-the other.
+another; durations in epochs become steps when the data set is known.
 """
 
 from __future__ import annotations
 
+import inspect
 from types import MappingProxyType
 from typing import Any
 
+from resnet_tf.config.datasets import (
+    CIFAR10_MEAN,
+    CIFAR10_STD,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+)
+from resnet_tf.config.durations import override
 from resnet_tf.config.fields import unknown
 from resnet_tf.errors import SettingError
 
 # What a recipe leaves to the user: the network, the data set and what follows
-# from it, the seed and the arithmetic.
+# from it, the first weights, the seed and the arithmetic.
 OPEN = frozenset(
-    "model num_residual_blocks order depth growth_rate bottleneck compression "
-    "num_classes dataset validation_size flip channel_mean channel_std seed "
-    "mixed_precision jit_compile strategy".split()
+    "model num_residual_blocks order shortcut stride_padding depth growth_rate "
+    "bottleneck compression stem_filters activation num_classes dataset "
+    "validation_size image_size resize flip channel_mean channel_std init_from "
+    "freeze seed mixed_precision jit_compile strategy".split()
 )
 
 # What the recipes below share; each names what it has otherwise.
@@ -28,105 +37,249 @@ _USUAL = {
     "kernel_initializer": "he_fan_out",
     "bn_momentum": 0.9,
     "bn_epsilon": 1e-5,
+    "bn_eval": "moving",
+    "sampling": "permutation",
+    "crop": "padded",
     "padding_size": 4,
+    "crop_offsets": "symmetric",
+    "crop_scale": (0.8, 1.0),
+    "crop_ratio": (0.9, 1.1),
+    "cutout": 0,
+    "mixup": 0.0,
     "normalization": "mean_std",
     "train_batch_size": 128,
     "report_freq": 391,
+    "optimizer": "sgd",
     "init_lr": 0.1,
     "momentum": 0.9,
     "nesterov": False,
     "schedule": "step",
     "warmup_fraction": 0.0,
+    "warmup_steps": 0,
+    "warmup_lr": 0.01,
     "lr_decay_factor": 0.1,
     "decay_step0": 40_000,
     "decay_step1": 60_000,
+    "first_decay_late": False,
+    "weight_decay": 1e-4,
     "weight_decay_on": "kernels",
     "label_smoothing": 0.0,
 }
 
-RECIPES: dict[str, MappingProxyType[str, Any]] = {
-    # The TF1 project resnet-in-tensorflow by wenxinxu: whitened images, Glorot
-    # convolutions, rate /10 at 40,000 and 60,000 of 80,000 updates.
-    "wenxinxu": MappingProxyType(
-        {
-            **_USUAL,
-            "model": "resnet",
-            "num_residual_blocks": 5,
-            "order": "pre",
-            "kernel_initializer": "glorot_uniform",
-            "bn_epsilon": 1e-3,
-            "padding_size": 2,
-            "normalization": "whitening",
-            "train_steps": 80_000,
-            "weight_decay": 2e-4,
-        }
-    ),
-    # He et al. 2015, "Deep Residual Learning for Image Recognition", section 4.2:
-    # 64,000 updates, rate /10 at 32,000 and 48,000, decay 1e-4, 45,000/5,000.
-    "he2015": MappingProxyType(
-        {
-            **_USUAL,
-            "order": "post",
-            "train_steps": 64_000,
-            "decay_step0": 32_000,
-            "decay_step1": 48_000,
-            "weight_decay": 1e-4,
-            "weight_decay_on": "all",
-        }
-    ),
-    # Huang et al. 2016, "Densely Connected Convolutional Networks", section 4.2:
-    # 300 epochs of 45,000 images in batches of 64, rate /10 at one half and at
-    # three quarters, Nesterov momentum, decay 1e-4.
-    "densenet2017": MappingProxyType(
-        {
-            **_USUAL,
-            "model": "densenet",
-            "train_batch_size": 64,
-            "train_steps": 210_938,
-            "report_freq": 704,
-            "nesterov": True,
-            "decay_step0": 105_469,
-            "decay_step1": 158_203,
-            "weight_decay": 1e-4,
-            "weight_decay_on": "all",
-        }
-    ),
-    # Ours: 30 epochs of 45,000 images with one rise and fall of the rate (the
-    # "1cycle" policy of Smith and Topin 2017), for a good network in an hour of
-    # two CPU cores.
-    "onecycle": MappingProxyType(
-        {
-            **_USUAL,
-            "bn_epsilon": 1e-3,
-            "train_steps": 10_547,
-            "report_freq": 352,
-            "init_lr": 0.2,
-            "nesterov": True,
-            "schedule": "onecycle",
-            "warmup_fraction": 0.1,
-            "weight_decay": 5e-4,
-        }
-    ),
-    # Ours: the embedded digits in about a minute, without network or download.
-    "quickstart": MappingProxyType(
-        {
-            **_USUAL,
-            "dataset": "digits",
-            "num_residual_blocks": 1,
-            "bn_epsilon": 1e-3,
-            "train_steps": 400,
-            "report_freq": 50,
-            "nesterov": True,
-            "schedule": "onecycle",
-            "warmup_fraction": 0.2,
-            "weight_decay": 5e-4,
-        }
-    ),
-}
+
+Settings = dict[str, Any]
+
+
+def _usual(**changes: Any) -> Settings:
+    """Returns `_USUAL` with `changes`; a duration in epochs replaces its steps."""
+    return override(_USUAL, changes)
+
+
+def wenxinxu() -> Settings:
+    """The TF1 project resnet-in-tensorflow by wenxinxu.
+
+    Whitened images, Glorot convolutions, rate /10 at 40,000 and 60,000 of 80,000
+    updates. Four more of its habits are switches, off here: sampling=window,
+    crop_offsets=asymmetric, bn_eval=batch, first_decay_late.
+    """
+    return _usual(
+        model="resnet",
+        num_residual_blocks=5,
+        order="pre",
+        kernel_initializer="glorot_uniform",
+        bn_epsilon=1e-3,
+        padding_size=2,
+        normalization="whitening",
+        train_steps=80_000,
+        weight_decay=2e-4,
+        weight_decay_on="kernels_and_head",
+    )
+
+
+def he2015() -> Settings:
+    """He et al. 2015, "Deep Residual Learning for Image Recognition", section 4.2.
+
+    64,000 updates, rate /10 at 32,000 and 48,000, decay 1e-4, 45,000/5,000 images;
+    110 layers and more start with 400 updates at 0.01. The paper subtracts the
+    mean image; this recipe uses the mean and deviation of each channel.
+    """
+    return _usual(
+        order="post",
+        train_steps=64_000,
+        decay_step0=32_000,
+        decay_step1=48_000,
+        weight_decay_on="all",
+    )
+
+
+def akamaster() -> Settings:
+    """https://github.com/akamaster/pytorch_resnet_cifar10.
+
+    200 epochs, rate /10 after 100 and 150, ImageNet's mean and deviation; 110
+    layers and more start with an epoch at 0.01.
+    """
+    return _usual(
+        order="post",
+        shortcut="A-subsample",
+        stride_padding="both",
+        kernel_initializer="he_fan_in",
+        channel_mean=IMAGENET_MEAN,
+        channel_std=IMAGENET_STD,
+        train_epochs=200,
+        decay_epoch0=100,
+        decay_epoch1=150,
+        weight_decay_on="all",
+    )
+
+
+def densenet2017() -> Settings:
+    """Huang et al. 2017, "Densely Connected Convolutional Networks", section 4.2.
+
+    300 epochs in batches of 64, rate /10 at one half and at three quarters,
+    Nesterov momentum, decay 1e-4.
+    """
+    return _usual(
+        model="densenet",
+        train_batch_size=64,
+        train_epochs=300,
+        decay_epoch0=150,
+        decay_epoch1=225,
+        report_freq=704,
+        nesterov=True,
+        weight_decay_on="all",
+    )
+
+
+def uvadlc_sgd() -> Settings:
+    """UvA Deep Learning tutorial 5, as it trains its ResNets: SGD, 180 epochs.
+
+    Random resized crops and mirrored images, rate /10 after 100 and 150 epochs.
+    https://uvadlc-notebooks.readthedocs.io
+    """
+    return _usual(
+        model="uva_resnet",
+        crop="resized",
+        padding_size=0,
+        channel_mean=CIFAR10_MEAN,
+        channel_std=CIFAR10_STD,
+        train_epochs=180,
+        decay_epoch0=100,
+        decay_epoch1=150,
+        report_freq=352,
+        weight_decay_on="all",
+    )
+
+
+def uvadlc_adamw() -> Settings:
+    """UvA Deep Learning tutorial 5, as it trains its GoogLeNet and DenseNet.
+
+    As `uvadlc_sgd`, with AdamW at 1e-3.
+    """
+    changes = {"model": "uva_googlenet", "optimizer": "adamw", "init_lr": 1e-3}
+    return {**uvadlc_sgd(), **changes}
+
+
+def article34() -> Settings:
+    """The comparisons of ResNet-34 and DenseNet-121 written with PyTorch.
+
+    After https://github.com/kuangliu/pytorch-cifar: 300 epochs, rate /10 after 150
+    and 225, decay 5e-4, and its deviations, which are means of each image's own.
+    """
+    return _usual(
+        model="resnet34_cifar",
+        kernel_initializer="he_fan_in",
+        channel_mean=(0.4914, 0.4822, 0.4465),
+        channel_std=(0.2023, 0.1994, 0.2010),
+        train_epochs=300,
+        decay_epoch0=150,
+        decay_epoch1=225,
+        weight_decay=5e-4,
+        weight_decay_on="all",
+    )
+
+
+def finetune224() -> Settings:
+    """Fine-tuning of ImageNet weights at 224x224, with --init_from.
+
+    10 epochs of SGD at 1e-3; images resized to 256, their centre cropped to 224,
+    with ImageNet's mean and deviation.
+    """
+    return _usual(
+        model="resnet18",
+        resize=256,
+        padding_size=0,
+        channel_mean=IMAGENET_MEAN,
+        channel_std=IMAGENET_STD,
+        train_batch_size=32,
+        train_epochs=10,
+        report_freq=1_406,
+        init_lr=1e-3,
+        weight_decay=0.0,
+    )
+
+
+def onecycle() -> Settings:
+    """Ours: 30 epochs of 45,000 images with one rise and fall of the rate.
+
+    The "1cycle" policy of Smith and Topin 2017, for a good network in an hour of
+    two CPU cores.
+    """
+    return _usual(
+        bn_epsilon=1e-3,
+        train_steps=10_547,
+        report_freq=352,
+        init_lr=0.2,
+        nesterov=True,
+        schedule="onecycle",
+        warmup_fraction=0.1,
+        weight_decay=5e-4,
+    )
+
+
+def quickstart() -> Settings:
+    """Ours: the embedded digits in about a minute, without network or download."""
+    return _usual(
+        dataset="digits",
+        num_residual_blocks=1,
+        bn_epsilon=1e-3,
+        train_steps=400,
+        report_freq=50,
+        nesterov=True,
+        schedule="onecycle",
+        warmup_fraction=0.2,
+        weight_decay=5e-4,
+    )
+
+
+_RECIPES = (
+    wenxinxu,
+    he2015,
+    akamaster,
+    densenet2017,
+    uvadlc_sgd,
+    uvadlc_adamw,
+    article34,
+    finetune224,
+    onecycle,
+    quickstart,
+)
+RECIPES = MappingProxyType(
+    {recipe.__name__: MappingProxyType(recipe()) for recipe in _RECIPES}
+)
+
+# What a recipe adds for residual networks of so many layers and more, which do not
+# start at the full rate.
+DEEP_LAYERS = 110
+DEEP = MappingProxyType(
+    {
+        "he2015": {"warmup_steps": 400},
+        "akamaster": {"warmup_epochs": 1},
+    }
+)
 
 
 def recipe_values(name: str) -> dict[str, Any]:
-    """Returns the settings of a recipe by field name.
+    """Returns the settings of a recipe by name.
 
     Raises:
         SettingError: If there is no such recipe.
@@ -134,3 +287,9 @@ def recipe_values(name: str) -> dict[str, Any]:
     if name not in RECIPES:
         raise SettingError(unknown("recipe", name, RECIPES))
     return dict(RECIPES[name])
+
+
+def recipe_source(name: str) -> str:
+    """Returns what a recipe is and where it comes from."""
+    (recipe,) = (recipe for recipe in _RECIPES if recipe.__name__ == name)
+    return inspect.getdoc(recipe)

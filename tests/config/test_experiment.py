@@ -3,8 +3,11 @@ import json
 
 import pytest
 
+from resnet_tf.checkpoints.files import read_config
+from resnet_tf.checkpoints.resolve import pretrained_root
 from resnet_tf.config import (
     DATASETS,
+    NETWORKS,
     RECIPES,
     DataConfig,
     ExperimentConfig,
@@ -12,9 +15,12 @@ from resnet_tf.config import (
     OptimizerConfig,
     TrainConfig,
     differences,
+    folder_info,
     iter_fields,
+    named_network,
     recipe_values,
 )
+from resnet_tf.config.fields import REQUIRED
 from resnet_tf.errors import SettingError
 
 
@@ -67,6 +73,84 @@ def test_an_explicit_setting_wins_over_the_recipe():
     config = ExperimentConfig.from_flat({"init_lr": 0.3}, "onecycle")
     assert config.optimizer.init_lr == 0.3
     assert config.optimizer.nesterov is recipe_values("onecycle")["nesterov"] is True
+
+
+def test_epochs_become_steps_once():
+    config = ExperimentConfig.from_flat({"train_epochs": 30})
+    assert config.train.train_steps == 10_547  # 30 * 45,000 / 128 = 10,546.9
+    assert "train_epochs" not in json.dumps(config.to_dict())
+    halves = {"validation_size": 0, "train_batch_size": 100, "decay_epoch0": 1.5}
+    config = ExperimentConfig.from_flat(halves)
+    assert config.optimizer.decay_step0 == 750
+
+
+def test_steps_and_epochs_replace_each_other():
+    by_epochs = ExperimentConfig.from_flat({}, "article34")
+    assert by_epochs.train.train_steps == 105_469  # 300 * 45,000 / 128
+    assert (by_epochs.optimizer.decay_step0, by_epochs.optimizer.decay_step1) == (
+        52_734,
+        79_102,
+    )
+    steps = ExperimentConfig.from_flat({"train_steps": 7}, "article34")
+    assert (steps.train.train_steps, steps.optimizer.decay_step0) == (7, 52_734)
+    epochs = ExperimentConfig.from_flat({"train_epochs": 1}, "he2015")
+    assert (epochs.train.train_steps, epochs.optimizer.decay_step0) == (352, 32_000)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_registered_name_stands_for_its_network(name):
+    config = ExperimentConfig.from_flat({"model": name})
+    named = named_network(name)
+    for field, value in NETWORKS[name].items():
+        assert getattr(config.model, field) == getattr(named, field) == value
+    assert config.data.image_size == (
+        224 if name in ("resnet18", "densenet121") else 32
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "expected"),
+    [
+        ("wenxinxu", {}, ("pre", "A-pool", "end")),
+        ("wenxinxu", {"model": "resnet20"}, ("post", "A-pool", "end")),
+        ("wenxinxu", {"model": "resnet20", "order": "pre"}, ("pre", "A-pool", "end")),
+        ("akamaster", {"model": "resnet20"}, ("post", "A-subsample", "both")),
+        ("akamaster", {"model": "preact164"}, ("pre", "B", "both")),
+        ("akamaster", {"model": "resnet20", "shortcut": "B"}, ("post", "B", "both")),
+    ],
+)
+def test_a_name_replaces_the_network_of_a_recipe(recipe, settings, expected):
+    model = ExperimentConfig.from_flat(settings, recipe).model
+    assert (model.order, model.shortcut, model.stride_padding) == expected
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "steps"),
+    [
+        ("he2015", {"model": "resnet56"}, 0),
+        ("he2015", {"model": "resnet110"}, 400),
+        ("he2015", {"num_residual_blocks": 18}, 400),
+        ("he2015", {"num_residual_blocks": 18, "warmup_steps": 7}, 7),
+        ("he2015", {"model": "densenet121_cifar"}, 0),
+        ("akamaster", {"model": "resnet1202"}, 352),
+        ("wenxinxu", {"model": "resnet110"}, 0),
+    ],
+)
+def test_deep_networks_warm_up_where_the_source_does(recipe, settings, steps):
+    optimizer = ExperimentConfig.from_flat(settings, recipe).optimizer
+    assert (optimizer.warmup_steps, optimizer.warmup_lr) == (steps, 0.01)
+
+
+def test_a_folder_gives_its_own_numbers():
+    info = folder_info(num_classes=3, num_train=95)
+    config = ExperimentConfig.from_flat(
+        {"dataset": "folder", "train_epochs": 2, "train_batch_size": 10},
+        "article34",
+        info,
+    )
+    assert (config.model.num_classes, config.data.validation_size) == (3, 9)
+    assert config.train.train_steps == 17  # 2 * 86 / 10
+    assert ExperimentConfig.from_dict(config.to_dict()) == config
 
 
 def test_the_config_is_frozen():
@@ -142,7 +226,55 @@ WRONG = [
     ),
     ({"num_classes": 100}, "num_classes must be 10 for dataset=cifar10, received 100"),
     ({"decay_step1": 1}, "decay_step1 must be at least decay_step0=40000, received 1"),
-    ({"trainsteps": 5}, "unknown setting 'trainsteps'; did you mean train_steps"),
+    (
+        {"trainsteps": 5},
+        "unknown setting 'trainsteps'; did you mean train_steps, train_epochs",
+    ),
+    (
+        {"model": "resnet21"},
+        "unknown model 'resnet21'; did you mean resnet32, resnet20, resnet18",
+    ),
+    (
+        {"model": "resnet20", "num_residual_blocks": 5},
+        "num_residual_blocks must be 3 for model=resnet20, received 5",
+    ),
+    (
+        {"model": "uva_resnet", "shortcut": "B"},
+        "shortcut belongs to model=resnet, received model=uva_resnet",
+    ),
+    (
+        {"model": "preact164", "shortcut": "A-pool"},
+        "shortcut must be B with bottleneck, received A-pool",
+    ),
+    (
+        {"train_epochs": 3, "train_steps": 5},
+        "train_epochs cannot stand beside train_steps=5, received 3.0",
+    ),
+    ({"train_epochs": -1}, "train_epochs must be at least 0.0, received -1.0"),
+    ({"train_epochs": 0}, "train_steps must be at least 1, received 0"),
+    ({"image_size": 224}, "image_size must be 32 for model=resnet, received 224"),
+    ({"resize": 16}, "resize must be at least image_size=32, received 16"),
+    (
+        {"crop_scale": (0.9, 0.8)},
+        "crop_scale must be two rising numbers above 0 and at most 1.0, received "
+        "(0.9, 0.8)",
+    ),
+    (
+        {"dataset": "folder"},
+        "validation_size must be given for dataset=folder, received none",
+    ),
+    (
+        {"freeze": "backbone"},
+        "freeze needs init_from, received freeze=backbone alone",
+    ),
+    (
+        {"optimizer": "adamw", "nesterov": True},
+        "nesterov needs optimizer=sgd, received adamw",
+    ),
+    (
+        {"warmup_steps": 5, "warmup_fraction": 0.1},
+        "warmup_steps must be 0 with a warmup_fraction, received 5",
+    ),
     (
         {"dataset": "digits", "flip": True},
         "flip must be false for dataset=digits: mirrored images change their "
@@ -204,16 +336,32 @@ def _merged(old, new):
     return {**old, **new} if new and isinstance(new, dict) and old else new
 
 
-@pytest.mark.parametrize("recipe", ["wenxinxu", "densenet2017"])
-def test_no_setting_of_a_config_file_may_be_missing(recipe):
-    whole = ExperimentConfig.from_flat({}, recipe).to_dict()
-    for section, part in whole.items():
-        for name in part if isinstance(part, dict) else ():
-            less = {k: v for k, v in part.items() if k != name}
+@pytest.mark.parametrize("recipe", ["wenxinxu", "densenet2017", "uvadlc_sgd"])
+def test_a_setting_may_be_missing_only_if_it_is_younger_than_the_file(recipe):
+    config = ExperimentConfig.from_flat({}, recipe)
+    whole = config.to_dict()
+    for spec in iter_fields():
+        if spec.name not in whole[spec.section]:
+            continue
+        part = {k: v for k, v in whole[spec.section].items() if k != spec.name}
+        less = {**whole, spec.section: part}
+        if spec.was is REQUIRED:
             with pytest.raises(
-                SettingError, match=f"must have the setting {name}|belongs to model"
+                SettingError, match=f"must have the setting {spec.name}|belongs to"
             ):
-                ExperimentConfig.from_dict({**whole, section: less})
+                ExperimentConfig.from_dict(less)
+        elif getattr(getattr(config, spec.section), spec.name) == spec.was:
+            assert ExperimentConfig.from_dict(less) == config
+
+
+def test_every_released_config_reads_as_what_it_meant():
+    config = read_config(pretrained_root() / "model_20" / "config.json")
+    assert (config.model.shortcut, config.model.stride_padding) == ("A-pool", "end")
+    assert (config.model.bottleneck, config.model.bn_eval) == (False, "moving")
+    assert (config.data.sampling, config.data.crop) == ("permutation", "padded")
+    assert (config.data.cutout, config.data.mixup) == (0, 0.0)
+    assert config.optimizer.optimizer == "sgd"
+    assert (config.optimizer.warmup_steps, config.train.init_from) == (0, None)
 
 
 def test_sections_check_themselves():

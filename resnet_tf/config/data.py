@@ -1,0 +1,190 @@
+"""The settings of the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from resnet_tf.config.datasets import DATASETS, FOLDER, DatasetInfo, folder_info
+from resnet_tf.config.fields import Section, field
+from resnet_tf.errors import SettingError
+
+_LARGEST_SIDE = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(Section):
+    """The images: where they come from and how they are shown."""
+
+    dataset: Literal["cifar10", "cifar100", "digits", "folder"] = field(
+        "cifar10",
+        "Data set; 'digits' is part of the package, 'folder' is --data_dir with one "
+        "folder of images a class.",
+    )
+    data_dir: str | None = field(
+        None,
+        "Folder of TensorFlow Datasets, or the official CIFAR folder or archive, or "
+        "your own images [TFDS_DATA_DIR, else ~/tensorflow_datasets].",
+        local=True,
+    )
+    cache_dir: str | None = field(
+        None, "Folder of decoded images [~/.cache/resnet_tf].", local=True
+    )
+    download: bool = field(
+        True, "Download the data set where it is not prepared yet.", local=True
+    )
+    validation_size: int | None = field(
+        None,
+        "Images held out of training, the last by official index "
+        "[5000 for CIFAR, 180 for digits, a tenth of a folder].",
+        minimum=0,
+    )
+    image_size: int = field(
+        32,
+        "Height and width of what the network sees; must be the network's.",
+        minimum=8,
+        maximum=_LARGEST_SIDE,
+        was=32,
+    )
+    resize: int | None = field(
+        None,
+        "Side to which images are resized before the centre crop to image_size "
+        "[image_size].",
+        minimum=8,
+        maximum=_LARGEST_SIDE,
+        was=None,
+    )
+    sampling: Literal["permutation", "window"] = field(
+        "permutation",
+        "Images of an update: the next of a new permutation each epoch, or, a habit "
+        "of the TF1 original, neighbours from a random start in an order shuffled "
+        "once.",
+        was="permutation",
+    )
+    crop: Literal["padded", "resized"] = field(
+        "padded",
+        "Random crop: from the image with zeros around it, or of a random part "
+        "that is resized to the full size.",
+        was="padded",
+    )
+    padding_size: int = field(
+        2,
+        "Zeros added on each side before the padded crop; 0 for no crop.",
+        minimum=0,
+        maximum=32,
+    )
+    crop_offsets: Literal["symmetric", "asymmetric"] = field(
+        "symmetric",
+        "Shifts of the padded crop: up to the padding to all sides, or, a habit of "
+        "the TF1 original, never the largest one down or right.",
+        was="symmetric",
+    )
+    crop_scale: tuple[float, ...] = field(
+        (0.8, 1.0),
+        "Smallest and largest share of the area in the resized crop.",
+        was=(0.8, 1.0),
+    )
+    crop_ratio: tuple[float, ...] = field(
+        (0.9, 1.1),
+        "Smallest and largest width / height of the resized crop.",
+        was=(0.9, 1.1),
+    )
+    flip: bool | None = field(
+        None, "Mirror half of the training images [true for CIFAR and folders]."
+    )
+    cutout: int = field(
+        0,
+        "Side of the square that is blanked in each training image; 0 for none.",
+        minimum=0,
+        maximum=_LARGEST_SIDE,
+        was=0,
+    )
+    mixup: float = field(
+        0.0,
+        "alpha of mixup: each training batch is mixed with a permutation of itself "
+        "by a share from Beta(alpha, alpha); 0 for none.",
+        minimum=0,
+        was=0.0,
+    )
+    normalization: Literal["whitening", "mean_std"] = field(
+        "whitening",
+        "Each image by its own mean and deviation, or each channel by the "
+        "training set's.",
+    )
+    channel_mean: tuple[float, ...] | None = field(
+        None, "Means in [0, 1] for mean_std, comma-separated [the data set's]."
+    )
+    channel_std: tuple[float, ...] | None = field(
+        None, "Deviations in [0, 1] for mean_std, comma-separated [the data set's]."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        info = self._info()
+        self._default("validation_size", info.validation_size)
+        self._default("flip", info.flip)
+        if self.validation_size >= info.num_train:
+            raise SettingError(
+                f"validation_size must be below the {info.num_train} images of "
+                f"{self.dataset}, received {self.validation_size}"
+            )
+        if self.flip and not info.flip:
+            raise SettingError(
+                f"flip must be false for dataset={self.dataset}: mirrored images "
+                "change their meaning, received true"
+            )
+        if self.normalization == "mean_std":
+            self._default("channel_mean", info.mean)
+            self._default("channel_std", info.std)
+        self._check_channels()
+        self._check_crop()
+
+    @property
+    def stored_side(self) -> int:
+        """Height and width of the images before they are fitted to the network."""
+        if self.dataset == FOLDER:
+            return self.resize or self.image_size
+        return 32
+
+    def _default(self, name: str, value: Any) -> None:
+        if getattr(self, name) is None:
+            object.__setattr__(self, name, value)
+
+    def _info(self) -> DatasetInfo:
+        if self.dataset != FOLDER:
+            return DATASETS[self.dataset]
+        if self.validation_size is None:
+            raise SettingError(
+                "validation_size must be given for dataset=folder, received none"
+            )
+        # How many images there are is checked when they are loaded.
+        return folder_info(num_classes=2, num_train=self.validation_size + 1)
+
+    def _check_channels(self) -> None:
+        for name in ("channel_mean", "channel_std"):
+            value = getattr(self, name)
+            if self.normalization == "whitening" and value is not None:
+                raise SettingError(
+                    f"{name} needs normalization=mean_std, received whitening"
+                )
+            if value is not None and len(value) != 3:
+                raise SettingError(f"{name} must be three numbers, received {value}")
+        if self.channel_std is not None and min(self.channel_std) <= 0:
+            raise SettingError(
+                f"channel_std must be above 0, received {self.channel_std}"
+            )
+
+    def _check_crop(self) -> None:
+        for name, largest in (("crop_scale", 1.0), ("crop_ratio", 10.0)):
+            value = getattr(self, name)
+            ordered = len(value) == 2 and 0 < value[0] <= value[1] <= largest
+            if not ordered:
+                raise SettingError(
+                    f"{name} must be two rising numbers above 0 and at most "
+                    f"{largest}, received {value}"
+                )
+        if self.resize is not None and self.resize < self.image_size:
+            raise SettingError(
+                f"resize must be at least image_size={self.image_size}, received "
+                f"{self.resize}"
+            )

@@ -1,0 +1,70 @@
+"""Durations in epochs, turned into steps once, before a config is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from resnet_tf.config.fields import FieldSpec
+from resnet_tf.errors import SettingError
+
+# What may be said in epochs of the training images, and the setting it becomes.
+STEPS_OF = {
+    "train_epochs": "train_steps",
+    "warmup_epochs": "warmup_steps",
+    "decay_epoch0": "decay_step0",
+    "decay_epoch1": "decay_step1",
+}
+_LARGEST = 100_000.0
+
+DURATIONS = tuple(
+    FieldSpec(
+        section="durations",
+        name=name,
+        type=float,
+        choices=(),
+        optional=True,
+        default=None,
+        help=f"{steps}, in epochs of the training images.",
+        minimum=0.0,
+        maximum=_LARGEST,
+    )
+    for name, steps in STEPS_OF.items()
+)
+
+
+def override(values: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `values` with `later` on top; steps and epochs replace each other.
+
+    Raises:
+        SettingError: If `later` gives one duration both ways.
+    """
+    merged = dict(values)
+    for epochs, steps in STEPS_OF.items():
+        if epochs in later and steps in later:
+            raise SettingError(
+                f"{epochs} cannot stand beside {steps}={later[steps]}, received "
+                f"{later[epochs]}"
+            )
+        if epochs in later or steps in later:
+            merged.pop(epochs, None)
+            merged.pop(steps, None)
+    return {**merged, **later}
+
+
+def to_steps(
+    values: Mapping[str, Any], num_images: int, batch_size: int
+) -> dict[str, Any]:
+    """Returns `values` with every duration in steps, rounded to the nearest.
+
+    Args:
+        values: Settings by name.
+        num_images: Training images, those that validate left out.
+        batch_size: Images in an update.
+    """
+    result = {name: v for name, v in values.items() if name not in STEPS_OF}
+    for epochs, steps in STEPS_OF.items():
+        if values.get(epochs) is not None:
+            result[steps] = math.floor(values[epochs] * num_images / batch_size + 0.5)
+    return result

@@ -1,0 +1,187 @@
+"""The settings of the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from resnet_tf.config.fields import FieldSpec, Section, field, section_fields, unknown
+from resnet_tf.config.networks import (
+    DENSENET,
+    FAMILIES,
+    IMAGENET,
+    NETWORKS,
+    RESNET,
+    UVA,
+    WIDE_CIFAR,
+    input_side,
+)
+from resnet_tf.errors import SettingError
+
+_OWN_INITIALIZER = (RESNET, DENSENET, *WIDE_CIFAR, *IMAGENET)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Section):
+    """The network: its family, its size and its batch norm."""
+
+    model: str = field(
+        RESNET,
+        "Network: the family resnet or densenet, shaped by the settings below, or "
+        "a registered name such as resnet110, densenet_bc100_k12 or uva_googlenet "
+        "(python -m resnet_tf audit lists them).",
+    )
+    num_residual_blocks: int = field(
+        5,
+        "Residual blocks in each of the three stages, n: the depth is 6n+2 "
+        "(3: 20, 5: 32, 9: 56, 18: 110), or 9n+2 with --bottleneck.",
+        minimum=1,
+        maximum=1000,
+        families=(RESNET,),
+    )
+    order: Literal["post", "pre"] = field(
+        "pre",
+        "Order inside a residual block: 'post' as in He et al. 2015, 'pre' (batch "
+        "norm and ReLU before each convolution) as in the TF1 original.",
+        families=(RESNET,),
+    )
+    shortcut: Literal["A-pool", "A-subsample", "A-append", "B", "none"] = field(
+        "A-pool",
+        "Shortcut where the size changes: average pool with the new zero channels "
+        "on both sides (A-pool), every second pixel with them on both sides "
+        "(A-subsample) or at the end (A-append), 1x1 convolution (B); 'none': no "
+        "shortcut anywhere, a plain network.",
+        families=(RESNET,),
+        was="A-pool",
+    )
+    stride_padding: Literal["end", "both"] = field(
+        "end",
+        "Zeros around a map before a 3x3 convolution of stride 2: at the end, as "
+        "TensorFlow's 'same' does on even maps, or on both sides, as PyTorch.",
+        families=(RESNET,),
+        was="end",
+    )
+    depth: int = field(
+        40,
+        "Layers with weights: 3m+4, or 6m+4 with --bottleneck.",
+        minimum=7,
+        maximum=1000,
+        families=(DENSENET,),
+    )
+    growth_rate: int = field(
+        12,
+        "Channels that each dense layer adds, k.",
+        minimum=1,
+        maximum=1000,
+        families=(DENSENET,),
+    )
+    bottleneck: bool = field(
+        False,
+        "A 1x1 convolution to 4k channels before each 3x3 one (DenseNet-B), or "
+        "blocks of 1x1, 3x3 and 1x1 convolutions (pre-activation ResNet).",
+        families=(RESNET, DENSENET),
+        was=False,
+    )
+    compression: float = field(
+        1.0,
+        "Share of the channels that a transition keeps, theta (DenseNet-C: 0.5).",
+        above=0,
+        maximum=1,
+        families=(DENSENET,),
+    )
+    stem_filters: int | None = field(
+        None,
+        "Channels of the first convolution [16, or 2k with --bottleneck].",
+        minimum=1,
+        maximum=1000,
+        families=(DENSENET,),
+        was=None,
+    )
+    activation: Literal["relu", "tanh", "leakyrelu", "gelu"] = field(
+        "relu", "Activation function.", families=UVA, was="relu"
+    )
+    num_classes: int = field(10, "Logits; must be the data set's.", minimum=2)
+    kernel_initializer: Literal["he_fan_out", "he_fan_in", "glorot_uniform"] = field(
+        "he_fan_out",
+        "Initial values of the convolutions.",
+        families=_OWN_INITIALIZER,
+    )
+    bn_momentum: float = field(
+        0.9,
+        "Share of the old value that a batch-norm moving average keeps a step.",
+        minimum=0,
+        maximum=1,
+    )
+    bn_epsilon: float = field(
+        1e-5, "Added to the variance in batch norm.", above=0, maximum=1
+    )
+    bn_eval: Literal["moving", "batch"] = field(
+        "moving",
+        "Statistics of batch norm in evaluation: the moving averages, or the "
+        "evaluated batch's own, a habit of the TF1 original.",
+        was="moving",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model not in FAMILIES:
+            hint = f"; use named_network({self.model!r})" * (self.model in NETWORKS)
+            raise SettingError(unknown("model", self.model, FAMILIES) + hint)
+        for spec in section_fields(ModelConfig):
+            if not spec.applies_to(self.model):
+                if getattr(self, spec.name) != spec.default:
+                    raise SettingError(other_family(spec, self.model))
+        self._check_depth()
+        self._check_bottleneck()
+
+    def _check_depth(self) -> None:
+        step = 6 if self.bottleneck else 3
+        if self.model == DENSENET and (self.depth - 4) % step:
+            kind = "with" if self.bottleneck else "without"
+            raise SettingError(
+                f"depth must be {step}m+4 {kind} bottleneck, received {self.depth}"
+            )
+
+    def _check_bottleneck(self) -> None:
+        if self.model != RESNET or not self.bottleneck:
+            return
+        for name, value in (("order", "pre"), ("shortcut", "B")):
+            if getattr(self, name) != value:
+                raise SettingError(
+                    f"{name} must be {value} with bottleneck, received "
+                    f"{getattr(self, name)}"
+                )
+
+    @property
+    def layers_deep(self) -> int:
+        """Convolutions on the longest path plus the dense head, in the families
+        resnet and densenet."""
+        if self.model == RESNET:
+            return (9 if self.bottleneck else 6) * self.num_residual_blocks + 2
+        return self.depth
+
+    @property
+    def input_side(self) -> int:
+        """Height and width of the images."""
+        return input_side(self.model)
+
+
+def named_network(name: str, **values) -> ModelConfig:
+    """Returns the config of a registered network.
+
+    Args:
+        name: A name in `NETWORKS`.
+        **values: Other settings of `ModelConfig`, such as `num_classes`.
+
+    Raises:
+        SettingError: If the name is unknown, or a value is wrong.
+    """
+    if name not in NETWORKS:
+        raise SettingError(unknown("network", name, NETWORKS))
+    return ModelConfig(**{**NETWORKS[name], **values})
+
+
+def other_family(spec: FieldSpec, model: str) -> str:
+    """Returns the message for a setting that `model` does not have."""
+    families = ", ".join(spec.families)
+    return f"{spec.name} belongs to model={families}, received model={model}"

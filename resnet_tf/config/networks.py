@@ -1,0 +1,96 @@
+"""The registered networks: a name for each network of the comparison.
+
+A network is a set of values of `ModelConfig`. The families `resnet` and
+`densenet` have settings of their own; the others are one network each.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+# The CIFAR families with a depth to choose.
+RESNET, DENSENET = "resnet", "densenet"
+# UvA Deep Learning tutorial 5, https://uvadlc-notebooks.readthedocs.io.
+UVA = ("uva_googlenet", "uva_resnet", "uva_preact", "uva_densenet")
+# The widths of the ImageNet networks, with a stem for 32x32 pixels (kuangliu's
+# pytorch-cifar) and with their own for 224x224.
+WIDE_CIFAR = ("resnet18_cifar", "resnet34_cifar", "densenet121_cifar")
+IMAGENET = ("resnet18", "densenet121")
+
+# The layer of every network that gives the logits.
+HEAD = "logits"
+
+FAMILIES = (RESNET, DENSENET, *UVA, *WIDE_CIFAR, *IMAGENET)
+
+# Settings of a registered network that may be given another value beside its
+# name; all others make it another network.
+FREE = frozenset({"order", "shortcut", "stride_padding"})
+
+
+def _resnet(n: int) -> dict[str, Any]:
+    return {
+        "model": RESNET,
+        "num_residual_blocks": n,
+        "order": "post",
+        "bottleneck": False,
+        "shortcut": "A-pool",
+        "stride_padding": "end",
+    }
+
+
+def _preact_bottleneck(n: int) -> dict[str, Any]:
+    return {
+        "model": RESNET,
+        "num_residual_blocks": n,
+        "order": "pre",
+        "bottleneck": True,
+        "shortcut": "B",
+        "stride_padding": "both",
+    }
+
+
+def _densenet(depth: int, k: int, bc: bool = False, stem: int | None = None):
+    return {
+        "model": DENSENET,
+        "depth": depth,
+        "growth_rate": k,
+        "bottleneck": bc,
+        "compression": 0.5 if bc else 1.0,
+        "stem_filters": stem,
+    }
+
+
+_NETWORKS = {
+    # He et al. 2015, section 4.2: 6n+2 layers.
+    "resnet20": _resnet(3),
+    "resnet32": _resnet(5),
+    "resnet44": _resnet(7),
+    "resnet56": _resnet(9),
+    "resnet110": _resnet(18),
+    "resnet1202": _resnet(200),
+    # He et al. 2016, "Identity Mappings": bottlenecks, 9n+2 layers.
+    "preact164": _preact_bottleneck(18),
+    "preact1001": _preact_bottleneck(111),
+    # Huang et al. 2016, table 2; the authors' own code starts with 24 channels.
+    "densenet40_k12": _densenet(40, 12),
+    "densenet40_k12_stem24": _densenet(40, 12, stem=24),
+    "densenet100_k12": _densenet(100, 12),
+    "densenet100_k24": _densenet(100, 24),
+    "densenet_bc100_k12": _densenet(100, 12, bc=True),
+    "densenet_bc250_k24": _densenet(250, 24, bc=True),
+    "densenet_bc190_k40": _densenet(190, 40, bc=True),
+    # The authors' wide variants, https://github.com/liuzhuang13/DenseNet.
+    "densenet_bc40_k36": _densenet(40, 36, bc=True),
+    "densenet_bc40_k48": _densenet(40, 48, bc=True),
+    "densenet_bc40_k60": _densenet(40, 60, bc=True),
+    **{name: {"model": name} for name in (*UVA, *WIDE_CIFAR, *IMAGENET)},
+}
+NETWORKS = MappingProxyType(
+    {name: MappingProxyType(values) for name, values in _NETWORKS.items()}
+)
+
+
+def input_side(model: str) -> int:
+    """Returns the height and width of the images that a family takes."""
+    return 224 if model in IMAGENET else 32

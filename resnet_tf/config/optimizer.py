@@ -1,0 +1,83 @@
+"""The settings of the updates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from resnet_tf.config.fields import Section, field
+from resnet_tf.errors import SettingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig(Section):
+    """The optimizer, its rate over the steps, and weight decay."""
+
+    optimizer: Literal["sgd", "adamw"] = field(
+        "sgd",
+        "Momentum SGD, or AdamW (second momentum 0.999, epsilon 1e-8).",
+        was="sgd",
+    )
+    init_lr: float = field(0.1, "First learning rate, or the peak.", above=0)
+    momentum: float = field(0.9, "Momentum; beta1 of AdamW.", minimum=0, maximum=0.9999)
+    nesterov: bool = field(False, "Nesterov's form of momentum, for SGD.")
+    schedule: Literal["step", "cosine", "onecycle"] = field(
+        "step",
+        "How the rate falls: in two drops, along a cosine, or linearly to 0.",
+    )
+    warmup_fraction: float = field(
+        0.0,
+        "Share of the steps over which the rate first rises linearly.",
+        minimum=0,
+        maximum=0.9,
+    )
+    warmup_steps: int = field(
+        0, "First updates that use warmup_lr instead.", minimum=0, was=0
+    )
+    warmup_lr: float = field(
+        0.01, "Constant rate of the first warmup_steps updates.", above=0, was=0.01
+    )
+    lr_decay_factor: float = field(
+        0.1, "Factor of each drop of the step schedule.", above=0, maximum=1
+    )
+    decay_step0: int = field(
+        40_000, "Updates before the first drop of the step schedule.", minimum=0
+    )
+    decay_step1: int = field(
+        60_000, "Updates before the second drop of the step schedule.", minimum=0
+    )
+    first_decay_late: bool = field(
+        False,
+        "Drop the rate only after update number decay_step0 (and decay_step1), "
+        "counted from 0: a habit of the TF1 original, whose first rate lasts one "
+        "update longer.",
+        was=False,
+    )
+    weight_decay: float = field(
+        2e-4,
+        "d of the loss term d/2 * sum(w^2), coupled; of AdamW's own term, decoupled.",
+        minimum=0,
+    )
+    weight_decay_on: Literal["kernels", "kernels_and_head", "all"] = field(
+        "kernels",
+        "Which weights decay: kernels; with the bias of the dense head; or batch "
+        "norm and biases too.",
+    )
+    label_smoothing: float = field(
+        0.0, "Share of each label spread over all classes.", minimum=0, maximum=0.9
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schedule == "step" and self.decay_step1 < self.decay_step0:
+            raise SettingError(
+                f"decay_step1 must be at least decay_step0={self.decay_step0}, "
+                f"received {self.decay_step1}"
+            )
+        if self.optimizer == "adamw" and self.nesterov:
+            raise SettingError("nesterov needs optimizer=sgd, received adamw")
+        if self.warmup_steps and self.warmup_fraction:
+            raise SettingError(
+                "warmup_steps must be 0 with a warmup_fraction, received "
+                f"{self.warmup_steps}"
+            )

@@ -1,0 +1,65 @@
+"""The settings of the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from resnet_tf.config.fields import Section, field
+from resnet_tf.errors import SettingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Section):
+    """The run: its length, its reports and its arithmetic."""
+
+    train_steps: int = field(80_000, "Number of updates.", minimum=1)
+    train_batch_size: int = field(
+        128, "Images in an update, over all replicas.", minimum=1
+    )
+    validation_batch_size: int = field(
+        250, "Images in a validation batch.", minimum=1, local=True
+    )
+    test_batch_size: int = field(250, "Images in a test batch.", minimum=1, local=True)
+    report_freq: int = field(
+        391, "Updates between two validations, checkpoints and reports.", minimum=1
+    )
+    init_from: str | None = field(
+        None,
+        "Weights to start from: a checkpoint or run folder, a released model, a "
+        ".weights.h5, torchvision's resnet18 or densenet121 .pth, or 'imagenet' "
+        "(densenet121, downloaded by Keras). A head of other classes starts anew.",
+        was=None,
+    )
+    freeze: Literal["none", "backbone"] = field(
+        "none",
+        "Weights that stay as they are: none, or all but the dense head.",
+        was="none",
+    )
+    seed: int = field(
+        0,
+        "Seed of the weights, the order and the augmentation.",
+        minimum=0,
+        maximum=2**31 - 1,
+    )
+    mixed_precision: Literal["float32", "bfloat16", "float16"] = field(
+        "float32", "Type of the activations; weights stay float32."
+    )
+    jit_compile: bool = field(False, "Compile the step with XLA.")
+    strategy: Literal["auto", "one", "mirrored"] = field(
+        "auto", "One device, or all local ones with the batch divided over them."
+    )
+    steps_per_call: int = field(
+        0,
+        "Updates in one call of the compiled loop; 0: by measurement, so that a "
+        "call lasts one to two seconds.",
+        minimum=0,
+        local=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.freeze != "none" and self.init_from is None:
+            raise SettingError(
+                f"freeze needs init_from, received freeze={self.freeze} alone"
+            )
