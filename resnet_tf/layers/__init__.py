@@ -1,20 +1,37 @@
 """The Keras layers that own weights or a raw TensorFlow operation."""
 
+from resnet_tf.layers.activation import activation_layer
 from resnet_tf.layers.batch_norm import BatchNorm
 from resnet_tf.layers.block import Block
-from resnet_tf.layers.convolution import conv
+from resnet_tf.layers.bottleneck import PreActBottleneckBlock
+from resnet_tf.layers.convolution import TorchConv2D, conv, fan_in_uniform
 from resnet_tf.layers.dense import DenseLayer, Transition, compressed
+from resnet_tf.layers.inception import ConvUnit, InceptionBlock
+from resnet_tf.layers.pooling import MaxPool
 from resnet_tf.layers.residual import PreActResidualBlock, ResidualBlock
-from resnet_tf.layers.shortcut import ZeroPadShortcut
+from resnet_tf.layers.shortcut import (
+    ProjectionShortcut,
+    ZeroPadShortcut,
+    make_shortcut,
+)
 
 __all__ = [
     "BatchNorm",
     "Block",
+    "ConvUnit",
     "DenseLayer",
+    "InceptionBlock",
+    "MaxPool",
+    "PreActBottleneckBlock",
     "PreActResidualBlock",
+    "ProjectionShortcut",
     "ResidualBlock",
+    "TorchConv2D",
     "Transition",
     "ZeroPadShortcut",
+    "activation_layer",
     "compressed",
     "conv",
+    "fan_in_uniform",
+    "make_shortcut",
 ]

@@ -21,31 +21,44 @@ class BatchNorm(keras.layers.Layer):
     Args:
         momentum: Share of the old moving average that a step keeps, in [0, 1].
         epsilon: Added to the variance, above 0.
+        evaluation: Statistics outside training: "moving" averages, or the
+            "batch"'s own, a habit of the TF1 original.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
         training: If True (and the layer is trainable), normalise with the
             batch's statistics and update the moving averages; else normalise
-            with the moving averages.
+            as `evaluation` says and update nothing.
 
     Returns:
         Tensor of the shape and dtype of `inputs`.
 
     Raises:
-        ValueError: If `momentum` or `epsilon` is out of range, or the inputs
-            have not four dimensions.
+        ValueError: If `momentum` or `epsilon` is out of range, `evaluation` is
+            unknown, or the inputs have not four dimensions.
 
     Reference: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
     """
 
-    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):
+    def __init__(
+        self,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        evaluation: str = "moving",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum must be in [0, 1], received {momentum}")
         if not epsilon > 0:
             raise ValueError(f"epsilon must be above 0, received {epsilon}")
+        if evaluation not in ("moving", "batch"):
+            raise ValueError(
+                f"evaluation must be moving or batch, received {evaluation!r}"
+            )
         self.momentum = momentum
         self.epsilon = epsilon
+        self.evaluation = evaluation
 
     def build(self, input_shape):
         if len(input_shape) != 4:
@@ -80,7 +93,7 @@ class BatchNorm(keras.layers.Layer):
             variance=tf.convert_to_tensor(self.moving_variance),
             epsilon=self.epsilon,
             exponential_avg_factor=1.0 - self.momentum,
-            is_training=training,
+            is_training=training or self.evaluation == "batch",
         )
         if training:
             self.moving_mean.assign(outputs.batch_mean)
@@ -95,4 +108,5 @@ class BatchNorm(keras.layers.Layer):
             **super().get_config(),
             "momentum": self.momentum,
             "epsilon": self.epsilon,
+            "evaluation": self.evaluation,
         }

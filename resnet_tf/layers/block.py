@@ -2,6 +2,7 @@
 
 import keras
 
+from resnet_tf.layers.activation import activation_function
 from resnet_tf.layers.batch_norm import BatchNorm
 from resnet_tf.layers.convolution import conv
 
@@ -10,33 +11,48 @@ class Block(keras.layers.Layer):
     """Base of the layers that are made of convolutions and batch norms.
 
     Args:
+        activation: A name in `ACTIVATIONS`.
         kernel_initializer: A name in `INITIALIZERS`.
         bn_momentum: See `BatchNorm`.
         bn_epsilon: See `BatchNorm`.
+        bn_eval: See `BatchNorm`, `evaluation`.
     """
 
     def __init__(
         self,
         *,
+        activation: str = "relu",
         kernel_initializer: str = "he_fan_out",
         bn_momentum: float = 0.9,
         bn_epsilon: float = 1e-5,
+        bn_eval: str = "moving",
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.activation = activation
         self.kernel_initializer = kernel_initializer
         self.bn_momentum = bn_momentum
         self.bn_epsilon = bn_epsilon
+        self.bn_eval = bn_eval
+        self._activate = activation_function(activation)
 
     def get_config(self):
+        return {**super().get_config(), **self._options}
+
+    @property
+    def _options(self) -> dict:
+        """What a block hands on to the blocks in it, less the dtype policy."""
         return {
-            **super().get_config(),
+            "activation": self.activation,
             "kernel_initializer": self.kernel_initializer,
             "bn_momentum": self.bn_momentum,
             "bn_epsilon": self.bn_epsilon,
+            "bn_eval": self.bn_eval,
         }
 
-    def _conv(self, filters: int, kernel_size: int, name: str, strides: int = 1):
+    def _conv(
+        self, filters: int, kernel_size: int, name: str, strides: int = 1, **kwargs
+    ):
         return conv(
             filters,
             kernel_size,
@@ -44,9 +60,14 @@ class Block(keras.layers.Layer):
             kernel_initializer=self.kernel_initializer,
             name=name,
             dtype=self.dtype_policy,
+            **kwargs,
         )
 
     def _batch_norm(self, name: str):
         return BatchNorm(
-            self.bn_momentum, self.bn_epsilon, name=name, dtype=self.dtype_policy
+            self.bn_momentum,
+            self.bn_epsilon,
+            self.bn_eval,
+            name=name,
+            dtype=self.dtype_policy,
         )

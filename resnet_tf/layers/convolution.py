@@ -1,13 +1,22 @@
 """Convolutions as the field writes them, and how their kernels start."""
 
+import math
+
 import keras
+import tensorflow as tf
 
 INITIALIZERS = {
-    # He et al. 2015 ("Delving Deep into Rectifiers", section 2.2), backward form.
+    # He et al. 2015 ("Delving Deep into Rectifiers", section 2.2), the backward
+    # and the forward form.
     "he_fan_out": ("fan_out", "untruncated_normal", 2.0),
+    "he_fan_in": ("fan_in", "untruncated_normal", 2.0),
+    # The same with the gain 5/3 that PyTorch gives to tanh.
+    "tanh_fan_out": ("fan_out", "untruncated_normal", 25 / 9),
+    "tanh_fan_in": ("fan_in", "untruncated_normal", 25 / 9),
     # Glorot and Bengio 2010; what TF1's `get_variable` used by default.
     "glorot_uniform": ("fan_avg", "uniform", 1.0),
 }
+STRIDE_PADDINGS = ("end", "both")
 
 
 def convolution_initializer(name: str) -> keras.initializers.Initializer:
@@ -25,21 +34,114 @@ def convolution_initializer(name: str) -> keras.initializers.Initializer:
     return keras.initializers.VarianceScaling(scale, mode, distribution)
 
 
+def fan_in_uniform(fan_in: int) -> keras.initializers.Initializer:
+    """Returns the uniform initialiser within 1 / sqrt(fan_in).
+
+    PyTorch's default for the biases of convolutions and for both parts of dense
+    layers.
+    """
+    bound = 1 / math.sqrt(fan_in)
+    return keras.initializers.RandomUniform(-bound, bound)
+
+
+@keras.saving.register_keras_serializable(package="resnet_tf")
+class TorchConv2D(keras.layers.Conv2D):
+    """A convolution with the padding and the bias of PyTorch's `Conv2d`.
+
+    kernel_size // 2 zeros lie on every side of the map, where 'same' puts all of
+    them at the end when the stride is 2 and the map even; the bias starts as
+    `fan_in_uniform`.
+
+    Args:
+        filters: Output channels.
+        kernel_size: Height and width of the kernel, an odd number.
+        strides: Step of the kernel.
+        **kwargs: See `keras.layers.Conv2D`; there is no `padding`.
+
+    Call arguments:
+        inputs: Float tensor of shape (N, H, W, C).
+
+    Returns:
+        Tensor of shape (N, ceil(H / strides), ceil(W / strides), filters), dtype
+        of `inputs`.
+
+    Raises:
+        ValueError: If `kernel_size` is even.
+    """
+
+    def __init__(self, filters, kernel_size, strides=1, **kwargs):
+        # With stride 1, 'same' has the zeros on both sides.
+        padding = "same" if strides in (1, (1, 1), [1, 1]) else "valid"
+        super().__init__(filters, kernel_size, strides, padding=padding, **kwargs)
+        if not all(size % 2 for size in self.kernel_size):
+            raise ValueError(f"kernel_size must be odd, received {self.kernel_size}")
+
+    @property
+    def _border(self) -> tuple[int, ...]:
+        """Zeros to add before and after height and width."""
+        return tuple(
+            (size // 2) * (self.padding == "valid") for size in self.kernel_size
+        )
+
+    def build(self, input_shape):
+        if self.use_bias:
+            fan_in = math.prod(self.kernel_size) * input_shape[-1]
+            self.bias_initializer = fan_in_uniform(fan_in)
+        super().build(input_shape)
+
+    def call(self, inputs):
+        if any(self._border):
+            border = [[zeros, zeros] for zeros in self._border]
+            inputs = tf.pad(inputs, [[0, 0], *border, [0, 0]])
+        return super().call(inputs)
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        padded = (
+            None if side is None else side + 2 * zeros
+            for side, zeros in zip(sides, self._border, strict=True)
+        )
+        return super().compute_output_shape((batch, *padded, channels))
+
+    def get_config(self):
+        config = super().get_config()
+        del config["padding"], config["bias_initializer"]
+        return config
+
+
 def conv(
     filters: int,
     kernel_size: int,
     *,
     strides: int = 1,
+    stride_padding: str = "end",
+    use_bias: bool = False,
     kernel_initializer: str = "he_fan_out",
     **kwargs,
 ) -> keras.layers.Conv2D:
-    """Returns a convolution without bias and with 'same' padding."""
+    """Returns a convolution whose map is ceil(1 / strides) of its input's.
+
+    Args:
+        filters: Output channels.
+        kernel_size: Height and width of the kernel.
+        strides: Step of the kernel.
+        stride_padding: Where the zeros around the map are when `strides` is not
+            1: "end", as TensorFlow's 'same' has it on even maps, or "both" sides.
+        use_bias: Whether there is a bias, which then starts as PyTorch's.
+        kernel_initializer: A name in `INITIALIZERS`.
+        **kwargs: See `keras.layers.Conv2D`.
+
+    Raises:
+        ValueError: If `stride_padding` or `kernel_initializer` is unknown.
+    """
+    if stride_padding not in STRIDE_PADDINGS:
+        known = ", ".join(STRIDE_PADDINGS)
+        raise ValueError(
+            f"stride_padding must be one of {known}, received {stride_padding!r}"
+        )
+    kwargs["kernel_initializer"] = convolution_initializer(kernel_initializer)
+    if use_bias or (stride_padding == "both" and strides > 1):
+        return TorchConv2D(filters, kernel_size, strides, use_bias=use_bias, **kwargs)
     return keras.layers.Conv2D(
-        filters,
-        kernel_size,
-        strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer=convolution_initializer(kernel_initializer),
-        **kwargs,
+        filters, kernel_size, strides, padding="same", use_bias=False, **kwargs
     )

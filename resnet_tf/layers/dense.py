@@ -11,11 +11,13 @@ class DenseLayer(Block):
     """BN-ReLU-conv3x3 to k channels, which are appended to the input.
 
     Huang et al. 2016, section 3; with `bottleneck` (DenseNet-B) a BN-ReLU-conv1x1
-    to 4k channels goes before. Not `keras.layers.Dense`.
+    goes before. Not `keras.layers.Dense`.
 
     Args:
         growth_rate: Channels that the layer adds, k.
         bottleneck: Whether the 1x1 convolution goes before the 3x3 one.
+        bottleneck_width: Channels between the two, as a multiple of k.
+        new_first: Whether the new channels come before the input's.
         **kwargs: See `Block`.
 
     Call arguments:
@@ -24,18 +26,27 @@ class DenseLayer(Block):
 
     Returns:
         Tensor of shape (N, H, W, C + growth_rate): the input, then the new
-        channels; dtype of `inputs`.
+        channels, or the other way round; dtype of `inputs`.
 
     Reference: https://arxiv.org/abs/1608.06993
     """
 
-    def __init__(self, growth_rate: int, bottleneck: bool = False, **kwargs):
+    def __init__(
+        self,
+        growth_rate: int,
+        bottleneck: bool = False,
+        bottleneck_width: int = 4,
+        new_first: bool = False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.growth_rate = growth_rate
         self.bottleneck = bottleneck
+        self.bottleneck_width = bottleneck_width
+        self.new_first = new_first
         self.bn1 = self._batch_norm("bn1")
         if bottleneck:
-            self.conv1 = self._conv(4 * growth_rate, 1, "conv1")
+            self.conv1 = self._conv(bottleneck_width * growth_rate, 1, "conv1")
             self.bn2 = self._batch_norm("bn2")
             self.conv2 = self._conv(growth_rate, 3, "conv2")
         else:
@@ -50,12 +61,13 @@ class DenseLayer(Block):
             self.conv2.build(wide)
 
     def call(self, inputs, training=None):
-        x = ops.relu(self.bn1(inputs, training=training))
+        x = self._activate(self.bn1(inputs, training=training))
         x = self.conv1(x)
         if self.bottleneck:
-            x = ops.relu(self.bn2(x, training=training))
+            x = self._activate(self.bn2(x, training=training))
             x = self.conv2(x)
-        return ops.concatenate([inputs, x], axis=-1)
+        parts = [x, inputs] if self.new_first else [inputs, x]
+        return ops.concatenate(parts, axis=-1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] + self.growth_rate)
@@ -65,6 +77,8 @@ class DenseLayer(Block):
             **super().get_config(),
             "growth_rate": self.growth_rate,
             "bottleneck": self.bottleneck,
+            "bottleneck_width": self.bottleneck_width,
+            "new_first": self.new_first,
         }
 
 
@@ -103,7 +117,7 @@ class Transition(Block):
         self.conv.build(input_shape)
 
     def call(self, inputs, training=None):
-        x = ops.relu(self.bn(inputs, training=training))
+        x = self._activate(self.bn(inputs, training=training))
         return self.pool(self.conv(x))
 
     def compute_output_shape(self, input_shape):

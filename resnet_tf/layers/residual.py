@@ -1,33 +1,63 @@
-"""The residual block in both orders: F(x) plus a shortcut without parameters."""
+"""The residual block in both orders: F(x) plus a shortcut."""
 
 import keras
-from keras import ops
 
 from resnet_tf.layers.block import Block
-from resnet_tf.layers.shortcut import ZeroPadShortcut
+from resnet_tf.layers.shortcut import make_shortcut
 
 
 class _TwoConvolutions(Block):
-    """What both orders share: two 3x3 convolutions and the shortcut."""
+    """What both orders have in common: two 3x3 convolutions and the shortcut."""
 
-    def __init__(self, filters: int, strides: int = 1, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        strides: int = 1,
+        *,
+        shortcut: str = "A-pool",
+        stride_padding: str = "end",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.filters = filters
         self.strides = strides
-        self.conv1 = self._conv(filters, 3, "conv1", strides)
+        self.shortcut_kind = shortcut
+        self.stride_padding = stride_padding
+        self.conv1 = self._conv(
+            filters, 3, "conv1", strides, stride_padding=stride_padding
+        )
         self.conv2 = self._conv(filters, 3, "conv2")
-        self.shortcut = ZeroPadShortcut(
-            filters, strides, name="shortcut", dtype=self.dtype_policy
+        self.shortcut = make_shortcut(
+            shortcut, filters, strides, dtype=self.dtype_policy, **self._options
         )
 
+    def _build_shortcut(self, input_shape):
+        """Builds the shortcut, whose output must have the shape of the residual."""
+        if self.shortcut is None:
+            return
+        self.shortcut.build(input_shape)
+        found = tuple(self.shortcut.compute_output_shape(input_shape))
+        expected = tuple(self.compute_output_shape(input_shape))
+        if found != expected:
+            raise ValueError(
+                f"shortcut must give {expected}, received "
+                f"{self.shortcut_kind!r}, which gives {found}"
+            )
+
+    def _add_shortcut(self, x, inputs):
+        """Returns x plus the shortcut of `inputs`."""
+        return x if self.shortcut is None else x + self.shortcut(inputs)
+
     def compute_output_shape(self, input_shape):
-        return self.shortcut.compute_output_shape(input_shape)
+        return self.conv1.compute_output_shape(input_shape)
 
     def get_config(self):
         return {
             **super().get_config(),
             "filters": self.filters,
             "strides": self.strides,
+            "shortcut": self.shortcut_kind,
+            "stride_padding": self.stride_padding,
         }
 
 
@@ -35,11 +65,13 @@ class _TwoConvolutions(Block):
 class ResidualBlock(_TwoConvolutions):
     """conv-BN-ReLU-conv-BN, plus the shortcut, then ReLU.
 
-    He et al. 2015, figure 2 and section 4.2, with `ZeroPadShortcut`.
+    He et al. 2015, figure 2 and section 4.2.
 
     Args:
         filters: Output channels.
-        strides: 1, or 2 in the first block of stages 2 and 3.
+        strides: 1, or 2 to halve height and width.
+        shortcut: A kind of `make_shortcut`.
+        stride_padding: Zeros of the first convolution at stride 2, see `conv`.
         **kwargs: See `Block`.
 
     Call arguments:
@@ -50,7 +82,8 @@ class ResidualBlock(_TwoConvolutions):
         Tensor of shape (N, H / strides, W / strides, filters), dtype of `inputs`.
 
     Raises:
-        ValueError: If `ZeroPadShortcut` cannot bring the input to `filters`.
+        ValueError: If the shortcut cannot bring the input to this shape, or an
+            argument is unknown.
 
     Reference: https://arxiv.org/abs/1512.03385
     """
@@ -61,7 +94,7 @@ class ResidualBlock(_TwoConvolutions):
         self.bn2 = self._batch_norm("bn2")
 
     def build(self, input_shape):
-        self.shortcut.build(input_shape)
+        self._build_shortcut(input_shape)
         shape = self.compute_output_shape(input_shape)
         self.conv1.build(input_shape)
         self.bn1.build(shape)
@@ -70,25 +103,26 @@ class ResidualBlock(_TwoConvolutions):
 
     def call(self, inputs, training=None):
         x = self.conv1(inputs)
-        x = ops.relu(self.bn1(x, training=training))
+        x = self._activate(self.bn1(x, training=training))
         x = self.conv2(x)
         x = self.bn2(x, training=training)
-        return ops.relu(x + self.shortcut(inputs))
+        return self._activate(self._add_shortcut(x, inputs))
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
 class PreActResidualBlock(_TwoConvolutions):
     """BN-ReLU-conv-BN-ReLU-conv, plus the shortcut taken from the raw input.
 
-    He et al. 2016, figure 4(e), with `ZeroPadShortcut`: the order of the TF1
-    original, whose first block follows the stem's BN and ReLU and therefore
-    starts with a bare convolution.
+    He et al. 2016, figure 4(e): the order of the TF1 original, whose first block
+    follows the stem's BN and ReLU and therefore starts with a bare convolution.
 
     Args:
         filters: Output channels.
-        strides: 1, or 2 in the first block of stages 2 and 3.
-        preactivate: False in the very first block: no BN and ReLU before the
-            first convolution.
+        strides: 1, or 2 to halve height and width.
+        preactivate: False in a block that follows BN and ReLU: none of its own
+            before the first convolution.
+        shortcut: A kind of `make_shortcut`.
+        stride_padding: Zeros of the first convolution at stride 2, see `conv`.
         **kwargs: See `Block`.
 
     Call arguments:
@@ -99,7 +133,8 @@ class PreActResidualBlock(_TwoConvolutions):
         Tensor of shape (N, H / strides, W / strides, filters), dtype of `inputs`.
 
     Raises:
-        ValueError: If `ZeroPadShortcut` cannot bring the input to `filters`.
+        ValueError: If the shortcut cannot bring the input to this shape, or an
+            argument is unknown.
 
     Reference: https://arxiv.org/abs/1603.05027
     """
@@ -113,7 +148,7 @@ class PreActResidualBlock(_TwoConvolutions):
         self.bn2 = self._batch_norm("bn2")
 
     def build(self, input_shape):
-        self.shortcut.build(input_shape)
+        self._build_shortcut(input_shape)
         shape = self.compute_output_shape(input_shape)
         if self.preactivate:
             self.bn1.build(input_shape)
@@ -124,11 +159,11 @@ class PreActResidualBlock(_TwoConvolutions):
     def call(self, inputs, training=None):
         x = inputs
         if self.preactivate:
-            x = ops.relu(self.bn1(x, training=training))
+            x = self._activate(self.bn1(x, training=training))
         x = self.conv1(x)
-        x = ops.relu(self.bn2(x, training=training))
+        x = self._activate(self.bn2(x, training=training))
         x = self.conv2(x)
-        return x + self.shortcut(inputs)
+        return self._add_shortcut(x, inputs)
 
     def get_config(self):
         return {**super().get_config(), "preactivate": self.preactivate}

@@ -1,21 +1,33 @@
-"""The shortcut without parameters of the CIFAR residual networks."""
+"""The shortcuts of the residual networks."""
 
 import keras
 import tensorflow as tf
 
+from resnet_tf.layers.block import Block
+
+MODES = ("pool", "subsample", "append")
+
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
 class ZeroPadShortcut(keras.layers.Layer):
-    """2x2 average pooling, then half of the new zero channels on either side.
+    """The shortcut without parameters: a smaller map and new zero channels.
 
     Option A of He et al. 2015 (section 3.3: "extra zero entries padded for
-    increasing dimensions") in the form of the TF1 original; other code bases
-    subsample instead of pooling, or append all zeros at the end. With
-    `strides=1` and as many filters as input channels it is the identity.
+    increasing dimensions"). With `strides=1` and as many filters as input
+    channels it is the identity. The paper leaves the details open; the modes are
+    those of three code bases:
+
+    - "pool": 2x2 average pooling, half of the zeros on either side (the TF1
+      original);
+    - "subsample": every second pixel, half of the zeros on either side
+      (akamaster/pytorch_resnet_cifar10);
+    - "append": every second pixel, the zeros at the end (fb.resnet.torch).
 
     Args:
-        filters: Output channels; an even number more than the input has.
+        filters: Output channels; an even number more than the input has, or any
+            number with "append".
         strides: 1, or 2 to halve height and width.
+        mode: One of `MODES`.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C), H and W divisible by
@@ -26,15 +38,21 @@ class ZeroPadShortcut(keras.layers.Layer):
 
     Raises:
         ValueError: If `strides` is neither 1 nor 2 or does not divide height and
-            width, or the number of new channels is negative or odd.
+            width, `mode` is unknown, or the number of new channels is negative
+            or odd.
     """
 
-    def __init__(self, filters: int, strides: int = 1, **kwargs):
+    def __init__(self, filters: int, strides: int = 1, mode: str = "pool", **kwargs):
         super().__init__(**kwargs)
         if strides not in (1, 2):
             raise ValueError(f"strides must be 1 or 2, received {strides}")
+        if mode not in MODES:
+            raise ValueError(
+                f"mode must be one of {', '.join(MODES)}, received {mode!r}"
+            )
         self.filters = filters
         self.strides = strides
+        self.mode = mode
 
     def build(self, input_shape):
         sizes = [size for size in input_shape[1:3] if size is not None]
@@ -44,7 +62,7 @@ class ZeroPadShortcut(keras.layers.Layer):
                 f"received {tuple(sizes)}"
             )
         new = self.filters - input_shape[-1]
-        if new < 0 or new % 2:
+        if new < 0 or (new % 2 and self.mode != "append"):
             raise ValueError(
                 "filters must be an even number above or equal to the "
                 f"{input_shape[-1]} input channels, received {self.filters}"
@@ -53,9 +71,15 @@ class ZeroPadShortcut(keras.layers.Layer):
     def call(self, inputs):
         x = inputs
         if self.strides == 2:
-            x = tf.nn.avg_pool2d(x, 2, 2, "VALID")
-        half = (self.filters - inputs.shape[-1]) // 2
-        return tf.pad(x, [[0, 0], [0, 0], [0, 0], [half, half]]) if half else x
+            if self.mode == "pool":
+                x = tf.nn.avg_pool2d(x, 2, 2, "VALID")
+            else:
+                x = x[:, ::2, ::2]
+        new = self.filters - inputs.shape[-1]
+        if not new:
+            return x
+        before = 0 if self.mode == "append" else new // 2
+        return tf.pad(x, [[0, 0], [0, 0], [0, 0], [before, new - before]])
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -67,7 +91,124 @@ class ZeroPadShortcut(keras.layers.Layer):
             **super().get_config(),
             "filters": self.filters,
             "strides": self.strides,
+            "mode": self.mode,
         }
+
+
+@keras.saving.register_keras_serializable(package="resnet_tf")
+class ProjectionShortcut(Block):
+    """A 1x1 convolution, option B of He et al. 2015 (section 3.3).
+
+    Args:
+        filters: Output channels.
+        strides: Step of the convolution.
+        batch_norm: "after" the convolution; "before" it, with an activation; or
+            "none".
+        use_bias: Whether the convolution has a bias.
+        **kwargs: See `Block`.
+
+    Call arguments:
+        inputs: Float tensor of shape (N, H, W, C).
+        training: If True, batch norm uses batch statistics.
+
+    Returns:
+        Tensor of shape (N, ceil(H / strides), ceil(W / strides), filters), dtype
+        of `inputs`.
+
+    Raises:
+        ValueError: If `batch_norm` is unknown.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        strides: int = 1,
+        batch_norm: str = "after",
+        use_bias: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if batch_norm not in ("after", "before", "none"):
+            raise ValueError(
+                f"batch_norm must be after, before or none, received {batch_norm!r}"
+            )
+        self.filters = filters
+        self.strides = strides
+        self.batch_norm = batch_norm
+        self.use_bias = use_bias
+        self.conv = self._conv(filters, 1, "conv", strides, use_bias=use_bias)
+        self.bn = None if batch_norm == "none" else self._batch_norm("bn")
+
+    def build(self, input_shape):
+        if self.batch_norm == "before":
+            self.bn.build(input_shape)
+        self.conv.build(input_shape)
+        if self.batch_norm == "after":
+            self.bn.build(self.compute_output_shape(input_shape))
+
+    def call(self, inputs, training=None):
+        x = inputs
+        if self.batch_norm == "before":
+            x = self._activate(self.bn(x, training=training))
+        x = self.conv(x)
+        if self.batch_norm == "after":
+            x = self.bn(x, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        return self.conv.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "strides": self.strides,
+            "batch_norm": self.batch_norm,
+            "use_bias": self.use_bias,
+        }
+
+
+# What `make_shortcut` makes of each kind; None is no shortcut at all.
+_ZERO_PAD = {"A-pool": "pool", "A-subsample": "subsample", "A-append": "append"}
+_PROJECTION = {
+    "B": {"batch_norm": "after"},
+    "B-bias": {"batch_norm": "none", "use_bias": True},
+    "B-pre": {"batch_norm": "before"},
+}
+SHORTCUTS = (*_ZERO_PAD, *_PROJECTION, "identity", "none")
+
+
+def make_shortcut(
+    kind: str, filters: int, strides: int, *, dtype=None, **options
+) -> keras.layers.Layer | None:
+    """Returns the shortcut of a residual block.
+
+    Args:
+        kind: "A-pool", "A-subsample" or "A-append", see `ZeroPadShortcut`; "B",
+            a 1x1 convolution with batch norm after it, "B-bias" with a bias
+            instead, "B-pre" with batch norm and the activation before it;
+            "identity"; or "none".
+        filters: Output channels.
+        strides: 1, or 2 to halve height and width.
+        dtype: Keras dtype policy.
+        **options: See `Block`.
+
+    Returns:
+        The layer, named "shortcut", or None for "none".
+
+    Raises:
+        ValueError: If `kind` is not in `SHORTCUTS`.
+    """
+    if kind not in SHORTCUTS:
+        known = ", ".join(SHORTCUTS)
+        raise ValueError(f"shortcut must be one of {known}, received {kind!r}")
+    common = {"name": "shortcut", "dtype": dtype}
+    if kind in _ZERO_PAD:
+        return ZeroPadShortcut(filters, strides, _ZERO_PAD[kind], **common)
+    if kind in _PROJECTION:
+        options = {**options, **_PROJECTION[kind]}
+        return ProjectionShortcut(filters, strides, **options, **common)
+    return keras.layers.Identity(**common) if kind == "identity" else None
 
 
 def _divide(size: int | None, strides: int) -> int | None:

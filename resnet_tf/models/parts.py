@@ -1,4 +1,4 @@
-"""The parts that both families share: stem, BN-ReLU and head."""
+"""The parts that the networks have in common: images, stem, BN-ReLU and head."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,17 +6,15 @@ from typing import Any
 import keras
 
 from resnet_tf.config import ModelConfig
-from resnet_tf.layers import BatchNorm, conv
-
-IMAGE_SHAPE = (32, 32, 3)
+from resnet_tf.layers import BatchNorm, activation_layer, conv
 
 
 class Parts:
-    """Makes the shared parts with one config's options.
+    """Makes the common parts with one config's options.
 
     Args:
         config: The network.
-        family: The `config.model` that the caller builds.
+        families: The values of `config.model` that the caller builds.
         dtype: Keras dtype policy, or None for the global one.
 
     Attributes:
@@ -26,38 +24,55 @@ class Parts:
         ValueError: If `config` describes another family.
     """
 
-    def __init__(self, config: ModelConfig, family: str, dtype: str | None):
-        if config.model != family:
-            raise ValueError(f"config.model must be {family}, received {config.model}")
+    def __init__(self, config: ModelConfig, families: tuple[str, ...], dtype):
+        if config.model not in families:
+            raise ValueError(
+                f"config.model must be {' or '.join(families)}, received {config.model}"
+            )
         self._config = config
         self._dtype = dtype
         self.options = {
+            "activation": config.activation,
             "kernel_initializer": config.kernel_initializer,
             "bn_momentum": config.bn_momentum,
             "bn_epsilon": config.bn_epsilon,
+            "bn_eval": config.bn_eval,
             "dtype": dtype,
         }
 
-    def stem_conv(self, filters: int) -> keras.layers.Conv2D:
-        """Returns the first convolution, 3x3."""
+    def images(self) -> keras.KerasTensor:
+        """Returns the input, (N, side, side, 3)."""
+        side = self._config.input_side
+        return keras.Input((side, side, 3), name="images")
+
+    def stem_conv(
+        self, filters: int, kernel_size: int = 3, strides: int = 1, **kwargs
+    ) -> keras.layers.Conv2D:
+        """Returns the first convolution; see `conv`."""
         return conv(
             filters,
-            3,
-            kernel_initializer=self._config.kernel_initializer,
+            kernel_size,
+            strides=strides,
+            kernel_initializer=self.options["kernel_initializer"],
             name="stem_conv",
             dtype=self._dtype,
+            **kwargs,
         )
 
-    def bn_relu(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        """Returns ReLU(BN(x)), in layers `{name}_bn` and `{name}_relu`."""
+    def bn_activation(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        """Returns BN and the activation, in layers such as `stem_bn`, `stem_relu`."""
         config = self._config
         bn = BatchNorm(
             config.bn_momentum,
             config.bn_epsilon,
+            config.bn_eval,
             name=f"{name}_bn",
             dtype=self._dtype,
         )
-        return keras.layers.ReLU(name=f"{name}_relu", dtype=self._dtype)(bn(x))
+        activate = activation_layer(
+            config.activation, name=f"{name}_{config.activation}", dtype=self._dtype
+        )
+        return activate(bn(x))
 
     def classifier(
         self,
@@ -69,7 +84,7 @@ class Parts:
         """Returns the model that ends in global average pooling and logits.
 
         Args:
-            inputs: The images, (N, 32, 32, 3).
+            inputs: The images, (N, side, side, 3).
             x: What the head sees, (N, H, W, C).
             stages: Outputs to return by name next to the logits, or None.
             name: Name of the model.
@@ -77,11 +92,14 @@ class Parts:
         x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
         logits = keras.layers.Dense(
             self._config.num_classes,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                1.0, "fan_in", "untruncated_normal"
-            ),
             name="logits",
             dtype="float32",
+            **self._head_start(x.shape[-1]),
         )(x)
         outputs = logits if stages is None else {**stages, "logits": logits}
         return keras.Model(inputs, outputs, name=name)
+
+    def _head_start(self, channels: int) -> dict[str, keras.initializers.Initializer]:
+        """Returns the initialisers of the dense head."""
+        kernel = keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal")
+        return {"kernel_initializer": kernel}

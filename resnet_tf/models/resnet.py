@@ -1,10 +1,11 @@
-"""The CIFAR residual network of 6n+2 layers, in both orders."""
+"""The CIFAR residual networks of 6n+2 layers, and of 9n+2 with bottlenecks."""
 
 import keras
 
 from resnet_tf.config import ModelConfig
-from resnet_tf.layers import PreActResidualBlock, ResidualBlock
-from resnet_tf.models.parts import IMAGE_SHAPE, Parts
+from resnet_tf.layers import PreActBottleneckBlock, PreActResidualBlock, ResidualBlock
+from resnet_tf.models.parts import Parts
+from resnet_tf.models.stages import Place, residual_stages
 
 STAGE_FILTERS = (16, 32, 64)
 
@@ -15,11 +16,13 @@ def build_resnet(
     features: bool = False,
     dtype: str | None = None,
 ) -> keras.Model:
-    """Returns ResNet-(6n+2) for images of 32x32 pixels.
+    """Returns ResNet-(6n+2), or pre-activation ResNet-(9n+2), for 32x32 pixels.
 
     A 3x3 convolution to 16 channels, three stages of n blocks with 16, 32 and 64
-    channels on maps of 32x32, 16x16 and 8x8, global average pooling and a dense
-    head. Trainable parameters: 97,216 n - 21,926 for 10 classes.
+    channels (four times as many with `bottleneck`) on maps of 32x32, 16x16 and
+    8x8, global average pooling and a dense head. Trainable parameters for 10
+    classes: 97,216 n - 21,926, and 2,752 more with shortcut "B"; with
+    `bottleneck` 1,703,258 (n = 18) and 10,327,706 (n = 111).
 
     Args:
         config: The network; `ModelConfig()` if None.
@@ -35,29 +38,41 @@ def build_resnet(
         ValueError: If `config.model` is not "resnet".
 
     Reference: He et al. 2015, https://arxiv.org/abs/1512.03385, section 4.2;
-    order "pre": He et al. 2016, https://arxiv.org/abs/1603.05027.
+    order "pre" and `bottleneck`: He et al. 2016,
+    https://arxiv.org/abs/1603.05027.
     """
     config = config or ModelConfig()
-    parts = Parts(config, "resnet", dtype)
-    inputs = keras.Input(IMAGE_SHAPE, name="images")
+    parts = Parts(config, ("resnet",), dtype)
+    inputs = parts.images()
     x = parts.stem_conv(STAGE_FILTERS[0])(inputs)
-    x = parts.bn_relu(x, "stem")
-
-    stages = {"stem": x}
-    for stage, filters in enumerate(STAGE_FILTERS, start=1):
-        for block in range(1, config.num_residual_blocks + 1):
-            strides = 2 if stage > 1 and block == 1 else 1
-            options = {**parts.options, "name": f"stage{stage}_block{block}"}
-            if config.order == "post":
-                x = ResidualBlock(filters, strides, **options)(x)
-            else:
-                follows_stem = stage == 1 and block == 1
-                x = PreActResidualBlock(
-                    filters, strides, preactivate=not follows_stem, **options
-                )(x)
-        stages[f"stage{stage}"] = x
-
+    # A bottleneck block has a batch norm of its own before everything.
+    if not config.bottleneck:
+        x = parts.bn_activation(x, "stem")
+    stages = {"stem": x} | residual_stages(
+        x,
+        [config.num_residual_blocks] * len(STAGE_FILTERS),
+        STAGE_FILTERS,
+        lambda place: _block(config, place, name=place.name, **parts.options),
+    )
+    x = stages["stage3"]
     if config.order == "pre":
-        x = parts.bn_relu(x, "final")
-    name = f"resnet{config.layers_deep}"
+        x = parts.bn_activation(x, "final")
+    name = f"{'preact' if config.bottleneck else 'resnet'}{config.layers_deep}"
     return parts.classifier(inputs, x, stages if features else None, name)
+
+
+def _block(config: ModelConfig, place: Place, **options) -> keras.layers.Layer:
+    filters, strides = place.filters, place.strides
+    if config.bottleneck:
+        return PreActBottleneckBlock(
+            4 * filters, strides, project=place.block == 1, **options
+        )
+    projects = config.shortcut == "B"
+    options["shortcut"] = place.projected("B") if projects else config.shortcut
+    options["stride_padding"] = config.stride_padding
+    if config.order == "post":
+        return ResidualBlock(filters, strides, **options)
+    follows_stem = place.stage == place.block == 1
+    return PreActResidualBlock(
+        filters, strides, preactivate=not follows_stem, **options
+    )

@@ -15,11 +15,13 @@ def x():
 def test_what_every_layer_owes(x, tmp_path):
     check_layer(BatchNorm(), x, x.shape, trainable=14, non_trainable=14)
     check_saving(BatchNorm(0.8, 1e-3), x, tmp_path)
+    check_saving(BatchNorm(0.8, 1e-3, "batch"), x, tmp_path)
 
 
 def test_defaults():
     layer = BatchNorm()
     assert (layer.momentum, layer.epsilon) == (0.9, 1e-5)
+    assert layer.evaluation == "moving"
 
 
 def test_training_normalises_the_batch_as_the_paper_says(x):
@@ -51,6 +53,25 @@ def test_inference_uses_the_moving_averages_and_keeps_them(x):
     np.testing.assert_allclose(layer(x, training=False), expected, atol=1e-5)
     np.testing.assert_allclose(layer(x), expected, atol=1e-5)
     np.testing.assert_array_equal(layer.moving_mean, np.full(7, 2.0))
+
+
+def test_evaluation_by_the_batch_updates_nothing(x):
+    layer = BatchNorm(evaluation="batch")
+    layer.build(x.shape)
+    layer.moving_mean.assign(np.full(7, 2.0))
+    expected = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-5)
+    np.testing.assert_allclose(layer(x, training=False), expected, atol=1e-4)
+    np.testing.assert_allclose(layer(x), expected, atol=1e-4)
+    np.testing.assert_array_equal(layer.moving_mean, np.full(7, 2.0))
+    np.testing.assert_array_equal(layer.moving_variance, np.ones(7))
+
+
+def test_evaluation_by_the_batch_trains_as_ever(x):
+    layers = [BatchNorm(), BatchNorm(evaluation="batch")]
+    outputs = [layer(x, training=True).numpy() for layer in layers]
+    np.testing.assert_array_equal(*outputs)
+    np.testing.assert_array_equal(*(layer.moving_mean for layer in layers))
+    np.testing.assert_array_equal(*(layer.moving_variance for layer in layers))
 
 
 def test_a_frozen_layer_keeps_its_averages(x):
@@ -95,6 +116,10 @@ def test_statistics_stay_float32(x, dtype):
     [
         ({"momentum": 1.5}, r"momentum must be in \[0, 1\], received 1.5"),
         ({"epsilon": 0.0}, "epsilon must be above 0, received 0.0"),
+        (
+            {"evaluation": "test"},
+            "evaluation must be moving or batch, received 'test'",
+        ),
     ],
 )
 def test_wrong_arguments(arguments, message):

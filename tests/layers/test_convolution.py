@@ -1,17 +1,36 @@
 import numpy as np
 import pytest
 
-from resnet_tf.layers import conv
+from resnet_tf.layers import TorchConv2D, conv, fan_in_uniform
+from tests.layers.by_hand import convolve
+from tests.layers.harness import check_layer, check_saving
 
 
-def test_he_fan_out_is_an_untruncated_normal():
-    layer = conv(64, 3)
+def maps(height=8, width=6):
+    return np.random.default_rng(0).normal(size=(2, height, width, 4)).astype("f4")
+
+
+# 64 filters of 3x3 over 256 channels: Gain / sqrt(fan).
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("he_fan_out", np.sqrt(2 / (9 * 64))),
+        ("he_fan_in", np.sqrt(2 / (9 * 256))),
+        ("tanh_fan_out", 5 / 3 / np.sqrt(9 * 64)),
+        ("tanh_fan_in", 5 / 3 / np.sqrt(9 * 256)),
+    ],
+)
+def test_normal_initializers_are_untruncated(name, expected):
+    layer = conv(64, 3, kernel_initializer=name)
     layer.build((None, 8, 8, 256))
     kernel = np.asarray(layer.kernel)
-    expected = np.sqrt(2 / (9 * 64))
     assert kernel.std() == pytest.approx(expected, rel=0.01)
     # A truncated normal has nothing beyond two deviations of its parent.
     assert np.mean(np.abs(kernel) > 2.5 * expected) == pytest.approx(0.0124, rel=0.1)
+
+
+def test_he_fan_out_is_the_default():
+    assert conv(4, 3).kernel_initializer.mode == "fan_out"
 
 
 def test_glorot_uniform():
@@ -30,12 +49,84 @@ def test_no_two_convolutions_start_alike():
     assert not np.array_equal(layers[0].kernel, layers[1].kernel)
 
 
-def test_no_bias_and_same_padding():
-    layer = conv(4, 3, strides=2)
-    assert tuple(layer.compute_output_shape((None, 8, 8, 2))) == (None, 4, 4, 4)
-    assert not layer.use_bias
+@pytest.mark.parametrize("strides", [1, 2])
+def test_no_bias_and_same_padding(strides):
+    layer = conv(4, 3, strides=strides)
+    assert (
+        tuple(layer.compute_output_shape((None, 8, 8, 2)))[1:3] == (8 // strides,) * 2
+    )
+    assert not layer.use_bias and layer.padding == "same"
+    assert not isinstance(layer, TorchConv2D)
 
 
-def test_unknown_initializer():
-    with pytest.raises(ValueError, match="must be one of he_fan_out, glorot_uniform"):
-        conv(4, 3, kernel_initializer="he")
+# An even map, 3x3: TensorFlow has the one row of zeros it needs at the end.
+@pytest.mark.parametrize(("padding", "before"), [("end", 0), ("both", 1)])
+def test_where_the_zeros_are_at_stride_2(padding, before):
+    layer, x = conv(5, 3, strides=2, stride_padding=padding), maps()
+    output = layer(x).numpy()
+    expected = convolve(x, np.asarray(layer.kernel), 2, before, after=1)
+    assert output.shape == (2, 4, 3, 5)
+    np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "strides"), [(7, 2), (5, 1), (3, 1), (1, 2)])
+def test_torch_conv_pads_every_side_by_half_the_kernel(size, strides):
+    layer, x = TorchConv2D(5, size, strides), maps(9, 8)
+    layer.build(x.shape)
+    layer.bias.assign(np.arange(5))
+    half = size // 2
+    expected = convolve(x, np.asarray(layer.kernel), strides, half, half)
+    output = layer(x).numpy()
+    assert output.shape == layer.compute_output_shape(x.shape)
+    np.testing.assert_allclose(output, expected + np.arange(5), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"strides": 2}, {"use_bias": False}])
+def test_torch_conv_owes_what_every_layer_owes(options, tmp_path):
+    x = maps()
+    shape = (2, 4, 3, 5) if "strides" in options else (2, 8, 6, 5)
+    parameters = 9 * 4 * 5 + 5 * options.get("use_bias", True)
+    check_layer(TorchConv2D(5, 3, **options), x, shape, parameters, 0)
+    check_saving(TorchConv2D(5, 3, **options), x, tmp_path)
+
+
+def test_any_size():
+    shape = TorchConv2D(5, 3, 2).compute_output_shape((None, None, 8, 4))
+    assert tuple(shape) == (None, None, 4, 5)
+
+
+def test_a_bias_starts_uniform_within_the_root_of_the_fan_in():
+    layer = conv(4096, 3, use_bias=True)
+    assert isinstance(layer, TorchConv2D)
+    layer.build((None, 8, 8, 4))
+    bias, bound = np.asarray(layer.bias), 1 / np.sqrt(9 * 4)
+    assert bound * 0.99 < bias.max() <= bound and -bound <= bias.min() < -bound * 0.99
+    assert bias.std() == pytest.approx(bound / np.sqrt(3), rel=0.05)
+
+
+def test_fan_in_uniform():
+    values = np.asarray(fan_in_uniform(25)((10_000,)))
+    assert 0.199 < values.max() <= 0.2 and -0.2 <= values.min() < -0.199
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"kernel_initializer": "he"},
+            "kernel_initializer must be one of he_fan_out, he_fan_in.*received 'he'",
+        ),
+        (
+            {"stride_padding": "start"},
+            "stride_padding must be one of end, both, received 'start'",
+        ),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        conv(4, 3, **arguments)
+
+
+def test_an_even_kernel_has_no_middle():
+    with pytest.raises(ValueError, match=r"kernel_size must be odd, received \(2, 2\)"):
+        TorchConv2D(4, 2)

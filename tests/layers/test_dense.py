@@ -25,6 +25,25 @@ def test_bottleneck_layer(x, tmp_path):
     check_saving(DenseLayer(3, bottleneck=True), x, tmp_path)
 
 
+def test_the_width_of_the_bottleneck(x):
+    layer = DenseLayer(3, bottleneck=True, bottleneck_width=2)
+    parameters = 12 + 6 * 6 + 12 + 9 * 6 * 3
+    check_layer(layer, x, (2, 4, 4, 9), parameters, 24)
+    assert layer.conv1.filters == 6
+
+
+@pytest.mark.parametrize("bottleneck", [False, True])
+def test_new_channels_first(bottleneck, x, tmp_path):
+    layers = [DenseLayer(3, bottleneck, new_first=first) for first in (False, True)]
+    for layer in layers:
+        layer.build(x.shape)
+    layers[1].set_weights(layers[0].get_weights())
+    last, first = (layer(x).numpy() for layer in layers)
+    np.testing.assert_array_equal(first[..., 3:], x)
+    np.testing.assert_array_equal(first[..., :3], last[..., 6:])
+    check_saving(DenseLayer(3, bottleneck, new_first=True), x, tmp_path)
+
+
 def test_new_channels_are_conv_relu_bn(x):
     layer = DenseLayer(3)
     layer.build(x.shape)
@@ -42,6 +61,17 @@ def test_transition_keeps_the_floor(x, compression, filters, tmp_path):
     layer = Transition(filters)
     check_layer(layer, x, (2, 2, 2, filters), 12 + 6 * filters, 12)
     check_saving(Transition(filters), x, tmp_path)
+
+
+@pytest.mark.parametrize("layer", [DenseLayer(3, bottleneck=True), Transition(3)])
+def test_the_activation(layer, x):
+    other = type(layer).from_config({**layer.get_config(), "activation": "tanh"})
+    for each in (layer, other):
+        each.build(x.shape)
+    other.set_weights(layer.get_weights())
+    assert np.abs(layer(x).numpy() - other(x).numpy()).max() > 1e-3
+    other._activate = layer._activate
+    np.testing.assert_array_equal(layer(x), other(x))
 
 
 def test_the_floor_is_that_of_the_exact_product():

@@ -1,7 +1,10 @@
+import keras
 import numpy as np
 import pytest
 
-from resnet_tf.layers import ZeroPadShortcut
+from resnet_tf.layers import ProjectionShortcut, ZeroPadShortcut, make_shortcut
+from resnet_tf.layers.shortcut import MODES, SHORTCUTS
+from tests.layers.by_hand import convolve
 from tests.layers.harness import check_layer, check_saving
 
 
@@ -10,20 +13,35 @@ def x():
     return np.random.default_rng(0).normal(size=(2, 8, 6, 4)).astype("float32")
 
 
-def test_what_every_layer_owes(x, tmp_path):
-    check_layer(ZeroPadShortcut(8, 2), x, (2, 4, 3, 8), trainable=0, non_trainable=0)
-    check_saving(ZeroPadShortcut(8, 2), x, tmp_path)
+@pytest.mark.parametrize("mode", MODES)
+def test_zero_pad_owes_what_every_layer_owes(mode, x, tmp_path):
+    layer = ZeroPadShortcut(8, 2, mode)
+    check_layer(layer, x, (2, 4, 3, 8), trainable=0, non_trainable=0)
+    check_saving(ZeroPadShortcut(8, 2, mode), x, tmp_path)
 
 
-def test_average_pool_and_zeros_on_both_sides(x):
-    output = ZeroPadShortcut(10, 2)(x).numpy()
-    pooled = x.reshape(2, 4, 2, 3, 2, 4).mean((2, 4))
-    np.testing.assert_allclose(output[..., 3:7], pooled, rtol=1e-6)
-    assert np.all(output[..., :3] == 0) and np.all(output[..., 7:] == 0)
+def test_the_default_mode():
+    assert ZeroPadShortcut(8).mode == "pool"
 
 
-def test_identity(x):
-    np.testing.assert_array_equal(ZeroPadShortcut(4)(x), x)
+# Where the four input channels lie among ten.
+@pytest.mark.parametrize(
+    ("mode", "start"), [("pool", 3), ("subsample", 3), ("append", 0)]
+)
+def test_the_map_and_the_place_of_the_zeros(mode, start, x):
+    output = ZeroPadShortcut(10, 2, mode)(x).numpy()
+    expected = np.zeros((2, 4, 3, 10))
+    smaller = x[:, ::2, ::2]
+    if mode == "pool":
+        smaller = x.reshape(2, 4, 2, 3, 2, 4).mean((2, 4))
+    expected[..., start : start + 4] = smaller
+    np.testing.assert_allclose(output, expected, rtol=1e-6)
+    np.testing.assert_array_equal(output == 0, expected == 0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_identity(mode, x):
+    np.testing.assert_array_equal(ZeroPadShortcut(4, mode=mode)(x), x)
 
 
 @pytest.mark.parametrize("filters", [2, 7])
@@ -34,11 +52,100 @@ def test_wrong_filters(x, filters):
         ZeroPadShortcut(filters)(x)
 
 
-def test_odd_maps_cannot_be_halved():
+def test_append_takes_any_number_of_new_channels(x):
+    output = ZeroPadShortcut(7, mode="append")(x).numpy()
+    np.testing.assert_array_equal(output[..., :4], x)
+    assert output.shape[-1] == 7 and not output[..., 4:].any()
+    with pytest.raises(ValueError, match="received 3"):
+        ZeroPadShortcut(3, mode="append")(x)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_odd_maps_cannot_be_halved(mode):
     with pytest.raises(ValueError, match=r"divisible by strides=2, received \(7, 8\)"):
-        ZeroPadShortcut(8, 2)(np.zeros((1, 7, 8, 4), "float32"))
+        ZeroPadShortcut(8, 2, mode)(np.zeros((1, 7, 8, 4), "float32"))
 
 
-def test_wrong_strides():
-    with pytest.raises(ValueError, match="strides must be 1 or 2, received 3"):
-        ZeroPadShortcut(8, 3)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"strides": 3}, "strides must be 1 or 2, received 3"),
+        ({"mode": "mean"}, "mode must be one of pool, subsample.*received 'mean'"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ZeroPadShortcut(8, **arguments)
+
+
+# A 1x1 convolution from 4 to 8 channels and its batch norm or bias.
+PROJECTIONS = {
+    "after": ({"batch_norm": "after"}, 32 + 16, 16),
+    "bias": ({"batch_norm": "none", "use_bias": True}, 32 + 8, 0),
+    "before": ({"batch_norm": "before"}, 32 + 8, 8),
+}
+
+
+@pytest.mark.parametrize("kind", PROJECTIONS)
+def test_projection_owes_what_every_layer_owes(kind, x, tmp_path):
+    options, trainable, buffers = PROJECTIONS[kind]
+    layer = ProjectionShortcut(8, 2, **options)
+    check_layer(layer, x, (2, 4, 3, 8), trainable, buffers)
+    check_saving(ProjectionShortcut(8, 2, **options), x, tmp_path)
+
+
+def _normal(x):
+    return (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-5)
+
+
+@pytest.mark.parametrize("kind", PROJECTIONS)
+def test_projection_by_hand(kind, x):
+    layer = ProjectionShortcut(8, 2, **PROJECTIONS[kind][0])
+    layer.build(x.shape)
+    expected = np.maximum(_normal(x), 0) if kind == "before" else x
+    expected = convolve(expected, np.asarray(layer.conv.kernel), 2, 0, 0)
+    if kind == "bias":
+        layer.conv.bias.assign(np.arange(8))
+        expected = expected + np.arange(8)
+    if kind == "after":
+        expected = _normal(expected)
+    np.testing.assert_allclose(layer(x, training=True), expected, atol=1e-4)
+
+
+def test_projection_batch_norm_is_one_of_three():
+    with pytest.raises(ValueError, match="batch_norm must be after.*received 'no'"):
+        ProjectionShortcut(8, batch_norm="no")
+
+
+EXPECTED = {
+    "A-pool": (ZeroPadShortcut, {"mode": "pool"}),
+    "A-subsample": (ZeroPadShortcut, {"mode": "subsample"}),
+    "A-append": (ZeroPadShortcut, {"mode": "append"}),
+    "B": (ProjectionShortcut, {"batch_norm": "after", "use_bias": False}),
+    "B-bias": (ProjectionShortcut, {"batch_norm": "none", "use_bias": True}),
+    "B-pre": (ProjectionShortcut, {"batch_norm": "before", "use_bias": False}),
+    "identity": (keras.layers.Identity, {}),
+}
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_make_shortcut(kind):
+    options = {"dtype": "mixed_bfloat16", "activation": "gelu", "bn_epsilon": 1e-3}
+    layer = make_shortcut(kind, 8, 1 if kind == "identity" else 2, **options)
+    expected, settings = EXPECTED[kind]
+    assert type(layer) is expected and layer.name == "shortcut"
+    assert layer.compute_dtype == "bfloat16"
+    for name, value in settings.items():
+        assert getattr(layer, name) == value
+    if expected is ProjectionShortcut:
+        assert (layer.activation, layer.bn_epsilon) == ("gelu", 1e-3)
+
+
+def test_no_shortcut_at_all():
+    assert make_shortcut("none", 8, 2) is None
+    assert set(SHORTCUTS) == {*EXPECTED, "none"}
+
+
+def test_unknown_kind():
+    with pytest.raises(ValueError, match="shortcut must be one of A-pool.*'C'"):
+        make_shortcut("C", 8, 2)

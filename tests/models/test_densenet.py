@@ -4,21 +4,35 @@ from resnet_tf import ModelConfig, build_densenet
 from tests.models.counts import count
 
 BC = {"bottleneck": True, "compression": 0.5}
-# Own arithmetic, Huang et al. 2016, table 2.
-PARAMETERS = [
-    ({"depth": 40, "growth_rate": 12}, 1_019_722),
-    ({"depth": 100, "growth_rate": 12}, 6_979_642),
-    ({"depth": 100, "growth_rate": 12, **BC}, 769_162),
-    ({"depth": 250, "growth_rate": 24, **BC}, 15_324_406),
-    ({"depth": 190, "growth_rate": 40, **BC}, 25_624_430),
-]
 
 
 def config(**settings) -> ModelConfig:
     return ModelConfig(model="densenet", **settings)
 
 
-@pytest.mark.parametrize(("settings", "parameters"), PARAMETERS)
+# Own arithmetic; the registered networks are counted in test_networks.py.
+@pytest.mark.parametrize(
+    ("settings", "parameters"),
+    [
+        # The authors' code with compression but no bottleneck, as stated in
+        # https://github.com/liuzhuang13/DenseNet/issues/14.
+        ({"depth": 40, "stem_filters": 24, "compression": 0.5}, 599_050),
+        ({"depth": 40, "num_classes": 100}, 1_019_722 + 90 * (448 + 1)),
+        # Stem, 3 layers of BN and 3x3, two transitions, final BN, head.
+        (
+            {"depth": 7, "growth_rate": 4, "stem_filters": 8},
+            27 * 8
+            + (2 * 8 + 36 * 8)
+            + (2 * 12 + 12 * 12)
+            + (2 * 12 + 36 * 12)
+            + (2 * 16 + 16 * 16)
+            + (2 * 16 + 36 * 16)
+            + 2 * 20
+            + 20 * 10
+            + 10,
+        ),
+    ],
+)
 def test_exact_parameter_counts(settings, parameters):
     model = build_densenet(config(**settings))
     assert count(model.trainable_weights) == parameters
@@ -55,9 +69,16 @@ def test_every_dense_layer_adds_k_channels():
     assert "transition3" not in [layer.name for layer in model.layers]
 
 
+def test_stem_filters():
+    model = build_densenet(config(depth=7, stem_filters=24))
+    assert model.get_layer("stem_conv").filters == 24
+
+
 def test_names():
     assert build_densenet(config(depth=7)).name == "densenet7_k12"
     assert build_densenet(config(depth=10, **BC)).name == "densenet_bc10_k12"
+    stem24 = build_densenet(config(depth=7, stem_filters=24))
+    assert stem24.name == "densenet7_k12_stem24"
 
 
 def test_another_familys_config_is_refused():

@@ -15,6 +15,10 @@ SMALL = {
     "densenet_bc": ModelConfig(
         model="densenet", depth=10, growth_rate=4, bottleneck=True, compression=0.5
     ),
+    "preact": ModelConfig(
+        num_residual_blocks=1, order="pre", bottleneck=True, shortcut="B"
+    ),
+    "torch": ModelConfig(num_residual_blocks=1, shortcut="B", stride_padding="both"),
 }
 
 

@@ -2,21 +2,109 @@ import numpy as np
 import pytest
 
 from resnet_tf import ModelConfig, build_resnet
-from resnet_tf.layers import BatchNorm, PreActResidualBlock, ResidualBlock
+from resnet_tf.layers import (
+    BatchNorm,
+    PreActBottleneckBlock,
+    PreActResidualBlock,
+    ResidualBlock,
+)
 from tests.models.counts import count
 
-# Own arithmetic: conv + BN + FC, He et al. 2015, table 6.
+# Own arithmetic: conv + BN + FC, He et al. 2015, table 6. The same in order
+# "post", which test_networks.py counts.
 PARAMETERS = {3: 269_722, 5: 464_154, 7: 658_586, 9: 853_018, 18: 1_727_962}
 
 
-@pytest.mark.parametrize("order", ["post", "pre"])
 @pytest.mark.parametrize("n", PARAMETERS)
-def test_exact_parameter_counts(n, order):
-    config = ModelConfig(num_residual_blocks=n, order=order)
+def test_exact_parameter_counts(n):
+    config = ModelConfig(num_residual_blocks=n, order="pre")
     model = build_resnet(config)
     assert count(model.trainable_weights) == PARAMETERS[n] == 97_216 * n - 21_926
     assert model.name == f"resnet{6 * n + 2}"
     assert config.layers_deep == 6 * n + 2
+
+
+@pytest.mark.parametrize("order", ["post", "pre"])
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize(
+    ("shortcut", "more"),
+    [("A-subsample", 0), ("A-append", 0), ("B", 2_752), ("none", 0)],
+)
+def test_what_a_shortcut_costs(shortcut, more, n, order):
+    config = ModelConfig(num_residual_blocks=n, order=order, shortcut=shortcut)
+    model = build_resnet(config)
+    assert count(model.trainable_weights) == 97_216 * n - 21_926 + more
+
+
+@pytest.mark.parametrize("shortcut", ["A-pool", "A-subsample", "A-append", "none"])
+def test_every_block_has_the_shortcut_of_the_config(shortcut):
+    model = build_resnet(ModelConfig(num_residual_blocks=2, shortcut=shortcut))
+    kinds = [x.shortcut_kind for x in model.layers if "_block" in x.name]
+    assert kinds == [shortcut] * 6
+
+
+def test_projections_are_at_the_two_transitions():
+    model = build_resnet(ModelConfig(num_residual_blocks=2, shortcut="B"))
+    kinds = {x.name: x.shortcut_kind for x in model.layers if "_block" in x.name}
+    assert [name for name, kind in kinds.items() if kind == "B"] == [
+        "stage2_block1",
+        "stage3_block1",
+    ]
+    assert set(kinds.values()) == {"B", "identity"}
+
+
+@pytest.mark.parametrize("padding", ["end", "both"])
+def test_stride_padding_reaches_the_blocks(padding):
+    model = build_resnet(ModelConfig(num_residual_blocks=1, stride_padding=padding))
+    blocks = [x for x in model.layers if "_block" in x.name]
+    assert {x.stride_padding for x in blocks} == {padding}
+
+
+def bottleneck(n: int, **settings) -> ModelConfig:
+    return ModelConfig(
+        num_residual_blocks=n, order="pre", bottleneck=True, shortcut="B", **settings
+    )
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_exact_parameter_counts_with_bottleneck(n):
+    model = build_resnet(bottleneck(n))
+    # A block from c to f channels: BN, 1x1, BN, 3x3, BN, 1x1, and the projection.
+    expected, c = 27 * 16, 16
+    for f in (64, 128, 256):
+        for block in range(n):
+            q = f // 4
+            expected += 2 * c + c * q + 2 * q + 9 * q * q + 2 * q + q * f
+            expected += c * f if block == 0 else 0
+            c = f
+    expected += 2 * 256 + 2_570
+    assert count(model.trainable_weights) == expected
+    assert model.name == f"preact{9 * n + 2}"
+
+
+def test_the_stages_with_bottleneck():
+    model = build_resnet(bottleneck(2), features=True)
+    assert {name: tuple(x.shape[1:]) for name, x in model.output.items()} == {
+        "stem": (32, 32, 16),
+        "stage1": (32, 32, 64),
+        "stage2": (16, 16, 128),
+        "stage3": (8, 8, 256),
+        "logits": (10,),
+    }
+
+
+def test_the_order_of_the_layers_with_bottleneck():
+    model = build_resnet(bottleneck(2))
+    blocks = [f"stage{s}_block{b}" for s in (1, 2, 3) for b in (1, 2)]
+    assert [layer.name for layer in model.layers] == [
+        *("images", "stem_conv"),
+        *blocks,
+        *("final_bn", "final_relu", "pool", "logits"),
+    ]
+    layers = [model.get_layer(name) for name in blocks]
+    assert all(type(layer) is PreActBottleneckBlock for layer in layers)
+    assert [layer.project for layer in layers] == [True, False] * 3
+    assert [layer.strides for layer in layers] == [1, 1, 2, 1, 2, 1]
 
 
 def test_a_hundred_classes_cost_5850_parameters_more():
@@ -78,11 +166,21 @@ def test_strides_are_in_the_first_blocks_of_stages_2_and_3():
 
 
 def test_settings_reach_every_layer():
-    config = ModelConfig(num_residual_blocks=1, bn_epsilon=1e-3, bn_momentum=0.5)
+    config = ModelConfig(
+        num_residual_blocks=1, bn_epsilon=1e-3, bn_momentum=0.5, bn_eval="batch"
+    )
     model = build_resnet(config)
     norms = [x for x in model._flatten_layers() if isinstance(x, BatchNorm)]
     assert len(norms) == 7
-    assert {(x.momentum, x.epsilon) for x in norms} == {(0.5, 1e-3)}
+    settings = {(x.momentum, x.epsilon, x.evaluation) for x in norms}
+    assert settings == {(0.5, 1e-3, "batch")}
+
+
+def test_with_bn_eval_batch_logits_depend_on_the_batch(images):
+    for bn_eval, depends in (("moving", False), ("batch", True)):
+        model = build_resnet(ModelConfig(num_residual_blocks=1, bn_eval=bn_eval))
+        alone, together = model(images[:1]).numpy(), model(images).numpy()[:1]
+        assert np.allclose(alone, together, atol=1e-4) != depends
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])

@@ -1,0 +1,46 @@
+"""The activation functions that a network can be given by name."""
+
+import functools
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+# PyTorch's forms: its leaky ReLU has the slope 0.01, its GELU is the exact one.
+LEAKY_SLOPE = 0.01
+ACTIVATIONS = {
+    "relu": ops.relu,
+    "tanh": ops.tanh,
+    "leakyrelu": functools.partial(ops.leaky_relu, negative_slope=LEAKY_SLOPE),
+    "gelu": functools.partial(ops.gelu, approximate=False),
+}
+
+
+def activation_function(name: str) -> Callable:
+    """Returns the function from a tensor to a tensor of its shape and dtype.
+
+    Raises:
+        ValueError: If `name` is not in `ACTIVATIONS`.
+    """
+    if name not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise ValueError(f"activation must be one of {known}, received {name!r}")
+    return ACTIVATIONS[name]
+
+
+def activation_layer(activation: str, **kwargs) -> keras.layers.Layer:
+    """Returns the function as a layer.
+
+    Args:
+        activation: A name in `ACTIVATIONS`.
+        **kwargs: Arguments of the layer, such as its name.
+
+    Raises:
+        ValueError: If `activation` is not in `ACTIVATIONS`.
+    """
+    activation_function(activation)
+    if activation == "relu":
+        return keras.layers.ReLU(**kwargs)
+    if activation == "leakyrelu":
+        return keras.layers.LeakyReLU(LEAKY_SLOPE, **kwargs)
+    return keras.layers.Activation(activation, **kwargs)

@@ -1,0 +1,32 @@
+"""Max pooling whose window reaches over both edges of the map."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="resnet_tf")
+class MaxPool(keras.layers.Layer):
+    """3x3 max pooling with stride 2 and a border of one pixel, as in PyTorch.
+
+    The border never wins: it counts as minus infinity. Keras's 'same' pooling
+    pads an even map at its end only, which moves every window by a pixel.
+
+    Call arguments:
+        inputs: Float tensor of shape (N, H, W, C).
+
+    Returns:
+        Tensor of shape (N, ceil(H / 2), ceil(W / 2), C), dtype of `inputs`.
+    """
+
+    def call(self, inputs):
+        # XLA pools without explicit padding only.
+        border = [[0, 0], [1, 1], [1, 1], [0, 0]]
+        x = tf.pad(inputs, border, constant_values=-math.inf)
+        return tf.nn.max_pool2d(x, 3, 2, "VALID")
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        halves = (None if side is None else (side + 1) // 2 for side in sides)
+        return (batch, *halves, channels)

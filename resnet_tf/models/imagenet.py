@@ -1,0 +1,98 @@
+"""The ImageNet networks, with their own stem or with one for 32x32 pixels.
+
+Padding is PyTorch's, so that weights of torchvision fit.
+"""
+
+import keras
+
+from resnet_tf.config import ModelConfig
+from resnet_tf.layers import MaxPool, ResidualBlock
+from resnet_tf.models.parts import Parts
+from resnet_tf.models.stages import Place, dense_stages, residual_stages
+
+RESNET_LENGTHS = {
+    "resnet18": (2, 2, 2, 2),
+    "resnet18_cifar": (2, 2, 2, 2),
+    "resnet34_cifar": (3, 4, 6, 3),
+}
+RESNET_FILTERS = (64, 128, 256, 512)
+DENSENET_LENGTHS = (6, 12, 24, 16)
+
+
+def build_imagenet_resnet(
+    config: ModelConfig, *, features: bool = False, dtype: str | None = None
+) -> keras.Model:
+    """Returns ResNet-18 or ResNet-34 of ImageNet's widths.
+
+    `resnet18` is torchvision's: 7x7 convolution with stride 2 and max pooling,
+    then four stages of 64 to 512 channels on maps of 56x56 to 7x7, shortcut "B".
+    The `_cifar` forms are those of https://github.com/kuangliu/pytorch-cifar: a
+    3x3 convolution, no pooling, maps of 32x32 to 4x4. Trainable parameters for
+    10 classes: 11,181,642; 11,173,962; `resnet34_cifar` 21,282,122.
+
+    Arguments and results as those of `build_resnet`, with a fourth stage; the
+    images are (N, 224, 224, 3) for `resnet18`.
+
+    Reference: He et al. 2015, https://arxiv.org/abs/1512.03385, table 1.
+    """
+    parts = Parts(config, tuple(RESNET_LENGTHS), dtype)
+    inputs = parts.images()
+    if config.model == "resnet18":
+        x = _wide_stem(parts, inputs, dtype)
+    else:
+        x = parts.bn_activation(parts.stem_conv(64)(inputs), "stem")
+
+    def block(place: Place) -> keras.layers.Layer:
+        return ResidualBlock(
+            place.filters,
+            place.strides,
+            shortcut=place.projected("B"),
+            stride_padding="both",
+            name=place.name,
+            **parts.options,
+        )
+
+    lengths = RESNET_LENGTHS[config.model]
+    stages = {"stem": x} | residual_stages(x, lengths, RESNET_FILTERS, block)
+    x = stages["stage4"]
+    return parts.classifier(inputs, x, stages if features else None, config.model)
+
+
+def build_imagenet_densenet(
+    config: ModelConfig, *, features: bool = False, dtype: str | None = None
+) -> keras.Model:
+    """Returns DenseNet-121.
+
+    `densenet121` is torchvision's: 7x7 convolution with stride 2 and max pooling,
+    then dense blocks of 6, 12, 24 and 16 layers with growth rate 32. The `_cifar`
+    form is that of https://github.com/kuangliu/pytorch-cifar: a bare 3x3
+    convolution, and the new channels first. Trainable parameters for 10 classes:
+    6,964,106 and 6,956,298.
+
+    Arguments and results as those of `build_densenet`, with a fourth stage; the
+    images are (N, 224, 224, 3) for `densenet121`.
+
+    Reference: Huang et al. 2016, https://arxiv.org/abs/1608.06993, table 1.
+    """
+    parts = Parts(config, ("densenet121", "densenet121_cifar"), dtype)
+    cifar = config.model == "densenet121_cifar"
+    inputs = parts.images()
+    x = parts.stem_conv(64)(inputs) if cifar else _wide_stem(parts, inputs, dtype)
+    stages = {"stem": x} | dense_stages(
+        parts,
+        x,
+        DENSENET_LENGTHS,
+        0.5,
+        growth_rate=32,
+        bottleneck=True,
+        new_first=cifar,
+    )
+    x = parts.bn_activation(stages["stage4"], "final")
+    return parts.classifier(inputs, x, stages if features else None, config.model)
+
+
+def _wide_stem(parts: Parts, images: keras.KerasTensor, dtype) -> keras.KerasTensor:
+    """Returns the stem for 224x224 pixels, a map of 56x56 and 64 channels."""
+    x = parts.stem_conv(64, 7, strides=2, stride_padding="both")(images)
+    x = parts.bn_activation(x, "stem")
+    return MaxPool(name="stem_pool", dtype=dtype)(x)

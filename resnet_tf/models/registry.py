@@ -1,0 +1,69 @@
+"""A network by its name or its config."""
+
+import keras
+
+from resnet_tf.config import NETWORKS, ModelConfig, named_network
+from resnet_tf.errors import SettingError
+from resnet_tf.models.densenet import build_densenet
+from resnet_tf.models.imagenet import build_imagenet_densenet, build_imagenet_resnet
+from resnet_tf.models.resnet import build_resnet
+from resnet_tf.models.uva import (
+    build_uva_densenet,
+    build_uva_googlenet,
+    build_uva_resnet,
+)
+
+_BUILDERS = {
+    "resnet": build_resnet,
+    "densenet": build_densenet,
+    "uva_googlenet": build_uva_googlenet,
+    "uva_resnet": build_uva_resnet,
+    "uva_preact": build_uva_resnet,
+    "uva_densenet": build_uva_densenet,
+    "resnet18_cifar": build_imagenet_resnet,
+    "resnet34_cifar": build_imagenet_resnet,
+    "densenet121_cifar": build_imagenet_densenet,
+    "resnet18": build_imagenet_resnet,
+    "densenet121": build_imagenet_densenet,
+}
+
+
+def build_model(
+    name_or_config: str | ModelConfig,
+    *,
+    features: bool = False,
+    dtype: str | None = None,
+    **values,
+) -> keras.Model:
+    """Returns a network.
+
+    Args:
+        name_or_config: A registered name, see `list_models`, or a config.
+        features: Return a dict of the outputs of the stem, the stages and
+            "logits" by name instead of the logits alone.
+        dtype: Keras dtype policy, such as "mixed_bfloat16"; the global one if
+            None. Logits are float32 in each.
+        **values: Settings of `ModelConfig` beside the name's own, such as
+            `num_classes=100`.
+
+    Returns:
+        A functional model from images (N, side, side, 3) to logits
+        (N, num_classes); the side is 32, or 224 for the ImageNet networks.
+
+    Raises:
+        SettingError: If the name is unknown, a value is wrong, or there are
+            values beside a config.
+    """
+    config = name_or_config
+    if isinstance(config, str):
+        config = named_network(config, **values)
+    elif values:
+        raise SettingError(
+            f"values go with a network's name only, received a config and {values}"
+        )
+    return _BUILDERS[config.model](config, features=features, dtype=dtype)
+
+
+def list_models() -> list[str]:
+    """Returns the names of the registered networks."""
+    return list(NETWORKS)

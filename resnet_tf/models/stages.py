@@ -1,0 +1,86 @@
+"""The loops that the networks are made of: residual and dense stages."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+
+from resnet_tf.layers import DenseLayer, Transition, compressed
+from resnet_tf.models.parts import Parts
+
+
+class Place(NamedTuple):
+    """Where a residual block stands.
+
+    Attributes:
+        stage: Number of the stage, from 1.
+        block: Number of the block in its stage, from 1.
+        filters: Width of the stage.
+        strides: 2 in the first block of every stage but the first, else 1.
+    """
+
+    stage: int
+    block: int
+    filters: int
+    strides: int
+
+    @property
+    def name(self) -> str:
+        """Name of the block's layer."""
+        return f"stage{self.stage}_block{self.block}"
+
+    def projected(self, kind: str) -> str:
+        """Returns the projection `kind` where the size changes, else "identity"."""
+        return kind if self.strides == 2 else "identity"
+
+
+def residual_stages(
+    x: keras.KerasTensor,
+    lengths: Sequence[int],
+    filters: Sequence[int],
+    make_block: Callable[[Place], keras.layers.Layer],
+) -> dict[str, keras.KerasTensor]:
+    """Returns the outputs of the stages by name: "stage1", "stage2", ...
+
+    Args:
+        x: Output of the stem.
+        lengths: Blocks in each stage.
+        filters: Width of each stage.
+        make_block: Returns the block for a place.
+    """
+    outputs = {}
+    sizes = zip(lengths, filters, strict=True)
+    for stage, (length, width) in enumerate(sizes, start=1):
+        for block in range(1, length + 1):
+            strides = 2 if stage > 1 and block == 1 else 1
+            x = make_block(Place(stage, block, width, strides))(x)
+        outputs[f"stage{stage}"] = x
+    return outputs
+
+
+def dense_stages(
+    parts: Parts,
+    x: keras.KerasTensor,
+    lengths: Sequence[int],
+    compression: float,
+    **dense_layer,
+) -> dict[str, keras.KerasTensor]:
+    """Returns the outputs of the dense blocks by name: "stage1", "stage2", ...
+
+    Args:
+        parts: Parts of the network.
+        x: Output of the stem.
+        lengths: Layers in each dense block.
+        compression: Share of the channels that the transitions in between keep.
+        **dense_layer: See `DenseLayer`.
+    """
+    outputs = {}
+    for stage, length in enumerate(lengths, start=1):
+        if stage > 1:
+            kept = compressed(x.shape[-1], compression)
+            x = Transition(kept, name=f"transition{stage - 1}", **parts.options)(x)
+        for layer in range(1, length + 1):
+            name = f"stage{stage}_layer{layer}"
+            x = DenseLayer(name=name, **dense_layer, **parts.options)(x)
+        outputs[f"stage{stage}"] = x
+    return outputs

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from resnet_tf.layers import ConvUnit, InceptionBlock
+from tests.layers.by_hand import convolve, max_pool
+from tests.layers.harness import check_layer, check_saving
+
+# The tutorial's first block on fewer channels: (1x1, 3x3, 5x5, pooling), reduced.
+FILTERS, REDUCED = (2, 3, 4, 5), (6, 7)
+CONVOLUTIONS = [(1, 4, 2), (1, 4, 6), (3, 6, 3), (1, 4, 7), (5, 7, 4), (1, 4, 5)]
+OUT = sum(out for _, _, out in CONVOLUTIONS)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(2, 6, 5, 4)).astype("float32")
+
+
+def _unit(unit, x):
+    """A unit by hand, in training: convolution, bias, batch norm, ReLU."""
+    kernel, half = np.asarray(unit.conv.kernel), unit.kernel_size // 2
+    y = convolve(x, kernel, 1, half, half) + np.asarray(unit.conv.bias)
+    y = (y - y.mean((0, 1, 2))) / np.sqrt(y.var((0, 1, 2)) + 1e-5)
+    return np.maximum(y, 0)
+
+
+def test_unit(x, tmp_path):
+    check_layer(ConvUnit(5, 3), x, (2, 6, 5, 5), 9 * 4 * 5 + 5 + 10, 10)
+    check_saving(ConvUnit(5, 3), x, tmp_path)
+    unit = ConvUnit(5, 3)
+    np.testing.assert_allclose(unit(x, training=True), _unit(unit, x), atol=1e-4)
+
+
+def test_what_every_layer_owes(x, tmp_path):
+    kernels = sum(size**2 * fan_in * out for size, fan_in, out in CONVOLUTIONS)
+    check_layer(
+        InceptionBlock(FILTERS, REDUCED),
+        x,
+        (2, 6, 5, 14),
+        trainable=kernels + OUT + 2 * OUT,
+        non_trainable=2 * OUT,
+    )
+    check_saving(InceptionBlock(FILTERS, REDUCED), x, tmp_path)
+
+
+def test_the_branches_and_their_order(x):
+    # All negative: a border of zeros would win the pooling.
+    x -= 9
+    block = InceptionBlock(FILTERS, REDUCED)
+    block.build(x.shape)
+    branches = [
+        _unit(block.conv_1x1, x),
+        _unit(block.conv_3x3, _unit(block.reduce_3x3, x)),
+        _unit(block.conv_5x5, _unit(block.reduce_5x5, x)),
+        _unit(block.conv_pool, max_pool(x, 3, 1, before=1, after=1)),
+    ]
+    assert [branch.shape[-1] for branch in branches] == list(FILTERS)
+    expected = np.concatenate(branches, axis=-1)
+    np.testing.assert_allclose(block(x, training=True), expected, atol=1e-4)
+
+
+def test_settings_reach_every_unit():
+    block = InceptionBlock(
+        FILTERS, REDUCED, activation="gelu", bn_momentum=0.5, bn_eval="batch"
+    )
+    units = [layer for layer in block._flatten_layers() if isinstance(layer, ConvUnit)]
+    assert len(units) == 6
+    for unit in units:
+        assert (unit.activation, unit.bn.momentum) == ("gelu", 0.5)
+        assert unit.bn.evaluation == "batch"
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_children_take_the_blocks_policy(dtype, x):
+    block = InceptionBlock(FILTERS, REDUCED, dtype=f"mixed_{dtype}")
+    assert block(x).dtype == dtype
+    assert {weight.dtype for weight in block.weights} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "reduced", "message"),
+    [
+        ((1, 2, 3), REDUCED, r"filters must be 4 numbers, received \(1, 2, 3\)"),
+        (FILTERS, (1,), r"reduced must be 2 numbers, received \(1,\)"),
+    ],
+)
+def test_wrong_arguments(filters, reduced, message):
+    with pytest.raises(ValueError, match=message):
+        InceptionBlock(filters, reduced)

@@ -1,0 +1,44 @@
+import keras
+import numpy as np
+import pytest
+
+from resnet_tf.layers import MaxPool
+from tests.layers.by_hand import max_pool
+from tests.layers.harness import check_layer, check_saving
+
+
+def maps(height, width):
+    # All negative, so that a border of zeros would win.
+    return np.random.default_rng(0).uniform(-9, -1, (2, height, width, 3)).astype("f4")
+
+
+def test_what_every_layer_owes(tmp_path):
+    x = maps(8, 6)
+    check_layer(MaxPool(), x, (2, 4, 3, 3), trainable=0, non_trainable=0)
+    check_saving(MaxPool(), x, tmp_path)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 6), (7, 9), (1, 2)])
+def test_the_border_lies_on_both_sides_and_never_wins(height, width):
+    x = maps(height, width)
+    output = MaxPool()(x).numpy()
+    assert output.shape == (2, (height + 1) // 2, (width + 1) // 2, 3)
+    np.testing.assert_array_equal(output, max_pool(x, 3, 2, before=1, after=1))
+
+
+def test_keras_pads_an_even_map_elsewhere():
+    x = maps(8, 8)
+    same = keras.layers.MaxPooling2D(3, 2, "same")(x).numpy()
+    np.testing.assert_array_equal(same, max_pool(x, 3, 2, before=0, after=1))
+    assert not np.array_equal(same, MaxPool()(x))
+
+
+def test_any_size():
+    assert MaxPool().compute_output_shape((None, None, 7, 3)) == (None, None, 4, 3)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_low_precision(dtype):
+    output = MaxPool(dtype=f"mixed_{dtype}")(maps(8, 8))
+    assert output.dtype == dtype
+    assert np.isfinite(np.asarray(output, "float32")).all()

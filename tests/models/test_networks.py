@@ -1,0 +1,141 @@
+"""What every registered network owes: its count, gradients and round trips."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf import build_model, list_models
+from resnet_tf.checkpoints.weights import load_weights_strictly
+from tests.models.counts import count
+
+# Trainable, 10 classes; each is arithmetic on the paper's or the source's tables.
+PARAMETERS = {
+    "resnet20": 269_722,
+    "resnet32": 464_154,
+    "resnet44": 658_586,
+    "resnet56": 853_018,
+    "resnet110": 1_727_962,
+    "resnet1202": 19_421_274,
+    "preact164": 1_703_258,
+    "preact1001": 10_327_706,
+    "densenet40_k12": 1_019_722,
+    "densenet40_k12_stem24": 1_059_298,
+    "densenet100_k12": 6_979_642,
+    "densenet100_k24": 27_249_082,
+    "densenet_bc100_k12": 769_162,
+    "densenet_bc250_k24": 15_324_406,
+    "densenet_bc190_k40": 25_624_430,
+    "densenet_bc40_k36": 1_542_682,
+    "densenet_bc40_k48": 2_733_130,
+    "densenet_bc40_k60": 4_261_690,
+    "uva_googlenet": 260_650,
+    "uva_resnet": 272_378,
+    "uva_preact": 272_250,
+    "uva_densenet": 239_146,
+    "resnet18_cifar": 11_173_962,
+    "resnet34_cifar": 21_282_122,
+    "densenet121_cifar": 6_956_298,
+    "resnet18": 11_181_642,
+    "densenet121": 6_964_106,
+}
+DEEPEST = {"resnet1202", "preact1001"}
+LARGE = DEEPEST | {
+    "resnet110",
+    "preact164",
+    "densenet100_k12",
+    "densenet100_k24",
+    "densenet_bc250_k24",
+    "densenet_bc190_k40",
+    "densenet121_cifar",
+    "densenet121",
+}
+UNITS = ("conv_1x1", "reduce_3x3", "conv_3x3", "reduce_5x5", "conv_5x5", "conv_pool")
+# Biases that batch norm takes away again, so that the loss does not see them.
+SILENT = {
+    "uva_googlenet": {
+        "stem/conv/bias",
+        *(
+            f"stage{stage}_block{block}/{unit}/conv/bias"
+            for stage, blocks in ((1, 2), (2, 4), (3, 2))
+            for block in range(1, blocks + 1)
+            for unit in UNITS
+        ),
+    },
+    "uva_densenet": {"stem_conv/bias"},
+}
+
+
+def networks(slow):
+    """Parametrises a test over the registered networks."""
+    return pytest.mark.parametrize(
+        "model",
+        [
+            pytest.param(name, marks=[pytest.mark.slow] if name in slow else [])
+            for name in list_models()
+        ],
+        indirect=True,
+        scope="module",
+    )
+
+
+@pytest.fixture(scope="module")
+def model(request):
+    """A registered network, built once for all tests of this file."""
+    keras.utils.set_random_seed(0)
+    return build_model(request.param)
+
+
+@pytest.fixture
+def two_images(model):
+    shape = (2, *model.input_shape[1:])
+    return tf.constant(np.random.default_rng(0).normal(size=shape), "float32")
+
+
+def test_every_registered_network_is_here():
+    assert list_models() == list(PARAMETERS)
+
+
+@networks(slow=DEEPEST)
+def test_exact_parameter_count(model):
+    assert count(model.trainable_weights) == PARAMETERS[model.name]
+
+
+@networks(slow=LARGE)
+def test_gradients_reach_every_weight_but_the_silent_biases(model, two_images):
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            [1, 2], model(two_images, training=True)
+        )
+    found = tape.gradient(losses, [variable.value for variable in variables])
+    gradients = {v.path: g.numpy() for v, g in zip(variables, found, strict=True)}
+    silent = SILENT.get(model.name, set())
+    assert silent <= gradients.keys()
+    for path, gradient in gradients.items():
+        assert np.isfinite(gradient).all(), path
+        if path in silent:
+            kernel = gradients[path.replace("bias", "kernel")]
+            assert np.abs(gradient).max() < 1e-4 * np.abs(kernel).max(), path
+        else:
+            assert np.any(gradient != 0), path
+
+
+@networks(slow=LARGE)
+def test_forward_gives_finite_logits_that_tell_images_apart(model, two_images):
+    logits = model(two_images).numpy()
+    assert logits.shape == (2, 10) and logits.dtype == "float32"
+    assert np.isfinite(logits).all()
+    assert np.abs(logits[0] - logits[1]).max() > 1e-3
+
+
+@networks(slow=LARGE)
+def test_a_network_from_the_config_loads_the_weights(model, two_images, tmp_path):
+    path = tmp_path / "model.weights.h5"
+    model.save_weights(path)
+    keras.utils.set_random_seed(1)
+    again = keras.Model.from_config(model.get_config())
+    kernels = [m.get_layer("logits").kernel.numpy() for m in (model, again)]
+    assert not np.array_equal(*kernels)
+    load_weights_strictly(again, path)
+    np.testing.assert_array_equal(again(two_images), model(two_images))

@@ -1,0 +1,59 @@
+import dataclasses
+import json
+
+import pytest
+
+import resnet_tf
+from resnet_tf import ModelConfig, build_model, list_models
+from resnet_tf.config import FAMILIES, named_network
+from resnet_tf.errors import SettingError
+from resnet_tf.models import registry
+from tests.models.counts import count
+
+
+def test_every_family_has_a_builder():
+    assert set(registry._BUILDERS) == set(FAMILIES)
+
+
+def test_list_models_gives_new_lists_of_names():
+    names = list_models()
+    assert len(names) == 27 and {"resnet20", "uva_googlenet"} < set(names)
+    names.clear()
+    assert len(resnet_tf.list_models()) == 27
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_config_of_a_name_survives_json(name):
+    config = named_network(name, num_classes=100, bn_epsilon=1e-3)
+    again = ModelConfig(**json.loads(json.dumps(dataclasses.asdict(config))))
+    assert again == config and again.num_classes == 100
+
+
+@pytest.mark.parametrize("name", ["resnet20", "uva_resnet", "resnet18_cifar"])
+def test_a_name_and_its_config_give_the_same_network(name):
+    by_name, by_config = build_model(name), build_model(named_network(name))
+    assert by_name.name == by_config.name == name
+    paths = [[w.path for w in model.weights] for model in (by_name, by_config)]
+    assert paths[0] == paths[1]
+
+
+def test_values_go_with_a_name():
+    model = build_model("resnet20", num_classes=100, order="pre", shortcut="B")
+    assert count(model.trainable_weights) == 269_722 + 5_850 + 2_752
+    assert "final_bn" in [layer.name for layer in model.layers]
+
+
+def test_features_and_dtype_reach_the_builder():
+    model = build_model("uva_resnet", features=True, dtype="mixed_bfloat16")
+    assert list(model.output) == ["stem", "stage1", "stage2", "stage3", "logits"]
+    assert model.get_layer("stage2_block1").compute_dtype == "bfloat16"
+
+
+def test_an_unknown_name_lists_the_near_ones():
+    with pytest.raises(SettingError, match="unknown network 'resnet21'.*resnet20"):
+        build_model("resnet21")
+
+
+def test_values_beside_a_config_are_refused():
+    with pytest.raises(SettingError, match="values go with a network's name only"):
+        build_model(ModelConfig(), num_classes=5)
