@@ -30,6 +30,7 @@ setup(
         "keras>=3.15.1,<4",
         "matplotlib>=3.11",
         "numpy>=2.4",
+        "pillow>=12.0",
         # No longer a part of TensorFlow 2.21; tf.summary needs it.
         "tensorboard>=2.21",
         "tensorflow>=2.21",

@@ -4,12 +4,18 @@ Every function is pure: the same images and the same stateless seed give the
 same batch, on any device and after any restart.
 """
 
+from typing import Literal
+
 import numpy as np
 import tensorflow as tf
 
 
 def random_window(
-    images: tf.Tensor, padding: int, flip: bool, seed: tf.Tensor
+    images: tf.Tensor,
+    padding: int,
+    flip: bool,
+    seed: tf.Tensor,
+    offsets: Literal["symmetric", "asymmetric"] = "symmetric",
 ) -> tf.Tensor:
     """Returns each image shifted by up to `padding` pixels, and maybe mirrored.
 
@@ -23,6 +29,8 @@ def random_window(
         padding: Zeros on each side, at least 0.
         flip: Whether half of the windows are mirrored.
         seed: int tensor (2,), the stateless seed.
+        offsets: "asymmetric" leaves out the last row and the last column of
+            windows, as `randint(0, 2 * padding)` does in the TF1 original.
 
     Returns:
         Tensor of the shape and dtype of `images`.
@@ -31,12 +39,13 @@ def random_window(
     _, height, width, channels = images.shape
     draws = tf.random.stateless_uniform((batch, 3), seed)
     top, left, side = tf.unstack(draws, axis=1)
+    places = 2 * padding + (offsets == "symmetric")
     columns = tf.range(width)
     if flip:
         mirrored = side[:, tf.newaxis] < 0.5
         columns = tf.where(mirrored, columns[::-1], columns)
-    rows = tf.range(height) + _offset(top, padding)
-    columns = columns + _offset(left, padding)
+    rows = tf.range(height) + _offset(top, places)
+    columns = columns + _offset(left, places)
 
     sides = [padding, padding]
     padded = tf.pad(images, [[0, 0], sides, sides, [0, 0]])
@@ -46,10 +55,9 @@ def random_window(
     return tf.gather(pixels, chosen, batch_dims=1)
 
 
-def _offset(draws: tf.Tensor, padding: int) -> tf.Tensor:
-    """Returns draws from [0, 1) as whole numbers from 0 to 2 * padding, (N, 1)."""
-    offsets = tf.cast(draws * (2 * padding + 1), tf.int32)
-    return offsets[:, tf.newaxis]
+def _offset(draws: tf.Tensor, places: int) -> tf.Tensor:
+    """Returns draws from [0, 1) as whole numbers from 0 to places - 1, (N, 1)."""
+    return tf.cast(draws * places, tf.int32)[:, tf.newaxis]
 
 
 def whiten(images: tf.Tensor) -> tf.Tensor:
@@ -89,3 +97,80 @@ def standardize(
     rows = tf.reshape(images, (-1, height * width * channels))
     rows = tf.cast(rows, tf.float32) * scale + offset
     return tf.reshape(rows, (-1, height, width, channels))
+
+
+def cutout(images: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
+    """Returns each image with a square of zeros (DeVries and Taylor 2017).
+
+    Its centre, `size // 2` pixels from its top and from its left, is uniform over
+    all pixels of the image; what lies outside the image is cut off.
+
+    Args:
+        images: float32 tensor (N, H, W, C), normalised.
+        size: Side of the square, at least 1.
+        seed: int tensor (2,), the stateless seed.
+
+    Returns:
+        float32 tensor (N, H, W, C).
+    """
+    _, height, width, channels = images.shape
+    draws = tf.random.stateless_uniform((tf.shape(images)[0], 2), seed)
+    rows = _in_square(draws[:, 0], height, size)
+    columns = _in_square(draws[:, 1], width, size)
+    columns = tf.repeat(columns, channels, axis=1)
+    square = rows[:, :, tf.newaxis] & columns[:, tf.newaxis, :]
+    # Long rows again, as in `standardize`.
+    lines = tf.reshape(images, (-1, height, width * channels))
+    return tf.reshape(tf.where(square, 0.0, lines), (-1, height, width, channels))
+
+
+def _in_square(draws: tf.Tensor, length: int, size: int) -> tf.Tensor:
+    """Returns which pixels of one axis lie in the square, bool (N, length)."""
+    distance = tf.range(length) - _offset(draws, length) + size // 2
+    return (distance >= 0) & (distance < size)
+
+
+def mixup(
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    num_classes: int,
+    alpha: float,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns a batch mixed with a permutation of itself (Zhang et al. 2017).
+
+    Image and target become share * own + (1 - share) * partner's, with one share
+    from Beta(alpha, alpha) for the whole batch, as in the authors' code.
+
+    Args:
+        images: float32 tensor (N, H, W, C), normalised.
+        labels: int32 tensor (N,).
+        num_classes: Length of a target.
+        alpha: Above 0.
+        seed: int tensor (2,), the stateless seed.
+
+    Returns:
+        (images float32 (N, H, W, C), targets float32 (N, num_classes)).
+    """
+    share_seed, order_seed = tf.unstack(tf.random.split(seed))
+    share = _beta(alpha, share_seed)
+    order = tf.random.experimental.stateless_shuffle(
+        tf.range(tf.shape(images)[0]), order_seed
+    )
+    targets = tf.one_hot(labels, num_classes)
+    return tuple(
+        share * own + (1 - share) * tf.gather(own, order) for own in (images, targets)
+    )
+
+
+def _beta(alpha: float, seed: tf.Tensor) -> tf.Tensor:
+    """Returns a float32 scalar from Beta(alpha, alpha).
+
+    It is G / (G + G') of two draws from Gamma(alpha). Their logarithms are drawn,
+    as G itself would be 0 for a small alpha: G = Gamma(alpha + 1) * U^(1 / alpha).
+    """
+    gamma_seed, power_seed = tf.unstack(tf.random.split(seed))
+    gamma = tf.random.stateless_gamma((2,), gamma_seed, alpha + 1.0)
+    power = 1 - tf.random.stateless_uniform((2,), power_seed)
+    logs = tf.math.log(gamma) + tf.math.log(power) / alpha
+    return tf.sigmoid(logs[0] - logs[1])

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from resnet_tf.config import DataConfig
+
 Arrays = tuple[np.ndarray, np.ndarray]
 
 
@@ -17,6 +19,13 @@ def default_cache_dir() -> Path:
     """Returns `$XDG_CACHE_HOME/resnet_tf`, by default `~/.cache/resnet_tf`."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "resnet_tf"
+
+
+def split_folder(config: DataConfig, test: bool) -> Path:
+    """Returns where the decoded images of a split lie."""
+    home = config.cache_dir
+    name = f"{config.dataset}-{'test' if test else 'train'}"
+    return (Path(home).expanduser() if home else default_cache_dir()) / name
 
 
 def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:

@@ -4,73 +4,167 @@ Order and augmentation follow from (seed, step) alone, so a run resumes exactly
 from its step number: no iterator is ever saved.
 """
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
 from resnet_tf.config import DataConfig
-from resnet_tf.data.augment import random_window, standardize, whiten
+from resnet_tf.data.augment import cutout, mixup, random_window, standardize, whiten
+from resnet_tf.data.resize import random_resized_crop, resize_and_crop
 from resnet_tf.data.split import Split
+from resnet_tf.errors import SettingError
 
-_ORDER, _AUGMENT = range(2)
+_ORDER, _AUGMENT, _WINDOW, _CUTOUT, _MIXUP = range(5)
+_LARGEST_COPY = 512 * 2**20  # bytes
 
 
 def normalize(images: tf.Tensor, config: DataConfig) -> tf.Tensor:
-    """Returns the images as the network sees them.
+    """Returns stored images as the network sees them, resized where they must be.
 
     Args:
-        images: uint8 tensor (N, 32, 32, 3).
-        config: `normalization` and its numbers.
+        images: uint8 tensor (N, side, side, 3).
+        config: `image_size`, `resize`, `normalization` and its numbers.
 
     Returns:
-        float32 tensor (N, 32, 32, 3).
+        float32 tensor (N, image_size, image_size, 3).
     """
+    return _scale(_fit(images, config), config)
+
+
+def augment(images: tf.Tensor, config: DataConfig, seed: int, step) -> tf.Tensor:
+    """Returns the training images of update `step`, cropped, flipped and resized.
+
+    Args:
+        images: uint8 tensor (N, side, side, 3).
+        config: The crop and its numbers, `flip`, `image_size` and `resize`.
+        seed: The run's seed.
+        step: Number of the update, from 0; int64 scalar.
+
+    Returns:
+        uint8 tensor (N, image_size, image_size, 3).
+    """
+    seeds = _seed(seed, _AUGMENT, step)
+    if config.crop == "resized":
+        return random_resized_crop(
+            images,
+            config.image_size,
+            config.crop_scale,
+            config.crop_ratio,
+            config.flip,
+            seeds,
+        )
+    windows = random_window(
+        images, config.padding_size, config.flip, seeds, config.crop_offsets
+    )
+    return _fit(windows, config)
+
+
+def _fit(images: tf.Tensor, config: DataConfig) -> tf.Tensor:
+    side = config.resize or config.image_size
+    return resize_and_crop(images, side, config.image_size)
+
+
+def _scale(images: tf.Tensor, config: DataConfig) -> tf.Tensor:
     if config.normalization == "whitening":
         return whiten(images)
     return standardize(images, config.channel_mean, config.channel_std)
 
 
-def augment(images: tf.Tensor, config: DataConfig, seed: int, step) -> tf.Tensor:
-    """Returns the training images of update `step`, cropped and flipped.
+def prepare(
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    config: DataConfig,
+    seed: int,
+    step,
+    num_classes: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns stored images and labels as the network sees them in update `step`.
 
     Args:
-        images: uint8 tensor (N, 32, 32, 3).
-        config: `padding_size` and `flip`.
+        images: uint8 tensor (N, side, side, 3).
+        labels: int32 tensor (N,).
+        config: Augmentation and normalisation.
         seed: The run's seed.
         step: Number of the update, from 0; int64 scalar.
+        num_classes: Length of mixup's targets.
 
     Returns:
-        uint8 tensor (N, 32, 32, 3).
+        Images float32 (N, image_size, image_size, 3), and the labels or, with
+        mixup, targets float32 (N, num_classes).
     """
-    seeds = _seed(seed, _AUGMENT, step)
-    return random_window(images, config.padding_size, config.flip, seeds)
+    seen = _scale(augment(images, config, seed, step), config)
+    if config.cutout:
+        seen = cutout(seen, config.cutout, _seed(seed, _CUTOUT, step))
+    if config.mixup:
+        seeds = _seed(seed, _MIXUP, step)
+        return mixup(seen, labels, num_classes, config.mixup, seeds)
+    return seen, labels
 
 
 def batch_indices(
-    num_images: int, batch_size: int, seed: int, start_step: int
+    num_images: int,
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    sampling: str = "permutation",
 ) -> tf.data.Dataset:
     """Returns the image indices of each update from `start_step` on, endlessly.
 
-    The epochs follow each other without a gap: each is a new permutation of all
-    images, and a batch may begin in one and end in the next.
-
     Args:
-        num_images: Images in an epoch.
+        num_images: Images to choose from.
         batch_size: Images in an update.
         seed: The run's seed.
         start_step: Number of the first update.
+        sampling: "permutation": the epochs follow each other without a gap; each
+            is a new permutation of all images, and a batch may begin in one and
+            end in the next. "window", a habit of the TF1 original: the images are
+            shuffled once, and an update takes neighbours from a start that is
+            uniform from 0 to num_images - batch_size - 1; the last is never used.
 
     Returns:
         Data set of int32 tensors (batch_size,).
+
+    Raises:
+        SettingError: If no window is smaller than the data set.
     """
+    if sampling == "window":
+        return _windows(num_images, batch_size, seed, start_step)
     first_epoch, done = divmod(start_step * batch_size, num_images)
 
     def permutation(epoch: tf.Tensor) -> tf.Tensor:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(num_images), _seed(seed, _ORDER, epoch)
-        )
+        order = _permutation(num_images, seed, epoch)
         return order[done:] if epoch == first_epoch else order
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     return epochs.map(permutation).rebatch(batch_size, drop_remainder=True)
+
+
+def _windows(
+    num_images: int, batch_size: int, seed: int, start_step: int
+) -> tf.data.Dataset:
+    places = num_images - batch_size
+    if places < 1:
+        raise SettingError(
+            f"train_batch_size must be below the {num_images} training images with "
+            f"sampling=window, received {batch_size}"
+        )
+    with tf.device("CPU"):
+        order = _permutation(num_images, seed, 0)
+
+    def window(step: tf.Tensor) -> tf.Tensor:
+        start = tf.random.stateless_uniform(
+            (), _seed(seed, _WINDOW, step), 0, places, tf.int32
+        )
+        return tf.gather(order, start + tf.range(batch_size))
+
+    return tf.data.Dataset.range(start_step, tf.int64.max).map(window)
+
+
+def _permutation(num_images: int, seed: int, epoch) -> tf.Tensor:
+    return tf.random.experimental.stateless_shuffle(
+        tf.range(num_images), _seed(seed, _ORDER, epoch)
+    )
 
 
 def training_batches(
@@ -80,30 +174,56 @@ def training_batches(
     batch_size: int,
     seed: int,
     start_step: int = 0,
+    num_classes: int | None = None,
 ) -> tf.data.Dataset:
     """Returns the batches of each update from `start_step` on, endlessly.
 
     Args:
         split: The training images.
-        config: Augmentation and normalisation.
+        config: Sampling, augmentation and normalisation.
         batch_size: Images in an update.
         seed: The run's seed.
         start_step: Number of the first update, from 0.
+        num_classes: Length of mixup's targets; by default the split's classes.
 
     Returns:
-        Data set of (images float32 (batch_size, 32, 32, 3), labels int32
-        (batch_size,)).
+        Data set of (images float32 (batch_size, image_size, image_size, 3), labels
+        int32 (batch_size,)); with mixup, instead of labels, targets float32
+        (batch_size, num_classes).
+
+    Raises:
+        SettingError: If a batch is too large for `sampling`.
     """
-    with tf.device("CPU"):
-        images, labels = tf.constant(split.images), tf.constant(split.labels)
+    num_classes = num_classes or len(split.class_names)
+    images, labels = _gatherer(split.images), _gatherer(split.labels)
 
     def batch(step: tf.Tensor, indices: tf.Tensor):
-        chosen = augment(tf.gather(images, indices), config, seed, step)
-        return normalize(chosen, config), tf.gather(labels, indices)
+        chosen = images(indices), labels(indices)
+        return prepare(*chosen, config, seed, step, num_classes)
 
-    indices = batch_indices(len(split), batch_size, seed, start_step)
+    indices = batch_indices(len(split), batch_size, seed, start_step, config.sampling)
     batches = indices.enumerate(start_step).map(batch).prefetch(4)
     return batches.with_options(_options())
+
+
+def _gatherer(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from indices (N,) to those rows of `array`.
+
+    A large array is read where it is, which may be on disk; a small one is copied
+    into TensorFlow's memory.
+    """
+    if array.nbytes <= _LARGEST_COPY:
+        with tf.device("CPU"):
+            copy = tf.constant(array)
+        return lambda indices: tf.gather(copy, indices)
+
+    def rows(indices: tf.Tensor) -> tf.Tensor:
+        taken = tf.numpy_function(
+            lambda chosen: array[chosen], [indices], array.dtype, stateful=False
+        )
+        return tf.ensure_shape(taken, (*indices.shape, *array.shape[1:]))
+
+    return rows
 
 
 def _options() -> tf.data.Options:

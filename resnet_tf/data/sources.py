@@ -1,11 +1,31 @@
 """From a `DataConfig` to the images of a split."""
 
 import typing
+from pathlib import Path
 
-from resnet_tf.config import DATASETS, DataConfig
-from resnet_tf.data import digits, tfds_source
+from resnet_tf.config import DATASETS, FOLDER, DataConfig, DatasetInfo, folder_info
+from resnet_tf.data import cifar_files, digits, image_folder, tfds_source
+from resnet_tf.data.cache import cached, split_folder
+from resnet_tf.data.class_names import CLASS_NAMES
 from resnet_tf.data.split import Split, SplitName
 from resnet_tf.errors import DataError, SettingError
+
+
+def dataset_info(dataset: str | None, data_dir: str | None) -> DatasetInfo | None:
+    """Returns what only the disk knows of a data set, None for a built-in one.
+
+    Args:
+        dataset: A value of `DataConfig.dataset`, or None.
+        data_dir: The folder of images, for "folder".
+
+    Raises:
+        DataError: If the folder cannot be listed.
+        SettingError: If there is none.
+    """
+    if dataset != FOLDER:
+        return None
+    described = image_folder.describe(_folder(data_dir))
+    return folder_info(len(described.class_names), described.num_train)
 
 
 def ensure_available(config: DataConfig) -> None:
@@ -14,7 +34,9 @@ def ensure_available(config: DataConfig) -> None:
     Raises:
         DataError: If it is neither.
     """
-    if config.dataset != "digits":
+    if config.dataset == FOLDER:
+        image_folder.describe(_folder(config.data_dir))
+    elif config.dataset != "digits" and _official(config) is None:
         tfds_source.ensure_available(config)
 
 
@@ -36,10 +58,7 @@ def load_split(config: DataConfig, name: SplitName) -> Split:
         known = ", ".join(typing.get_args(SplitName))
         raise SettingError(f"split must be one of {known}, received {name!r}")
     test = name == "test"
-    if config.dataset == "digits":
-        split = digits.load(test)
-    else:
-        split = tfds_source.load(config, test)
+    split = _load(config, test)
     _check(config, split)
     if test:
         return split
@@ -54,12 +73,73 @@ def load_split(config: DataConfig, name: SplitName) -> Split:
     return split.part(name, 0, border)
 
 
-def _check(config: DataConfig, split: Split) -> None:
-    classes = DATASETS[config.dataset].num_classes
-    if split.images.shape[1:] != (32, 32, 3) or split.images.dtype != "uint8":
+def require_classes(split: Split, num_classes: int) -> None:
+    """Returns if the split has as many classes as the network has logits.
+
+    Raises:
+        DataError: If not.
+    """
+    if len(split.class_names) != num_classes:
         raise DataError(
-            f"images of {config.dataset} must be uint8 (N, 32, 32, 3), received "
-            f"{split.images.dtype} {split.images.shape}"
+            f"the data must have the network's {num_classes} classes, received "
+            f"{len(split.class_names)}"
         )
+
+
+def _load(config: DataConfig, test: bool) -> Split:
+    if config.dataset == "digits":
+        return digits.load(test)
+    if config.dataset == FOLDER:
+        return _load_folder(config, test)
+    path = _official(config)
+    if path is not None:
+        return _load_official(config, path, test)
+    return tfds_source.load(config, test)
+
+
+def _load_folder(config: DataConfig, test: bool) -> Split:
+    folder = _folder(config.data_dir)
+    side = config.stored_side
+    images, labels = cached(
+        split_folder(config, test),
+        image_folder.identity(folder, test, side),
+        lambda: image_folder.decode(folder, test, side),
+    )
+    names = image_folder.describe(folder).class_names
+    return Split("test" if test else "train", images, labels, names)
+
+
+def _load_official(config: DataConfig, path: Path, test: bool) -> Split:
+    images, labels = cached(
+        split_folder(config, test),
+        cifar_files.identity(path, test),
+        lambda: cifar_files.decode(config.dataset, path, test),
+    )
+    names = CLASS_NAMES[config.dataset]
+    return Split("test" if test else "train", images, labels, names)
+
+
+def _official(config: DataConfig) -> Path | None:
+    """Returns the official CIFAR files, unless TFDS has prepared the data set."""
+    if tfds_source.prepared_version(config) is not None:
+        return None
+    return cifar_files.find(config.dataset, tfds_source.data_dir(config))
+
+
+def _folder(data_dir: str | None) -> Path:
+    if data_dir is None:
+        raise SettingError("data_dir must be given for dataset=folder, received none")
+    return Path(data_dir).expanduser()
+
+
+def _check(config: DataConfig, split: Split) -> None:
+    side = config.stored_side
+    if split.images.shape[1:] != (side, side, 3) or split.images.dtype != "uint8":
+        raise DataError(
+            f"images of {config.dataset} must be uint8 (N, {side}, {side}, 3), "
+            f"received {split.images.dtype} {split.images.shape}"
+        )
+    known = DATASETS.get(config.dataset)
+    classes = known.num_classes if known else len(split.class_names)
     if len(split) == 0 or split.labels.min() < 0 or split.labels.max() >= classes:
         raise DataError(f"labels of {config.dataset} must be 0 to {classes - 1}")

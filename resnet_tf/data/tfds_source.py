@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from resnet_tf.config import DataConfig
-from resnet_tf.data.cache import Arrays, cached, default_cache_dir
+from resnet_tf.data.cache import Arrays, cached, split_folder
 from resnet_tf.data.class_names import CLASS_NAMES
 from resnet_tf.data.split import Split
 from resnet_tf.errors import DataError
@@ -34,7 +34,7 @@ def ensure_available(config: DataConfig) -> None:
     Raises:
         DataError: Within `PROBE_SECONDS`, if it is neither.
     """
-    if _prepared_version(config) is not None:
+    if prepared_version(config) is not None:
         return
     if not config.download:
         raise DataError(_no_data(config, "download is off"))
@@ -49,18 +49,17 @@ def load(config: DataConfig, test: bool) -> Split:
         DataError: If the data set cannot be had or is damaged.
     """
     ensure_available(config)
-    version = _prepared_version(config) or _download(config)
+    version = prepared_version(config) or _download(config)
     name = "test" if test else "train"
-    cache = Path(config.cache_dir).expanduser() if config.cache_dir else None
     images, labels = cached(
-        (cache or default_cache_dir()) / f"{config.dataset}-{name}",
+        split_folder(config, test),
         _identity(config, version, name),
         lambda: _decode(config, version, name),
     )
     return Split(name, images, labels, CLASS_NAMES[config.dataset])
 
 
-def _prepared_version(config: DataConfig) -> str | None:
+def prepared_version(config: DataConfig) -> str | None:
     """Returns the newest version of which the description is on disk."""
     found = data_dir(config).glob(f"{config.dataset}/*/dataset_info.json")
     names = [path.parent.name for path in found]
@@ -71,8 +70,9 @@ def _prepared_version(config: DataConfig) -> str | None:
 def _no_data(config: DataConfig, reason: str) -> str:
     return (
         f"dataset {config.dataset} is not in {data_dir(config)} and {reason}: give "
-        "--data_dir=DIR (or TFDS_DATA_DIR) with a prepared TFDS folder, or run once "
-        "online without --nodownload, or use --dataset=digits, which needs no data"
+        "--data_dir=DIR (or TFDS_DATA_DIR) with a prepared TFDS folder or the official "
+        "files, or run once online without --nodownload, or use --dataset=digits, "
+        "which needs no data"
     )
 
 

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from resnet_tf.data.augment import random_window, standardize, whiten
+from resnet_tf.data.augment import (
+    cutout,
+    mixup,
+    random_window,
+    standardize,
+    whiten,
+)
 
 SEED = tf.constant([3, 4], tf.int64)
 
@@ -29,15 +35,32 @@ def _windows(image: np.ndarray, padding: int) -> dict[bytes, tuple[int, int, boo
 
 @pytest.mark.parametrize("padding", [0, 2, 4])
 @pytest.mark.parametrize("flip", [False, True])
-def test_every_image_is_one_of_its_windows(pixels, padding, flip):
-    batch = random_window(tf.constant(pixels), padding, flip, SEED).numpy()
+@pytest.mark.parametrize("offsets", ["symmetric", "asymmetric"])
+def test_every_image_is_one_of_its_windows(pixels, padding, flip, offsets):
+    batch = random_window(tf.constant(pixels), padding, flip, SEED, offsets).numpy()
     found = [
         _windows(image, padding)[window.tobytes()]
         for image, window in zip(pixels, batch, strict=True)
     ]
     tops, lefts, mirrored = zip(*found, strict=True)
-    assert set(tops) == set(lefts) == set(range(2 * padding + 1))
+    places = 2 * padding + 1 if offsets == "symmetric" or not padding else 2 * padding
+    assert set(tops) == set(lefts) == set(range(places))
     assert set(mirrored) == ({False, True} if flip else {False})
+
+
+@pytest.mark.parametrize("offsets", ["symmetric", "asymmetric"])
+def test_windows_by_hand(pixels, offsets):
+    """The same draws give the same pixels as a loop over the images."""
+    batch = random_window(tf.constant(pixels), 2, True, SEED, offsets)
+    places = {"symmetric": 5, "asymmetric": 4}[offsets]
+    draws = tf.random.stateless_uniform((200, 3), SEED).numpy()
+    for image, (top, left, side), window in zip(pixels, draws, batch, strict=True):
+        padded = np.pad(image, [(2, 2), (2, 2), (0, 0)])
+        top, left = int(top * places), int(left * places)
+        expected = padded[top : top + 6, left : left + 6]
+        np.testing.assert_array_equal(
+            window, expected[:, ::-1] if side < 0.5 else expected
+        )
 
 
 def test_offsets_are_symmetric_and_uniform():
@@ -48,6 +71,17 @@ def test_offsets_are_symmetric_and_uniform():
     columns = batch.sum((0, 1, 3), dtype=float)
     assert columns.sum() == pytest.approx(4000, rel=0.05)
     np.testing.assert_allclose(columns, 800, rtol=0.15)
+
+
+def test_asymmetric_offsets_never_reach_the_last():
+    images = np.zeros((20_000, 1, 5, 1), np.uint8)
+    images[:, 0, 2] = 1
+    batch = random_window(tf.constant(images), 2, False, SEED, "asymmetric").numpy()
+    # The pixel stays in the row for 1 of 4 offsets; a window that starts at 4 would
+    # show it in column 0.
+    columns = batch.sum((0, 1, 3), dtype=float)
+    assert columns[0] == 0
+    np.testing.assert_allclose(columns[1:], 1250, rtol=0.15)
 
 
 def test_half_of_the_images_are_mirrored():
@@ -91,3 +125,93 @@ def test_standardize_by_hand():
     result = standardize(tf.constant(images), mean, std)
     assert result.dtype == tf.float32
     np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 10])
+def test_cutout_by_hand(size):
+    images = np.random.default_rng(0).normal(size=(100, 6, 8, 3)).astype(np.float32)
+    result = cutout(tf.constant(images), size, SEED)
+    draws = tf.random.stateless_uniform((100, 2), SEED).numpy()
+    expected = images.copy()
+    for image, (row, column) in zip(expected, draws, strict=True):
+        top, left = int(row * 6) - size // 2, int(column * 8) - size // 2
+        for i in range(top, top + size):
+            for j in range(left, left + size):
+                if 0 <= i < 6 and 0 <= j < 8:
+                    image[i, j] = 0
+    np.testing.assert_array_equal(result, expected)
+    blank = (expected == 0).all(axis=-1).sum((1, 2))
+    assert blank.max() == min(size, 6) * min(size, 8)
+    assert blank.min() < blank.max() or size == 1
+
+
+def test_every_pixel_is_the_centre_of_a_cutout():
+    result = cutout(tf.ones((12_000, 4, 3, 2)), 1, SEED).numpy()
+    np.testing.assert_array_equal((result == 0).sum((1, 2, 3)), 2)
+    counts = (result == 0).all(axis=-1).sum(axis=0)
+    np.testing.assert_allclose(counts, np.full((4, 3), 1000), rtol=0.1)
+
+
+def test_mixup_by_hand():
+    """Image i is 1 in channel i, so that a mixed image names its two members."""
+    images = tf.reshape(tf.eye(20), (20, 1, 1, 20))
+    mixed, targets = mixup(images, tf.range(20) % 3, 3, 1.0, SEED)
+    mixed = mixed.numpy().reshape(20, 20)
+    share = np.diag(mixed).min()
+    assert 0 < share < 1
+    others = mixed - np.diag(np.diag(mixed))
+    partners = np.where(others.any(axis=1), others.argmax(axis=1), range(20))
+    np.testing.assert_array_equal(np.sort(partners), np.arange(20))
+    for i, partner in enumerate(partners):
+        image, target = np.zeros(20), np.zeros(3)
+        for member, weight in ((i, share), (partner, 1 - share)):
+            image[member] += weight
+            target[member % 3] += weight
+        np.testing.assert_allclose(mixed[i], image, atol=1e-6)
+        np.testing.assert_allclose(targets[i], target, atol=1e-6)
+
+
+def test_mixup_gives_floats_and_follows_the_seed():
+    images, labels = tf.random.normal((4, 5, 5, 3)), tf.constant([0, 1, 2, 1])
+
+    def mix(seed):
+        return mixup(images, labels, 3, 0.4, seed)
+
+    results = mix(SEED), tf.function(mix)(SEED), mix(SEED + 1)
+    for one, same, other in zip(*results, strict=True):
+        assert one.dtype == tf.float32
+        np.testing.assert_array_equal(one, same)
+        assert np.any(one != other)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 5.0])
+def test_the_share_is_beta(alpha):
+    """Mean 1/2 and variance 1 / (4 (2 alpha + 1)) over many seeds."""
+    shares = _shares(alpha)
+    assert shares.mean() == pytest.approx(0.5, abs=0.02)
+    assert shares.var() == pytest.approx(0.25 / (2 * alpha + 1), rel=0.1)
+    assert np.all((shares >= 0) & (shares <= 1))
+
+
+def test_a_tiny_alpha_mixes_nothing():
+    shares = _shares(1e-6)
+    assert set(np.round(shares, 3)) == {0.0, 1.0}
+    assert shares.mean() == pytest.approx(0.5, abs=0.05)
+
+
+def _shares(alpha: float) -> np.ndarray:
+    """The share of 4,000 batches: what is left of an image's own class.
+
+    That is 1 for an image which is its own partner, but never for all ten.
+    """
+    images, labels = tf.zeros((10, 1, 1, 1)), tf.range(10)
+
+    def share(seed):
+        _, targets = mixup(images, labels, 10, alpha, seed)
+        return tf.reduce_min(tf.linalg.diag_part(targets))
+
+    seeds = tf.stack([tf.range(4_000, dtype=tf.int64)] * 2, axis=1)
+    shares = tf.function(
+        lambda: tf.map_fn(share, seeds, fn_output_signature=tf.float32)
+    )
+    return shares().numpy()

@@ -6,10 +6,25 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf.config import DataConfig
-from resnet_tf.data.pipeline import batch_indices, normalize, training_batches
+from resnet_tf.data import pipeline
+from resnet_tf.data.pipeline import (
+    augment,
+    batch_indices,
+    normalize,
+    training_batches,
+)
 from resnet_tf.data.split import Split
+from resnet_tf.errors import SettingError
 
 CONFIG = DataConfig(dataset="cifar10", normalization="mean_std")
+STILL = dataclasses.replace(CONFIG, padding_size=0, flip=False)
+VARIANTS = {
+    "plain": {},
+    "window": {"sampling": "window", "crop_offsets": "asymmetric"},
+    "resized": {"crop": "resized"},
+    "mixed": {"cutout": 16, "mixup": 0.4},
+    "large": {"resize": 40, "image_size": 36},
+}
 
 
 @pytest.fixture
@@ -36,41 +51,151 @@ def test_a_batch_may_be_larger_than_the_data_set():
     np.testing.assert_array_equal(np.bincount(indices[:10]), np.full(5, 2))
 
 
-@pytest.mark.parametrize("start", [1, 6, 7, 23])
-def test_a_later_start_gives_the_same_batches(split, start):
+def test_windows_are_neighbours_in_one_order():
+    """Every start from 0 to N - batch - 1 occurs, and the last image never."""
+    windows = _take(batch_indices(50, 8, seed=1, start_step=0, sampling="window"), 800)
+    follower = {}
+    for window in windows:
+        for image, following in itertools.pairwise(window):
+            assert follower.setdefault(image, following) == following
+    first = set(follower) - set(follower.values())
+    assert len(first) == 1
+    order = [*first]
+    while order[-1] in follower:
+        order.append(follower[order[-1]])
+    assert len(order) == len(set(order)) == 49
+    assert {order.index(window[0]) for window in windows} == set(range(42))
+    assert order != sorted(order)
+
+
+def test_a_window_must_be_smaller_than_the_data_set():
+    rule = "train_batch_size must be below the 8 training images"
+    with pytest.raises(SettingError, match=f"{rule} .* received 8"):
+        batch_indices(8, 8, seed=1, start_step=0, sampling="window")
+
+
+@pytest.mark.parametrize(
+    ("variant", "start"),
+    [*itertools.product(["plain"], [1, 6, 7, 23]), *itertools.product(VARIANTS, [9])],
+)
+def test_a_later_start_gives_the_same_batches(split, variant, start):
+    config = dataclasses.replace(CONFIG, **VARIANTS[variant])
     options = {"batch_size": 8, "seed": 5}
-    straight = _take(training_batches(split, CONFIG, **options), start + 3)[start:]
-    resumed = _take(training_batches(split, CONFIG, start_step=start, **options), 3)
+    straight = _take(training_batches(split, config, **options), start + 3)[start:]
+    resumed = _take(training_batches(split, config, start_step=start, **options), 3)
     for (x, y), (u, v) in zip(straight, resumed, strict=True):
         np.testing.assert_array_equal(x, u)
         np.testing.assert_array_equal(y, v)
 
 
 def test_the_seed_changes_order_and_augmentation(split):
-    still = dataclasses.replace(CONFIG, padding_size=0, flip=False)
     one, other = (
-        _take(training_batches(split, still, batch_size=8, seed=seed), 1)[0]
+        _take(training_batches(split, STILL, batch_size=8, seed=seed), 1)[0]
         for seed in (0, 1)
     )
     assert np.any(one[1] != other[1])
 
 
 def test_images_keep_their_labels(split):
-    still = dataclasses.replace(CONFIG, padding_size=0, flip=False)
     known = {x.tobytes(): y for x, y in zip(split.images, split.labels, strict=True)}
     for images, labels in _take(
-        training_batches(split, still, batch_size=8, seed=0), 7
+        training_batches(split, STILL, batch_size=8, seed=0), 7
     ):
         raw = images * CONFIG.channel_std + CONFIG.channel_mean
         for image, label in zip(raw, labels, strict=True):
             assert known[np.rint(image * 255).astype(np.uint8).tobytes()] == label
 
 
-def test_types_and_shapes(split):
-    dataset = training_batches(split, CONFIG, batch_size=8, seed=0)
+@pytest.mark.parametrize(("variant", "side"), [("plain", 32), ("large", 36)])
+def test_types_and_shapes(split, variant, side):
+    config = dataclasses.replace(CONFIG, **VARIANTS[variant])
+    dataset = training_batches(split, config, batch_size=8, seed=0)
     images, labels = dataset.element_spec
-    assert images == tf.TensorSpec((8, 32, 32, 3), tf.float32)
+    assert images == tf.TensorSpec((8, side, side, 3), tf.float32)
     assert labels == tf.TensorSpec((8,), tf.int32)
+
+
+@pytest.mark.parametrize("num_classes", [None, 12])
+def test_mixup_gives_targets(split, num_classes):
+    config = dataclasses.replace(CONFIG, mixup=0.4)
+    batches = training_batches(
+        split, config, batch_size=8, seed=0, num_classes=num_classes
+    )
+    images, targets = batches.element_spec
+    assert images == tf.TensorSpec((8, 32, 32, 3), tf.float32)
+    assert targets == tf.TensorSpec((8, num_classes or 10), tf.float32)
+    for _, targets in _take(batches, 3):
+        np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_mixup_mixes_what_comes_without_it(split):
+    """Images and targets are mixed alike, by one share and one permutation."""
+    options = {"batch_size": 8, "seed": 4}
+    plain = _take(training_batches(split, CONFIG, **options), 5)
+    config = dataclasses.replace(CONFIG, mixup=1.0)
+    mixed = _take(training_batches(split, config, **options), 5)
+    shares = set()
+    for (images, labels), (blends, targets) in zip(plain, mixed, strict=True):
+        # Row i of `weights` writes blend i as a sum of the images.
+        flat = images.reshape(8, -1), blends.reshape(8, -1)
+        weights = np.linalg.lstsq(flat[0].T, flat[1].T, rcond=None)[0].T
+        np.testing.assert_allclose(weights.sum(axis=0), 1, atol=1e-3)
+        np.testing.assert_allclose(weights @ np.eye(10)[labels], targets, atol=1e-3)
+        shares.add(round(float(np.diag(weights).min()), 4))
+    assert len(shares) == 5
+
+
+def test_cutout_blanks_after_normalisation(split):
+    options = {"batch_size": 8, "seed": 4}
+    plain = _take(training_batches(split, CONFIG, **options), 5)
+    config = dataclasses.replace(CONFIG, cutout=16)
+    cut = _take(training_batches(split, config, **options), 5)
+    places = set()
+    for (images, _), (others, _) in zip(plain, cut, strict=True):
+        blank = (others == 0).all(axis=-1)
+        np.testing.assert_array_equal(others[~blank], images[~blank])
+        for rows, columns in zip(blank.any(axis=2), blank.any(axis=1), strict=True):
+            assert 8 <= rows.sum() <= 16 and 8 <= columns.sum() <= 16
+            places.add((rows.tobytes(), columns.tobytes()))
+    assert len(places) > 30
+
+
+def test_resized_crops_are_chosen_by_the_config(split):
+    """A part of a gradient: its values say how much of the image it shows."""
+    ramp = np.arange(32, dtype=np.uint8)[:, np.newaxis, np.newaxis]
+    images = tf.constant(np.broadcast_to(ramp, (64, 32, 32, 3)))
+    config = DataConfig(crop="resized", crop_scale=(0.25, 0.25), crop_ratio=(1, 1))
+    result = augment(images, config, seed=0, step=0).numpy()
+    np.testing.assert_array_equal(np.ptp(result, axis=(1, 2, 3)), 15)
+    assert set(result.min((1, 2, 3))) <= set(range(17))
+    large = dataclasses.replace(config, image_size=48, resize=64)
+    result = augment(images, large, seed=0, step=0)
+    assert result.shape == (64, 48, 48, 3)
+    np.testing.assert_array_equal(np.ptp(result, axis=(1, 2, 3)), 15)
+
+
+def test_a_large_array_is_read_where_it_lies(split, tmp_path, monkeypatch):
+    options = {"batch_size": 8, "seed": 5, "start_step": 3}
+    expected = _take(training_batches(split, CONFIG, **options), 3)
+    np.save(tmp_path / "images.npy", split.images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    monkeypatch.setattr(pipeline, "_LARGEST_COPY", split.images.nbytes - 1)
+    monkeypatch.setattr(tf, "constant", _refuse_images(tf.constant))
+    batches = training_batches(
+        dataclasses.replace(split, images=mapped), CONFIG, **options
+    )
+    assert batches.element_spec[0] == tf.TensorSpec((8, 32, 32, 3), tf.float32)
+    for (x, y), (u, v) in zip(expected, _take(batches, 3), strict=True):
+        np.testing.assert_array_equal(x, u)
+        np.testing.assert_array_equal(y, v)
+
+
+def _refuse_images(constant):
+    def checked(value, *args, **kwargs):
+        assert np.ndim(value) < 4, "the images were copied"
+        return constant(value, *args, **kwargs)
+
+    return checked
 
 
 @pytest.mark.parametrize("normalization", ["whitening", "mean_std"])
@@ -81,3 +206,27 @@ def test_normalize_follows_the_config(split, normalization):
     tolerance = 1e-4 if normalization == "whitening" else 0.5
     np.testing.assert_allclose(result.mean(axes), 0, atol=tolerance)
     np.testing.assert_allclose(result.std(axes), 1, atol=tolerance)
+
+
+def test_normalize_resizes_and_cuts_the_centre(split):
+    images = tf.constant(split.images)
+    config = dataclasses.replace(CONFIG, resize=40, image_size=36)
+    resized = tf.round(tf.image.resize(images, (40, 40)))[:, 2:38, 2:38] / 255
+    expected = (resized - CONFIG.channel_mean) / CONFIG.channel_std
+    np.testing.assert_allclose(normalize(images, config), expected, atol=1e-5)
+    # Without `resize` the whole image is brought to the size of the network.
+    config = dataclasses.replace(CONFIG, image_size=16)
+    resized = tf.round(tf.image.resize(images, (16, 16), antialias=True)) / 255
+    expected = (resized - CONFIG.channel_mean) / CONFIG.channel_std
+    np.testing.assert_allclose(normalize(images, config), expected, atol=1e-5)
+
+
+def test_training_sees_what_evaluation_sees(split):
+    """Without augmentation both give the same images, at any size."""
+    config = dataclasses.replace(STILL, resize=40, image_size=36)
+    ((images, labels),) = _take(
+        training_batches(split, config, batch_size=50, seed=0), 1
+    )
+    stored = normalize(tf.constant(split.images), config).numpy()
+    known = {image.tobytes() for image in stored}
+    assert len(known) == 50 and {image.tobytes() for image in images} == known

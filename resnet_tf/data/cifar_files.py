@@ -1,0 +1,375 @@
+"""CIFAR from its official files: a folder or an archive, Python or binary version.
+
+https://www.cs.toronto.edu/~kriz/cifar.html says what the files hold. Archives
+are read in place; no pickle is executed and nothing is written to disk.
+"""
+
+import gzip
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from resnet_tf.data.cache import Arrays
+from resnet_tf.data.plain_pickle import Call, PickleError, Symbol, read_pickle
+from resnet_tf.errors import DataError
+
+NUM_TRAIN, NUM_TEST = 50_000, 10_000
+ROW_BYTES = 3 * 32 * 32
+
+# A pickle that Python 3 wrote in protocol 2 takes two bytes for half of the pixels.
+_MAX_FILE_BYTES_PER_IMAGE = 2 * ROW_BYTES + 512
+_MAX_OTHER_BYTES = 1 << 20
+_MAX_MEMBERS = 100
+
+_ARRAY_SYMBOLS = {
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray._reconstruct",
+    "numpy.ndarray",
+    "numpy.dtype",
+    "_codecs.encode",
+}
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """One official version of one data set.
+
+    Attributes:
+        folder: Name of the folder, also inside the archive.
+        archive: Name of the archive.
+        train: Names of the files of the training images, in order.
+        test: Name of the file of the test images.
+        num_classes: Number of labels.
+        labels: In the Python version, the key of the labels.
+        label_bytes: In the binary version, bytes before the pixels of an image,
+            of which the last is the label; 0 marks the Python version.
+    """
+
+    folder: str
+    archive: str
+    train: tuple[str, ...]
+    test: str
+    num_classes: int
+    labels: str = ""
+    label_bytes: int = 0
+
+    def files(self, test: bool) -> tuple[str, ...]:
+        return (self.test,) if test else self.train
+
+
+_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+_LAYOUTS = {
+    "cifar10": (
+        _Layout(
+            folder="cifar-10-batches-py",
+            archive="cifar-10-python.tar.gz",
+            train=_BATCHES,
+            test="test_batch",
+            num_classes=10,
+            labels="labels",
+        ),
+        _Layout(
+            folder="cifar-10-batches-bin",
+            archive="cifar-10-binary.tar.gz",
+            train=tuple(f"{name}.bin" for name in _BATCHES),
+            test="test_batch.bin",
+            num_classes=10,
+            label_bytes=1,
+        ),
+    ),
+    "cifar100": (
+        _Layout(
+            folder="cifar-100-python",
+            archive="cifar-100-python.tar.gz",
+            train=("train",),
+            test="test",
+            num_classes=100,
+            labels="fine_labels",
+        ),
+        _Layout(
+            folder="cifar-100-binary",
+            archive="cifar-100-binary.tar.gz",
+            train=("train.bin",),
+            test="test.bin",
+            num_classes=100,
+            label_bytes=2,
+        ),
+    ),
+}
+
+
+def find(dataset: str, data_dir: Path) -> Path | None:
+    """Returns the folder or archive with the official files, None without one.
+
+    Args:
+        dataset: "cifar10" or "cifar100".
+        data_dir: That folder or archive itself, or a folder that holds it. A
+            folder of another name than the official one must be complete.
+
+    Raises:
+        DataError: If `data_dir` is a file, but none of the official archives.
+    """
+    layouts = _LAYOUTS[dataset]
+    for layout in layouts:
+        for path in (data_dir, data_dir / layout.folder):
+            if _is_folder(layout, path):
+                return path
+    for layout in layouts:
+        for path in (data_dir, data_dir / layout.archive):
+            if _is_archive(layout, path):
+                return path
+    if data_dir.is_file():
+        names = " or ".join(layout.archive for layout in layouts)
+        raise DataError(f"data_dir must be a folder or {names}, received {data_dir}")
+    return None
+
+
+def decode(dataset: str, path: Path, test: bool) -> Arrays:
+    """Returns the official test images, or the 50,000 others, in official order.
+
+    Args:
+        dataset: "cifar10" or "cifar100" (fine labels).
+        path: What `find` returned.
+        test: Which split.
+
+    Returns:
+        Images uint8 (N, 32, 32, 3), RGB, and labels int32 (N,).
+
+    Raises:
+        DataError: If a file is missing, damaged or of another kind.
+    """
+    layout = _layout(dataset, path)
+    names = layout.files(test)
+    total = NUM_TEST if test else NUM_TRAIN
+    rows = total // len(names)
+    images = np.empty((total, 32, 32, 3), np.uint8)
+    labels = np.empty(total, np.int32)
+    missing = set(names)
+    read = _from_archive if _is_archive(layout, path) else _from_folder
+    for name, content in read(layout, path, names, rows):
+        file = path / name
+        if name not in missing:
+            raise DataError(f"{file} must occur once, it occurs again")
+        missing.remove(name)
+        if layout.label_bytes:
+            planes, numbers = _read_rows(file, content, rows, layout)
+        else:
+            planes, numbers = _read_batch(file, content, rows, layout, test)
+        _check_labels(file, numbers, layout.num_classes)
+        part = slice(names.index(name) * rows, (names.index(name) + 1) * rows)
+        images[part] = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        labels[part] = numbers
+    if missing:
+        raise DataError(f"{path} must hold {', '.join(names)}: no {min(missing)}")
+    return images, labels
+
+
+def identity(path: Path, test: bool) -> str:
+    """Returns a SHA-256 over the names, sizes and times of the split's files."""
+    facts: list = [str(path.resolve()), test]
+    names = {n for pair in _LAYOUTS.values() for x in pair for n in x.files(test)}
+    for file in [path] if path.is_file() else sorted(path / name for name in names):
+        if file.is_file():
+            stat = file.stat()
+            facts.append([file.name, stat.st_size, stat.st_mtime_ns])
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _is_folder(layout: _Layout, path: Path) -> bool:
+    if layout.folder in (path.name, path.resolve().name):
+        return path.is_dir()
+    return all((path / name).is_file() for name in (*layout.train, layout.test))
+
+
+def _is_archive(layout: _Layout, path: Path) -> bool:
+    return path.name == layout.archive and path.is_file()
+
+
+def _layout(dataset: str, path: Path) -> _Layout:
+    for layout in _LAYOUTS[dataset]:
+        if _is_archive(layout, path) or _is_folder(layout, path):
+            return layout
+    raise DataError(f"{path} holds no official file of {dataset}")
+
+
+def _check_size(file: Path, size: int, rows: int) -> None:
+    limit = rows * _MAX_FILE_BYTES_PER_IMAGE + _MAX_OTHER_BYTES
+    if size > limit:
+        raise DataError(f"{file} must have at most {limit} bytes, it has {size}")
+
+
+def _from_folder(
+    layout: _Layout, path: Path, names: tuple[str, ...], rows: int
+) -> Iterator[tuple[str, bytes]]:
+    """Yields the name and the content of each file."""
+    for name in names:
+        file = path / name
+        if not file.is_file():
+            continue
+        try:
+            _check_size(file, file.stat().st_size, rows)
+            yield name, file.read_bytes()
+        except OSError as error:
+            raise DataError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _from_archive(
+    layout: _Layout, path: Path, names: tuple[str, ...], rows: int
+) -> Iterator[tuple[str, bytes]]:
+    """Yields the name and the content of each wanted member, in one pass.
+
+    Only a regular file at the official place is read; every other member is
+    passed over. The archive is read to its end, which checks its checksum.
+    """
+    wanted = {f"{layout.folder}/{name}": name for name in names}
+    try:
+        with gzip.open(path) as unpacked:
+            stream = _Bounded(unpacked, path)
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                for count, member in enumerate(archive):
+                    stream.check(member.size)
+                    if count >= _MAX_MEMBERS:
+                        raise DataError(f"{path} has over {_MAX_MEMBERS} members")
+                    name = wanted.get(member.name.removeprefix("./"))
+                    if name is None:
+                        continue
+                    if not member.isreg() or member.issparse():
+                        raise DataError(f"{path / name} must be a regular file")
+                    _check_size(path / name, member.size, rows)
+                    content = archive.extractfile(member).read()
+                    if len(content) != member.size:
+                        raise EOFError("unexpected end of data")
+                    yield name, content
+            while stream.read(1 << 20):
+                pass
+    except DataError:
+        raise
+    except Exception as error:  # each damage raises a kind of its own
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} cannot be read: {reason}") from error
+
+
+class _Bounded:
+    """What an archive unpacks to, up to a little more than the official size."""
+
+    def __init__(self, stream: gzip.GzipFile, path: Path):
+        images = NUM_TRAIN + NUM_TEST
+        self._stream, self._path = stream, path
+        self._left = images * _MAX_FILE_BYTES_PER_IMAGE + _MAX_OTHER_BYTES
+
+    def check(self, size: int) -> None:
+        if size > self._left:
+            raise DataError(f"{self._path} unpacks to more than the official files")
+
+    def read(self, size: int) -> bytes:
+        content = self._stream.read(size)
+        self.check(len(content))
+        self._left -= len(content)
+        return content
+
+
+def _read_rows(
+    file: Path, content: bytes, rows: int, layout: _Layout
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the planes uint8 (rows, 3072) and labels of a binary file."""
+    width = layout.label_bytes + ROW_BYTES
+    if len(content) != rows * width:
+        raise DataError(
+            f"{file} must have {rows} rows of {width} bytes = {rows * width} bytes, "
+            f"it has {len(content)}"
+        )
+    table = np.frombuffer(content, np.uint8).reshape(rows, width)
+    return table[:, layout.label_bytes :], table[:, layout.label_bytes - 1]
+
+
+def _read_batch(
+    file: Path, content: bytes, rows: int, layout: _Layout, test: bool
+) -> tuple[np.ndarray, list[int]]:
+    """Returns the planes uint8 (rows, 3072) and labels of a pickled file."""
+    try:
+        batch, _ = read_pickle(content, _ARRAY_SYMBOLS)
+    except PickleError as error:
+        raise DataError(f"{file} cannot be read: {error}") from error
+    if not isinstance(batch, dict):
+        raise DataError(f"{file} must hold a dict")
+    batch = {_text(key): value for key, value in batch.items()}
+    if "data" not in batch or layout.labels not in batch:
+        raise DataError(
+            f"{file} must hold data and {layout.labels}, it holds "
+            f"{', '.join(sorted(map(str, batch)))[:200]}"
+        )
+    number, total = layout.files(test).index(file.name) + 1, len(layout.files(test))
+    expected = f"{'testing' if test else 'training'} batch {number} of {total}"
+    found = _text(batch.get("batch_label", expected))
+    if found != expected:
+        raise DataError(f"{file} must be the {expected}, it is {_brief(found)}")
+    labels = batch[layout.labels]
+    if not isinstance(labels, list) or {type(label) for label in labels} - {int}:
+        raise DataError(f"{file} must hold {layout.labels} as a list of int")
+    if len(labels) != rows:
+        raise DataError(f"{file} must hold {rows} labels, it holds {len(labels)}")
+    return _array(file, batch["data"], (rows, ROW_BYTES)), labels
+
+
+def _check_labels(file: Path, labels: np.ndarray | list[int], classes: int) -> None:
+    low, high = min(labels), max(labels)
+    if low < 0 or high >= classes:
+        raise DataError(
+            f"labels in {file} must be 0 to {classes - 1}, found {low} to {high}"
+        )
+
+
+def _array(file: Path, value: object, shape: tuple[int, int]) -> np.ndarray:
+    """Returns the uint8 array that the pickle describes."""
+    match value:
+        case Call(
+            Symbol("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct"),
+            (Symbol("numpy", "ndarray"), *_),
+            state=[
+                (
+                    int(),
+                    (int(rows), int(columns)),
+                    Call(Symbol("numpy", "dtype"), (str(kind), *_)),
+                    bool(fortran),
+                    data,
+                )
+            ],
+        ):
+            pass
+        case _:
+            raise DataError(f"{file} must hold data as an array of two dimensions")
+    if (rows, columns) != shape or kind.lstrip("|") != "u1":
+        raise DataError(
+            f"data in {file} must be u1 {shape}, it is {_brief(kind)} {rows, columns}"
+        )
+    content = _content(data)
+    if len(content) != rows * columns:
+        raise DataError(
+            f"data in {file} must have {rows * columns} bytes, it has {len(content)}"
+        )
+    order = "F" if fortran else "C"
+    return np.frombuffer(content, np.uint8).reshape(shape, order=order)
+
+
+def _content(data: object) -> bytes:
+    """Returns the bytes of an array as Python 2 or 3 wrote them, or none."""
+    match data:
+        case bytes():
+            return data
+        case str(text) | Call(Symbol("_codecs", "encode"), (str(text), "latin1")):
+            return text.encode("latin-1", "ignore")
+    return b""
+
+
+def _brief(value: object) -> str:
+    """Returns a short text: a value that shares its parts may print endlessly."""
+    return repr(value[:80]) if isinstance(value, str) else type(value).__name__
+
+
+def _text(value: object) -> object:
+    return value.decode("latin-1") if isinstance(value, bytes) else value

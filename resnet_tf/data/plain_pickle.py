@@ -1,0 +1,342 @@
+"""Pickles read as data: nothing they name is imported, called or executed.
+
+A small machine runs over the opcodes that the standard library disassembles. It
+builds plain containers; what a pickle would import, call or look up elsewhere
+stays a description, for the caller to match against what it expects.
+"""
+
+import io
+import pickletools
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+# An opcode makes one object, one memo entry or one level of marks at most, so this
+# bounds them all; a CIFAR-100 file or a network of 1,202 layers has a fifth of it.
+MAX_OPCODES = 1_000_000
+_MAX_INT_BITS = 2048
+_MAX_KEY_BITS, _MAX_KEY_LENGTH = 64, 1024
+
+
+class PickleError(ValueError):
+    """A pickle is damaged, too large, or names what the caller does not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A class or function that the pickle names; it is never imported."""
+
+    module: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Call:
+    """A call that the pickle asks for; it is never made.
+
+    Attributes:
+        function: What would be called.
+        args: Its arguments.
+        state: What would restore the result's state (BUILD), in order.
+        items: What would be set in the result by key (SETITEMS).
+        elements: What would be appended to the result (APPENDS).
+    """
+
+    function: Symbol
+    args: tuple
+    state: list = field(init=False, default_factory=list)
+    items: dict = field(init=False, default_factory=dict)
+    elements: list = field(init=False, default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PersistentId:
+    """The name of something that lies outside the pickle."""
+
+    value: object
+
+
+def read_pickle(
+    data: bytes, allowed: Collection[str], start: int = 0
+) -> tuple[object, int]:
+    """Returns the value of the pickle that begins at `start`, and where it ends.
+
+    Protocols 0 to 5. The value is made of None, bool, int, float, str, bytes,
+    list, tuple, dict, set and frozenset, of `Symbol`, `Call` and `PersistentId`.
+    Strings of Python 2 are str, one character a byte (`encode("latin-1")` gives
+    the bytes); a bytearray is bytes. What the pickle holds once is one object
+    however often it occurs, so a walk over the value must remember what it saw,
+    and it may be nested deeper than Python's recursion.
+
+    Args:
+        data: One pickle or several that follow each other.
+        allowed: The "module.name" of each global that may occur.
+        start: Index of the pickle's first byte.
+
+    Raises:
+        PickleError: One line, if the pickle is damaged, asks for a global that
+            is not allowed or for what a description cannot hold, or has more
+            than `MAX_OPCODES` opcodes.
+    """
+    stream = io.BytesIO(data)
+    stream.seek(start)
+    machine = _Machine(frozenset(allowed))
+    try:
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+            if count >= MAX_OPCODES:
+                raise PickleError(f"it has more than {MAX_OPCODES} opcodes")
+            if opcode.name != "STOP":
+                machine.step(opcode.name, argument)
+        return machine.result(), stream.tell()
+    except (IndexError, KeyError):
+        reason = "it takes what is not on the stack or in the memo"
+    except ValueError as error:
+        # The disassembler may quote much of the file.
+        reason = str(error)[:160]
+    raise PickleError(f"pickle refused near byte {stream.tell()}: {reason}")
+
+
+class _Machine:
+    """The stack and the memo while a pickle is read."""
+
+    def __init__(self, allowed: frozenset[str]):
+        self._allowed = allowed
+        self._stack: list = []
+        # The stacks below the open marks: nothing reaches through a mark.
+        self._below: list[list] = []
+        self._memo: dict[int, object] = {}
+
+    def step(self, name: str, argument: object) -> None:
+        """Does what one opcode says."""
+        if name in _LITERALS:
+            self._stack.append(_literal(argument))
+        elif name in _CONSTANTS:
+            self._stack.append(_CONSTANTS[name])
+        elif name in _EMPTY:
+            self._stack.append(_EMPTY[name]())
+        elif name in _COLLECTED:
+            collected = _COLLECTED[name](self._marked())
+            self._stack.append(collected)
+        elif name in _ACTIONS:
+            _ACTIONS[name](self, argument)
+        else:
+            raise PickleError("extensions and buffers from outside are not read")
+
+    def result(self) -> object:
+        if len(self._stack) != 1 or self._below:
+            raise PickleError("it must leave exactly one value")
+        return self._stack[0]
+
+    def _marked(self) -> list:
+        """Takes the last mark and all above it."""
+        items, self._stack = self._stack, self._below.pop()
+        return items
+
+    def _protocol(self, number: int) -> None:
+        if number > 5:
+            raise PickleError(f"protocol must be 0 to 5, received {number}")
+
+    def _frame(self, _) -> None:
+        pass
+
+    def _mark(self, _) -> None:
+        self._below.append(self._stack)
+        self._stack = []
+
+    def _pop(self, _) -> None:
+        if self._stack:
+            self._stack.pop()
+        else:
+            self._marked()
+
+    def _pop_mark(self, _) -> None:
+        self._marked()
+
+    def _dup(self, _) -> None:
+        self._stack.append(self._stack[-1])
+
+    def _put(self, index: int) -> None:
+        self._memo[index] = self._stack[-1]
+
+    def _memoize(self, _) -> None:
+        self._memo[len(self._memo)] = self._stack[-1]
+
+    def _get(self, index: int) -> None:
+        self._stack.append(self._memo[index])
+
+    def _tuple1(self, _) -> None:
+        self._stack.append((self._stack.pop(),))
+
+    def _tuple2(self, _) -> None:
+        second, first = self._stack.pop(), self._stack.pop()
+        self._stack.append((first, second))
+
+    def _tuple3(self, _) -> None:
+        third, second, first = (self._stack.pop() for _ in range(3))
+        self._stack.append((first, second, third))
+
+    def _append(self, _) -> None:
+        self._extend([self._stack.pop()])
+
+    def _appends(self, _) -> None:
+        self._extend(self._marked())
+
+    def _extend(self, items: list) -> None:
+        target = self._stack[-1]
+        if isinstance(target, Call):
+            target = target.elements
+        if not isinstance(target, list):
+            raise PickleError("only a list takes elements")
+        target.extend(items)
+
+    def _setitem(self, _) -> None:
+        value, key = self._stack.pop(), self._stack.pop()
+        self._update([key, value])
+
+    def _setitems(self, _) -> None:
+        self._update(self._marked())
+
+    def _update(self, items: list) -> None:
+        target = self._stack[-1]
+        if isinstance(target, Call):
+            target = target.items
+        if not isinstance(target, dict):
+            raise PickleError("only a dict takes keys")
+        target.update(_dict(items))
+
+    def _additems(self, _) -> None:
+        items, target = self._marked(), self._stack[-1]
+        if not isinstance(target, set):
+            raise PickleError("only a set takes members")
+        target.update(_keys(items))
+
+    def _global(self, argument: str) -> None:
+        self._stack.append(self._symbol(*argument.split(" ", 1)))
+
+    def _stack_global(self, _) -> None:
+        name, module = self._stack.pop(), self._stack.pop()
+        self._stack.append(self._symbol(module, name))
+
+    def _symbol(self, module: object, name: object) -> Symbol:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise PickleError("a global must be named by two strings")
+        if f"{module}.{name}" not in self._allowed:
+            raise PickleError(f"global {f'{module}.{name}'[:80]!r} is not allowed")
+        return Symbol(module, name)
+
+    def _inst(self, argument: str) -> None:
+        function = self._symbol(*argument.split(" ", 1))
+        self._call(function, tuple(self._marked()))
+
+    def _obj(self, _) -> None:
+        items = self._marked()
+        self._call(items[0], tuple(items[1:]))
+
+    def _reduce(self, _) -> None:
+        args, function = self._stack.pop(), self._stack.pop()
+        self._call(function, args)
+
+    def _newobj_ex(self, _) -> None:
+        if self._stack.pop() != {}:
+            raise PickleError("a call by keyword is not read")
+        self._reduce(None)
+
+    def _call(self, function: object, args: object) -> None:
+        if not isinstance(function, Symbol) or not isinstance(args, tuple):
+            raise PickleError("a call must be of a global, with a tuple")
+        self._stack.append(Call(function, args))
+
+    def _build(self, _) -> None:
+        state, target = self._stack.pop(), self._stack[-1]
+        if not isinstance(target, Call):
+            raise PickleError("only the result of a call takes a state")
+        target.state.append(state)
+
+    def _persid(self, argument: str) -> None:
+        self._stack.append(PersistentId(argument))
+
+    def _binpersid(self, _) -> None:
+        self._stack.append(PersistentId(self._stack.pop()))
+
+
+def _literal(value: object) -> object:
+    """Returns the argument of an opcode, as long as it is cheap to work with."""
+    if isinstance(value, int) and value.bit_length() > _MAX_INT_BITS:
+        raise PickleError(f"an int must have at most {_MAX_INT_BITS} bits")
+    return bytes(value) if isinstance(value, bytearray) else value
+
+
+def _keys(items: list) -> list:
+    """Returns the items where each is quick to hash and compare.
+
+    The hash of a tuple of tuples may take forever, or overflow the C stack.
+    """
+    for key in items:
+        if isinstance(key, str | bytes):
+            small = len(key) <= _MAX_KEY_LENGTH
+        elif isinstance(key, int):
+            small = key.bit_length() <= _MAX_KEY_BITS
+        else:
+            small = isinstance(key, None | float | Symbol)
+        if not small:
+            raise PickleError("a key or a member of a set must be a small plain value")
+    return items
+
+
+def _dict(items: list) -> dict:
+    """Returns the dict of keys and values in turn."""
+    if len(items) % 2:
+        raise PickleError("a key has no value")
+    return dict(zip(_keys(items[::2]), items[1::2], strict=True))
+
+
+_LITERALS = frozenset(
+    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT "
+    "STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 "
+    "UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8".split()
+)
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_EMPTY = {
+    "EMPTY_LIST": list,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_DICT": dict,
+    "EMPTY_SET": set,
+}
+_COLLECTED: dict[str, Callable[[list], object]] = {
+    "LIST": list,
+    "TUPLE": tuple,
+    "DICT": _dict,
+    "FROZENSET": lambda items: frozenset(_keys(items)),
+}
+_ACTIONS = {
+    "PROTO": _Machine._protocol,
+    "FRAME": _Machine._frame,
+    "MARK": _Machine._mark,
+    "POP": _Machine._pop,
+    "POP_MARK": _Machine._pop_mark,
+    "DUP": _Machine._dup,
+    "PUT": _Machine._put,
+    "BINPUT": _Machine._put,
+    "LONG_BINPUT": _Machine._put,
+    "MEMOIZE": _Machine._memoize,
+    "GET": _Machine._get,
+    "BINGET": _Machine._get,
+    "LONG_BINGET": _Machine._get,
+    "TUPLE1": _Machine._tuple1,
+    "TUPLE2": _Machine._tuple2,
+    "TUPLE3": _Machine._tuple3,
+    "APPEND": _Machine._append,
+    "APPENDS": _Machine._appends,
+    "SETITEM": _Machine._setitem,
+    "SETITEMS": _Machine._setitems,
+    "ADDITEMS": _Machine._additems,
+    "GLOBAL": _Machine._global,
+    "STACK_GLOBAL": _Machine._stack_global,
+    "INST": _Machine._inst,
+    "OBJ": _Machine._obj,
+    "REDUCE": _Machine._reduce,
+    "NEWOBJ": _Machine._reduce,
+    "NEWOBJ_EX": _Machine._newobj_ex,
+    "BUILD": _Machine._build,
+    "PERSID": _Machine._persid,
+    "BINPERSID": _Machine._binpersid,
+}

@@ -1,0 +1,147 @@
+"""Images of another size: as a whole, or a random part of each.
+
+Both are bilinear with half-pixel centres, widened when they shrink (the
+antialiasing of Pillow), and give uint8 again. Pure functions, as in `augment`.
+"""
+
+import math
+
+import tensorflow as tf
+
+_TRIES = 10
+
+
+def resize_and_crop(images: tf.Tensor, side: int, size: int) -> tf.Tensor:
+    """Returns the centre of the images, after a resize where they need one.
+
+    Args:
+        images: uint8 tensor (N, H, W, C), H and W known.
+        side: Height and width to resize to.
+        size: Height and width of the centre that is kept, at most `side`.
+
+    Returns:
+        uint8 tensor (N, size, size, C).
+    """
+    _, height, width, _ = images.shape
+    resized = (height, width) != (side, side)
+    if resized:
+        shrinks = max(height, width) > side
+        images = tf.image.resize(images, (side, side), antialias=shrinks)
+    if size < side:
+        start = (side - size) // 2
+        images = images[:, start : start + size, start : start + size]
+    return _rounded(images) if resized else images
+
+
+def random_resized_crop(
+    images: tf.Tensor,
+    size: int,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    flip: bool,
+    seed: tf.Tensor,
+) -> tf.Tensor:
+    """Returns a random part of each image, resized to `size` and maybe mirrored.
+
+    The rule of torchvision's `RandomResizedCrop` (Szegedy et al. 2015, section 6):
+    the part's share of the area is uniform in `scale`, the logarithm of its
+    width / height uniform in that of `ratio`, both sides are rounded; of ten tries
+    the first that fits into the image counts, at a place uniform among all. Where
+    none fits it is the largest central part with a width / height in `ratio`.
+
+    Args:
+        images: uint8 tensor (N, H, W, C), H and W known.
+        size: Height and width of the result.
+        scale: Smallest and largest share of the area, in (0, 1].
+        ratio: Smallest and largest width / height, above 0.
+        flip: Whether half of the results are mirrored left to right.
+        seed: int tensor (2,), the stateless seed.
+
+    Returns:
+        uint8 tensor (N, size, size, C).
+    """
+    _, height, width, _ = images.shape
+    shape = (tf.shape(images)[0], 2 * _TRIES + 3)
+    draws = tf.random.stateless_uniform(shape, seed)
+    area, aspect, top, left, side = tf.split(draws, [_TRIES, _TRIES, 1, 1, 1], axis=1)
+    area = height * width * _between(scale, area)
+    aspect = tf.exp(_between([math.log(limit) for limit in ratio], aspect))
+    heights, widths = tf.round(tf.sqrt(area / aspect)), tf.round(tf.sqrt(area * aspect))
+    fits = (heights >= 1) & (heights <= height) & (widths >= 1) & (widths <= width)
+    first = tf.reduce_min(tf.where(fits, tf.range(_TRIES), _TRIES), 1, keepdims=True)
+
+    central_height, central_width = _central_part(height, width, ratio)
+    tall, top = _part(heights, central_height, first, top, height)
+    wide, left = _part(widths, central_width, first, left, width)
+    places = columns = (tf.range(size, dtype=tf.float32) + 0.5) / size
+    if flip:
+        columns = tf.where(side < 0.5, columns[::-1], columns)
+    pixels = tf.cast(images, tf.float32)
+    pixels = _resize_rows(pixels, _resizing(tall, top, height, places))
+    pixels = _resize_rows(pixels, _resizing(wide, left, width, columns))
+    return _rounded(pixels)
+
+
+def _between(limits, draws: tf.Tensor) -> tf.Tensor:
+    """Returns draws from [0, 1) spread evenly between two limits."""
+    low, high = limits
+    return low + draws * (high - low)
+
+
+def _central_part(height: int, width: int, ratio: tuple[float, float]):
+    """Returns (height, width) of the largest part with a width / height in `ratio`."""
+    if width < ratio[0] * height:
+        return round(width / ratio[0]), width
+    if width > ratio[1] * height:
+        return height, round(height * ratio[1])
+    return height, width
+
+
+def _part(lengths, central: int, first, draws, source: int):
+    """Returns how long the part is along one axis and where it starts, each (N, 1).
+
+    Args:
+        lengths: Its length in each try, float32 (N, 10).
+        central: Its length where no try fits.
+        first: The first try that fits, int32 (N, 1); 10 for none.
+        draws: Its place among all, in [0, 1), (N, 1).
+        source: Pixels of the image along this axis.
+    """
+    lengths = tf.pad(lengths, [[0, 0], [0, 1]], constant_values=float(central))
+    length = tf.gather(lengths, first, axis=1, batch_dims=1)
+    spare = source - length
+    start = tf.where(first == _TRIES, spare / 2, draws * (spare + 1))
+    return length, tf.floor(start)
+
+
+def _resizing(length, start, source: int, places: tf.Tensor) -> tf.Tensor:
+    """Returns the matrices (N, size, source) that resize a part of one axis.
+
+    A row holds the share of each source pixel in one pixel of the result: it falls
+    linearly with the distance of their centres and is 0 outside the part.
+
+    Args:
+        length: Pixels of the part, (N, 1).
+        start: The first of them, (N, 1).
+        source: Pixels of the image along this axis.
+        places: Centres of the result's pixels in the part, in (0, 1), (N, size).
+    """
+    pixels = tf.range(source, dtype=tf.float32) + 0.5
+    inside = (pixels > start) & (pixels < start + length)
+    pixels = tf.where(inside, pixels, math.inf)[:, tf.newaxis, :]
+    centres = (start + places * length)[:, :, tf.newaxis]
+    reach = tf.maximum(length / places.shape[-1], 1.0)[:, :, tf.newaxis]
+    shares = tf.nn.relu(reach - tf.abs(centres - pixels))
+    return shares / tf.reduce_sum(shares, axis=2, keepdims=True)
+
+
+def _resize_rows(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
+    """Returns images (N, H, W, C) times (N, size, H), transposed: (N, W, size, C)."""
+    _, height, width, channels = images.shape
+    lines = matrices @ tf.reshape(images, (-1, height, width * channels))
+    size = matrices.shape[1]
+    return tf.transpose(tf.reshape(lines, (-1, size, width, channels)), (0, 2, 1, 3))
+
+
+def _rounded(images: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.round(images), tf.uint8)

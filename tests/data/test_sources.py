@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet_tf.config import DataConfig
+from resnet_tf.data import cifar_files
+from resnet_tf.data.sources import (
+    dataset_info,
+    ensure_available,
+    load_split,
+    require_classes,
+)
+from resnet_tf.errors import DataError, SettingError
+from tests.data.test_cifar_files import TEST, TRAIN, images_and_labels, write_folder
+
+
+@pytest.fixture
+def small_cifar(monkeypatch):
+    """Official files of 20 and 6 images are whole."""
+    monkeypatch.setattr(cifar_files, "NUM_TRAIN", TRAIN)
+    monkeypatch.setattr(cifar_files, "NUM_TEST", TEST)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Thirty images of 20x24 in three classes."""
+    for name in ("ant", "bee", "cat"):
+        (tmp_path / name).mkdir()
+        for index in range(10):
+            pixels = np.full((20, 24, 3), index * 20, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("version", ["cifar-10-batches-py", "cifar-10-batches-bin"])
+def test_the_official_files_are_a_source_of_cifar(small_cifar, tmp_path, version):
+    write_folder(tmp_path, version)
+    config = DataConfig(
+        data_dir=str(tmp_path),
+        cache_dir=str(tmp_path / "cache"),
+        download=False,
+        validation_size=5,
+    )
+    ensure_available(config)
+    images, labels = images_and_labels("cifar10", test=False)
+    train, validation = load_split(config, "train"), load_split(config, "validation")
+    np.testing.assert_array_equal(train.images, images[:15])
+    np.testing.assert_array_equal(validation.labels, labels[15:])
+    images, _ = images_and_labels("cifar10", test=True)
+    np.testing.assert_array_equal(load_split(config, "test").images, images)
+    assert train.class_names[:2] == ("airplane", "automobile")
+    assert (tmp_path / "cache" / "cifar10-train" / "images.npy").exists()
+
+
+def test_prepared_data_goes_before_the_official_files(fake_cifar, tmp_path):
+    config = DataConfig(data_dir=fake_cifar, cache_dir=str(tmp_path), validation_size=0)
+    write_folder(tmp_path, "cifar-10-batches-py")
+    assert len(load_split(config, "train")) == 96
+
+
+def test_a_folder_of_images(folder, tmp_path):
+    info = dataset_info("folder", str(folder))
+    assert (info.num_classes, info.num_train, info.validation_size) == (3, 27, 2)
+    config = DataConfig(
+        dataset="folder",
+        data_dir=str(folder),
+        cache_dir=str(tmp_path / ".cache"),
+        validation_size=info.validation_size,
+    )
+    ensure_available(config)
+    splits = [load_split(config, name) for name in ("train", "validation", "test")]
+    assert [len(split) for split in splits] == [25, 2, 3]
+    for split in splits:
+        assert split.class_names == ("ant", "bee", "cat")
+        assert split.images.shape[1:] == (32, 32, 3)
+        require_classes(split, 3)
+    with pytest.raises(DataError, match="network's 10 classes, received 3"):
+        require_classes(splits[0], 10)
+
+
+def test_a_folder_is_stored_as_large_as_it_is_resized(folder, tmp_path):
+    config = DataConfig(
+        dataset="folder",
+        data_dir=str(folder),
+        cache_dir=str(tmp_path / ".cache"),
+        validation_size=0,
+        image_size=32,
+        resize=40,
+    )
+    assert load_split(config, "test").images.shape == (3, 40, 40, 3)
+
+
+def test_a_folder_must_be_named():
+    with pytest.raises(SettingError, match="data_dir must be given for dataset=folder"):
+        dataset_info("folder", None)
+    with pytest.raises(DataError):
+        dataset_info("folder", "/nowhere/at/all")
+    assert dataset_info("cifar10", None) is None
+    assert dataset_info(None, None) is None
