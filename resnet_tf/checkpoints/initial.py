@@ -1,0 +1,253 @@
+"""The first weights of a training, `--init_from`."""
+
+import dataclasses
+import http.client
+import os
+import socket
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import keras
+
+from resnet_tf.checkpoints import torchvision
+from resnet_tf.checkpoints.files import CONFIG, read_config
+from resnet_tf.checkpoints.resolve import pretrained_names, resolve
+from resnet_tf.checkpoints.torch_file import read_state_dict
+from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
+from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
+from resnet_tf.errors import CheckpointError, SettingError
+from resnet_tf.models import build_model
+
+IMAGENET, IMAGENET_MODEL = "imagenet", "densenet121"
+WEIGHTS_SUFFIX, TORCH_SUFFIXES = ".weights.h5", (".pth", ".pt", ".th")
+
+HOST = "storage.googleapis.com"
+PROBE_SECONDS = 5.0
+_CACHED = "models/densenet121_weights_tf_dim_ordering_tf_kernels.h5"
+
+# Settings of the network that say how it starts or trains, or how it is evaluated,
+# not what its weights mean.
+_FREE = {"num_classes", "kernel_initializer", "bn_momentum", "bn_eval"}
+
+
+class _Loaded(NamedTuple):
+    """How many weights a source gave, and the classes of its head."""
+
+    weights: int
+    classes: int
+
+
+def initialize(model: keras.Model, config: ExperimentConfig) -> str:
+    """Fills a new model from `config.train.init_from`.
+
+    The source must be the same network. Its head is loaded too where it has as
+    many classes; else the model's stays as it is.
+
+    Args:
+        model: What `build_model(config.model)` returned, under any strategy.
+        config: The experiment; `init_from` is set.
+
+    Returns:
+        One line that says what was loaded.
+
+    Raises:
+        CheckpointError: If the source is missing, damaged or of another network,
+            or cannot be downloaded.
+        SettingError: If the source is not for this network.
+    """
+    source = config.train.init_from
+    if source == IMAGENET:
+        loaded = _from_imagenet(model, config)
+    elif source.endswith(WEIGHTS_SUFFIX):
+        loaded = _from_weights_file(model, config, Path(source).expanduser())
+    elif source.endswith(TORCH_SUFFIXES):
+        loaded = _from_torchvision(model, config, Path(source).expanduser())
+    else:
+        loaded = _from_checkpoint(model, config)
+    line = f"weights from {source}: {loaded.weights} tensors"
+    if loaded.classes != config.model.num_classes:
+        line += (
+            f"; the head of {loaded.classes} classes starts anew for "
+            f"{config.model.num_classes}"
+        )
+    return line
+
+
+def _from_checkpoint(model: keras.Model, config: ExperimentConfig) -> _Loaded:
+    source = config.train.init_from
+    try:
+        folder = resolve(os.path.expanduser(source))
+    except CheckpointError as error:
+        known = ", ".join(pretrained_names()) or "none"
+        raise CheckpointError(
+            f"init_from must be a checkpoint or run folder, a released model "
+            f"({known}), a {WEIGHTS_SUFFIX}, a torchvision .pth or {IMAGENET!r}, "
+            f"received {source!r}"
+        ) from error
+    found = read_config(folder / CONFIG)
+    if wrong := _other_network(found.model, config.model):
+        raise CheckpointError(
+            "init_from must be the same network apart from num_classes, received "
+            f"{source} with {', '.join(wrong)}"
+        )
+    return _copy(load_checkpoint(folder).model, model)
+
+
+def _other_network(theirs: ModelConfig, ours: ModelConfig) -> list[str]:
+    """Returns what makes `theirs` another network, such as "order=pre, not post"."""
+    names = ["model"]
+    if theirs.model == ours.model:
+        names = [field.name for field in dataclasses.fields(ours)]
+    values = {name: (getattr(theirs, name), getattr(ours, name)) for name in names}
+    return [
+        f"{name}={theirs}, not {ours}"
+        for name, (theirs, ours) in values.items()
+        if theirs != ours and name not in _FREE
+    ]
+
+
+def _from_weights_file(
+    model: keras.Model, config: ExperimentConfig, path: Path
+) -> _Loaded:
+    try:
+        network = dataclasses.replace(config.model, num_classes=_classes_in(path))
+    except SettingError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    source = build_model(network, dtype="float32")
+    load_weights_strictly(source, path)
+    return _copy(source, model)
+
+
+def _classes_in(path: Path) -> int:
+    """Returns the classes of the head in a `.weights.h5`.
+
+    Raises:
+        CheckpointError: If there is no head, or the file cannot be read.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing")
+    try:
+        with h5py.File(path) as file:
+            # Keras notes the layer's name beside its weights, kernel and bias.
+            head = file.visititems(lambda _, x: x if _is_head(x) else None)
+            if head is not None and head["0"].nbytes <= path.stat().st_size:
+                return int(head["0"].shape[-1])
+    except (OSError, ValueError, LookupError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} cannot be read: {reason}") from error
+    raise CheckpointError(f"{path} must hold a head named {HEAD}, received none")
+
+
+def _is_head(item: h5py.Group | h5py.Dataset) -> bool:
+    return isinstance(item, h5py.Group) and item.attrs.get("name") == HEAD
+
+
+def _copy(
+    source: keras.Model, model: keras.Model, add_to_variance: float = 0.0
+) -> _Loaded:
+    """Copies the weights in their order, without a head of other classes."""
+    same_head = source.output_shape == model.output_shape
+    count = 0
+    for theirs, ours in zip(source.weights, model.weights, strict=True):
+        if same_head or not ours.path.startswith(f"{HEAD}/"):
+            value = keras.ops.convert_to_numpy(theirs)
+            if ours.name == "moving_variance":
+                value = value + add_to_variance
+            ours.assign(value)
+            count += 1
+    return _Loaded(count, source.output_shape[-1])
+
+
+def _from_torchvision(
+    model: keras.Model, config: ExperimentConfig, path: Path
+) -> _Loaded:
+    network = config.model.model
+    if network not in torchvision.NETWORKS:
+        raise SettingError(
+            f"model must be {' or '.join(torchvision.NETWORKS)} for torchvision's "
+            f"weights, received model={network} with init_from={path}"
+        )
+    _require_epsilon(config)
+    state_dict = read_state_dict(path)
+    try:
+        classes = torchvision.num_classes(network, state_dict)
+        head = classes == config.model.num_classes
+        return _Loaded(torchvision.assign(model, state_dict, head=head), classes)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _require_epsilon(config: ExperimentConfig) -> None:
+    if config.model.bn_epsilon != torchvision.BN_EPSILON:
+        raise SettingError(
+            f"bn_epsilon must be {torchvision.BN_EPSILON} for init_from="
+            f"{config.train.init_from}, received {config.model.bn_epsilon}"
+        )
+
+
+def _from_imagenet(model: keras.Model, config: ExperimentConfig) -> _Loaded:
+    if config.model.model != IMAGENET_MODEL:
+        raise SettingError(
+            f"model must be {IMAGENET_MODEL} for init_from={IMAGENET}, received "
+            f"{config.model.model}"
+        )
+    _require_epsilon(config)
+    source = _imagenet_densenet121()
+    # Keras's batch norm adds a little more to the variance than torchvision's.
+    epsilon = source.get_layer("bn").epsilon
+    return _copy(source, model, epsilon - config.model.bn_epsilon)
+
+
+def _imagenet_densenet121() -> keras.Model:
+    """Returns Keras's DenseNet-121, with weights from its cache or a download.
+
+    Raises:
+        CheckpointError: If neither is to be had; offline within `PROBE_SECONDS`.
+    """
+    cached = Path(os.environ.get("KERAS_HOME", "~/.keras"), _CACHED).expanduser()
+    if not cached.is_file() and not _answers(HOST):
+        raise _no_download(f"{HOST} does not answer")
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PROBE_SECONDS)
+    try:
+        return keras.applications.DenseNet121(weights=IMAGENET)
+    except Exception as error:  # Keras raises a bare one
+        reason = " ".join(str(error).split())[:200]
+        raise _no_download(f"the download failed ({reason})") from error
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _no_download(reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"init_from={IMAGENET} needs a download from {HOST} and {reason}: run it once "
+        "online, or give torchvision's densenet121 .pth"
+    )
+
+
+def _answers(host: str) -> bool:
+    """Whether `host` answers within `PROBE_SECONDS`, directly or through a proxy.
+
+    It is asked in a thread of its own, as no time limit applies to the look-up of
+    its name.
+    """
+    answers: list[bool] = []
+
+    def ask() -> None:
+        request = urllib.request.Request(f"https://{host}", method="HEAD")
+        try:
+            urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+        except (OSError, http.client.HTTPException):
+            return
+        answers.append(True)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS)
+    return answers == [True]

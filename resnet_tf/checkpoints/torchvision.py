@@ -1,0 +1,164 @@
+"""The state dicts of torchvision's `resnet18` and `densenet121` in our networks.
+
+The networks are the same, padding included; names and layouts differ: kernels of
+convolutions are (O, I, H, W) there and (H, W, I, O) here, those of the head
+(classes, channels) and (channels, classes).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from resnet_tf.checkpoints.torch_file import StateDict
+from resnet_tf.config import HEAD
+from resnet_tf.errors import CheckpointError
+
+# What batch norm adds to the variance in both networks.
+BN_EPSILON = 1e-5
+
+_WEIGHTS = {
+    "kernel": "weight",
+    "gamma": "weight",
+    "bias": "bias",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+_RESNET_PARTS = {
+    "stem_conv": "conv1",
+    "stem_bn": "bn1",
+    "shortcut/conv": "downsample.0",
+    "shortcut/bn": "downsample.1",
+}
+_DENSENET_PARTS = {
+    "stem_conv": "features.conv0",
+    "stem_bn": "features.norm0",
+    "final_bn": "features.norm5",
+}
+# Their axes as ours, by the number of dimensions.
+_THEIR_AXES = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
+# The published densenet121 has "norm.1" where the network now says "norm1".
+_OLD_NAME = re.compile(r"(.*\.denselayer\d+\.(?:norm|conv))\.([12]\..*)")
+
+
+def _resnet_layer(name: str) -> str:
+    if place := re.fullmatch(r"stage(\d)_block(\d)/(.*)", name):
+        part = _RESNET_PARTS.get(place[3], place[3])
+        return f"layer{place[1]}.{int(place[2]) - 1}.{part}"
+    return _RESNET_PARTS[name]
+
+
+def _densenet_layer(name: str) -> str:
+    if place := re.fullmatch(r"stage(\d)_layer(\d+)/(.*)", name):
+        part = place[3].replace("bn", "norm")
+        return f"features.denseblock{place[1]}.denselayer{place[2]}.{part}"
+    if place := re.fullmatch(r"transition(\d)/(.*)", name):
+        return f"features.transition{place[1]}.{place[2].replace('bn', 'norm')}"
+    return _DENSENET_PARTS[name]
+
+
+class _Names(NamedTuple):
+    """Where torchvision keeps a network's layers: the head, and the others from our
+    names."""
+
+    head: str
+    layer: Callable[[str], str]
+
+
+_NETWORKS = {
+    "resnet18": _Names("fc", _resnet_layer),
+    "densenet121": _Names("classifier", _densenet_layer),
+}
+NETWORKS = tuple(_NETWORKS)
+
+
+def num_classes(network: str, state_dict: Mapping[str, np.ndarray]) -> int:
+    """Returns the number of classes of the head in a state dict.
+
+    Args:
+        network: A name in `NETWORKS`.
+        state_dict: Tensors by torchvision's names.
+
+    Raises:
+        CheckpointError: If it has no head.
+    """
+    name = f"{_NETWORKS[network].head}.bias"
+    bias = state_dict.get(name)
+    if bias is None or bias.ndim != 1:
+        raise CheckpointError(f"torchvision's {network} must have the tensor {name}")
+    return bias.size
+
+
+def assign(
+    model: keras.Model, state_dict: Mapping[str, np.ndarray], *, head: bool = True
+) -> int:
+    """Gives the model the tensors of a state dict; all of them are used.
+
+    Args:
+        model: `resnet18` or `densenet121`.
+        state_dict: Tensors by torchvision's names, also by the older ones of the
+            published densenet121; `num_batches_tracked` is passed over.
+        head: Whether the head is taken too; else it stays as it is.
+
+    Returns:
+        The number of weights assigned.
+
+    Raises:
+        CheckpointError: If a tensor is missing, has another shape or has no place
+            in the network; the model is unchanged then.
+    """
+    names = _NETWORKS[model.name]
+    left = _current_names(state_dict)
+    if not head:
+        left = {name: x for name, x in left.items() if _layer(name) != names.head}
+    found = []
+    for weight in model.weights:
+        layer, _, kind = weight.path.rpartition("/")
+        if layer != HEAD:
+            name = f"{names.layer(layer)}.{_WEIGHTS[kind]}"
+        elif head:
+            name = f"{names.head}.{_WEIGHTS[kind]}"
+        else:
+            continue
+        if name not in left:
+            raise CheckpointError(
+                f"torchvision's {model.name} must have the tensor {name}"
+            )
+        found.append((weight, _in_our_layout(left.pop(name), weight, name)))
+    if left:
+        raise CheckpointError(
+            f"torchvision's {model.name} must have no tensor {min(left)!r:.80}"
+        )
+    for weight, value in found:
+        weight.assign(value)
+    return len(found)
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _current_names(state_dict: Mapping[str, np.ndarray]) -> StateDict:
+    """Returns the state dict without counters, by the names of today."""
+    current = {}
+    for name, tensor in state_dict.items():
+        if name.endswith(".num_batches_tracked"):
+            continue
+        new = _OLD_NAME.sub(r"\1\2", name)
+        if new in current:
+            raise CheckpointError(f"the tensor {new} must have one name")
+        current[new] = tensor
+    return current
+
+
+def _in_our_layout(tensor: np.ndarray, weight: keras.Variable, name: str) -> np.ndarray:
+    axes = _THEIR_AXES[len(weight.shape)]
+    shape = tuple(weight.shape[axis] for axis in axes)
+    if tensor.shape != shape:
+        raise CheckpointError(
+            f"the tensor {name} must have the shape {shape}, received {tensor.shape}"
+        )
+    return tensor.transpose(np.argsort(axes))

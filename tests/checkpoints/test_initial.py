@@ -1,0 +1,311 @@
+import socket
+import time
+import urllib.error
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf.checkpoints import initial, resolve
+from resnet_tf.checkpoints.initial import initialize
+from resnet_tf.checkpoints.weights import save_checkpoint
+from resnet_tf.config import HEAD, ExperimentConfig
+from resnet_tf.errors import CheckpointError, SettingError
+from resnet_tf.models import build_model
+from tests.checkpoints.test_torch_file import as_legacy, storage, tensor
+from tests.checkpoints.test_torchvision import CLASSES, resnet18_tensors
+
+# Weights of ResNet-8: 7 convolutions, 7 batch norms, the head.
+RESNET8 = 7 + 4 * 7 + 2
+
+
+def moved(network) -> keras.Model:
+    """A network whose weights and statistics have all moved."""
+    model = build_model(network)
+    generator = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(generator.uniform(0.5, 1.5, weight.shape))
+    return model
+
+
+def assert_copied(model, source, head):
+    """All weights are the source's; those of the head are, or are their own."""
+    for ours, theirs in zip(model.weights, source.weights, strict=True):
+        if head or not ours.path.startswith(HEAD):
+            np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+        else:
+            assert ours.shape[-1] == 10 and abs(ours.numpy()).max() < 0.5
+
+
+@pytest.fixture(params=[10, 100], ids="{} classes".format)
+def source(request, tiny, tmp_path):
+    """A checkpoint folder and its model, with the classes of ours or with others."""
+    dataset = {10: "digits", 100: "cifar100"}[request.param]
+    config = tiny(dataset=dataset)
+    model = moved(config.model)
+    save_checkpoint(tmp_path / "model_8", model, config, {})
+    return tmp_path / "model_8", model
+
+
+def line(name, classes, weights=RESNET8):
+    if classes == 10:
+        return f"weights from {name}: {weights} tensors"
+    return (
+        f"weights from {name}: {weights - 2} tensors; the head of {classes} classes "
+        "starts anew for 10"
+    )
+
+
+@pytest.mark.parametrize("file", ["", "/model.weights.h5"])
+def test_from_a_checkpoint_or_its_weights(source, file, tiny):
+    folder, theirs = source
+    config = tiny(init_from=f"{folder}{file}")
+    model = build_model(config.model)
+    classes = theirs.output_shape[-1]
+    assert initialize(model, config) == line(config.train.init_from, classes)
+    assert_copied(model, theirs, head=classes == 10)
+
+
+def test_from_a_released_model(source, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(resolve, "pretrained_root", lambda: tmp_path)
+    config = tiny(init_from="model_8")
+    model = build_model(config.model)
+    classes = source[1].output_shape[-1]
+    assert initialize(model, config) == line("model_8", classes)
+    assert_copied(model, source[1], head=classes == 10)
+
+
+def test_how_the_source_started_does_not_matter(source, tiny):
+    config = tiny(
+        init_from=str(source[0]),
+        kernel_initializer="glorot_uniform",
+        bn_momentum=0.5,
+        bn_eval="batch",
+    )
+    model = build_model(config.model)
+    initialize(model, config)
+    assert_copied(model, source[1], head=source[1].output_shape[-1] == 10)
+
+
+def test_every_replica_and_a_frozen_backbone(source, tiny):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    config = tiny(init_from=str(source[0]))
+    with strategy.scope():
+        model = build_model(config.model, dtype="mixed_bfloat16")
+    for layer in model.layers:
+        layer.trainable = layer.name == HEAD
+    initialize(model, config)
+    assert_copied(model, source[1], head=source[1].output_shape[-1] == 10)
+    kernel, expected = model.weights[0].value, source[1].weights[0]
+    copies = strategy.experimental_local_results(kernel)
+    assert len(copies) == 2
+    for copy in copies:
+        np.testing.assert_array_equal(copy, expected)
+
+
+def refused(config, kind=CheckpointError, model=None) -> str:
+    """Returns the message; nothing may have been loaded."""
+    model = model or build_model(config.model)
+    start = [weight.numpy() for weight in model.weights]
+    with pytest.raises(kind) as caught:
+        initialize(model, config)
+    for weight, value in zip(model.weights, start, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("settings", "difference"),
+    [
+        ({"num_residual_blocks": 2}, "num_residual_blocks=1, not 2"),
+        (
+            {"order": "post", "bn_epsilon": 0.01},
+            "order=pre, not post, bn_epsilon=0.001",
+        ),
+        ({"model": "densenet", "depth": 7}, "with model=resnet, not densenet"),
+    ],
+)
+def test_another_network_is_named(source, settings, difference, tiny):
+    message = refused(tiny(init_from=str(source[0]), **settings))
+    assert message.startswith("init_from must be the same network apart from num_")
+    assert difference in message
+
+
+def test_no_source(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(initial, "pretrained_names", lambda: ["model_8"])
+    (tmp_path / "text.weights.h5").write_text("text")
+    deeper = build_model(tiny(num_residual_blocks=2).model)
+    deeper.save_weights(tmp_path / "deeper.weights.h5")
+    body = keras.Model(deeper.inputs, deeper.get_layer("pool").output)
+    body.save_weights(tmp_path / "headless.weights.h5")
+    one = keras.layers.Dense(1, name=HEAD)(body.output)
+    keras.Model(body.inputs, one).save_weights(tmp_path / "one.weights.h5")
+    for name, message in {
+        "none": "/none.weights.h5 is missing",
+        "text": "/text.weights.h5 cannot be read: ",
+        "headless": "must hold a head named logits, received none",
+        "deeper": "must hold the 37 weights of resnet8, received 67",
+        "one": "num_classes must be at least 2, received 1",
+    }.items():
+        config = tiny(init_from=f"{tmp_path}/{name}.weights.h5")
+        assert message in refused(config)
+    assert refused(tiny(init_from="model_9")) == (
+        "init_from must be a checkpoint or run folder, a released model (model_8), a "
+        ".weights.h5, a torchvision .pth or 'imagenet', received 'model_9'"
+    )
+
+
+def small(tiny) -> keras.Model:
+    """Stands in for a large model that is not reached."""
+    return build_model(tiny().model)
+
+
+def finetune(model, init_from, **settings) -> ExperimentConfig:
+    values = {"model": model, "init_from": str(init_from), **settings}
+    return ExperimentConfig.from_flat(values, "finetune224")
+
+
+def write_torch(path, tensors):
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    storages = {
+        name: storage(str(number), array.reshape(-1).astype("<f4"))
+        for number, (name, array) in enumerate(arrays.items())
+    }
+    value = {
+        name: tensor(
+            storages[name],
+            array.shape,
+            tuple(stride // array.itemsize for stride in array.strides),
+        )
+        for name, array in arrays.items()
+    }
+    as_legacy(path, value, list(storages.values()))
+
+
+@pytest.mark.parametrize("classes", [CLASSES, 10])
+def test_from_torchvision(classes, tmp_path):
+    tensors = resnet18_tensors()
+    tensors["fc.weight"] = np.resize(tensors["fc.weight"], (classes, 512))
+    tensors["fc.bias"] = np.resize(tensors["fc.bias"], classes)
+    write_torch(tmp_path / "resnet18.pth", tensors)
+    config = finetune("resnet18", tmp_path / "resnet18.pth")
+    model = build_model(config.model)
+    own = model.get_layer(HEAD).kernel.numpy()
+    assert initialize(model, config) == line(config.train.init_from, classes, 102)
+    kernel = tensors["layer4.1.conv2.weight"].transpose(2, 3, 1, 0)
+    (found,) = (w for w in model.weights if w.path == "stage4_block2/conv2/kernel")
+    np.testing.assert_array_equal(found, kernel)
+    expected = tensors["fc.weight"].T if classes == 10 else own
+    np.testing.assert_array_equal(model.get_layer(HEAD).kernel, expected)
+
+
+def test_torchvision_of_another_network(tiny, tmp_path):
+    path = tmp_path / "a.pth"
+    write_torch(path, {"fc.bias": np.zeros(1000), "conv1.weight": np.zeros(3)})
+    message = refused(finetune("densenet121", path), model=small(tiny))
+    assert message == (
+        f"{path}: torchvision's densenet121 must have the tensor classifier.bias"
+    )
+    message = refused(finetune("resnet18", path))
+    assert message == (
+        f"{path}: the tensor conv1.weight must have the shape (64, 3, 7, 7), "
+        "received (3,)"
+    )
+    config = finetune("resnet18", tmp_path / "b.pth")
+    assert refused(config, model=small(tiny)) == f"{tmp_path}/b.pth is missing"
+
+
+@pytest.mark.parametrize("name", ["a.pth", "imagenet"])
+def test_settings_that_do_not_fit(name, tiny):
+    message = refused(tiny(init_from=name), SettingError)
+    assert message.startswith("model must be ") and "densenet121" in message
+    config = finetune("densenet121", name, bn_epsilon=1e-3)
+    message = refused(config, SettingError, small(tiny))
+    assert message == (f"bn_epsilon must be 1e-05 for init_from={name}, received 0.001")
+
+
+def test_from_imagenet(tmp_path, monkeypatch):
+    """Equal logits, through a file of Keras's own network with random weights."""
+    application = keras.applications.DenseNet121
+    theirs = application(weights=None)
+    generator = np.random.default_rng(0)
+    for weight in theirs.weights:
+        if weight.name != "kernel":
+            weight.assign(generator.uniform(0.5, 1.5, weight.shape))
+    theirs.get_layer("bn").moving_variance.assign(np.zeros(1024))
+    theirs.save_weights(tmp_path / "a.weights.h5")
+
+    def make():
+        model = application(weights=None)
+        model.load_weights(tmp_path / "a.weights.h5")
+        return model
+
+    monkeypatch.setattr(initial, "_imagenet_densenet121", make)
+    config = finetune("densenet121", "imagenet")
+    model = build_model(config.model)
+    head = model.get_layer(HEAD)
+    kernel = head.kernel.numpy()
+    assert initialize(model, config) == line("imagenet", 1000, 606)
+    np.testing.assert_array_equal(head.kernel, kernel)
+    # Keras adds 1.001e-5 to the variance, torchvision 1e-5.
+    variance = model.get_layer("final_bn").moving_variance
+    np.testing.assert_allclose(variance, np.full(1024, 1e-8), rtol=1e-6)
+
+    images = generator.normal(size=(2, 224, 224, 3)).astype("float32")
+    pooled = keras.Model(theirs.input, theirs.get_layer("avg_pool").output)(images)
+    expected = pooled.numpy() @ kernel
+    largest = np.abs(expected).max()
+    assert np.ptp(expected[0] - expected[1]) > 1e-3 * largest
+    np.testing.assert_allclose(model(images), expected, atol=1e-4 * largest)
+
+
+@pytest.fixture
+def no_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_imagenet_offline(no_cache, tiny, monkeypatch):
+    monkeypatch.setattr(initial, "HOST", "127.0.0.1:9")
+    message = refused(finetune("densenet121", "imagenet"), model=small(tiny))
+    assert message == (
+        "init_from=imagenet needs a download from 127.0.0.1:9 and 127.0.0.1:9 does "
+        "not answer: run it once online, or give torchvision's densenet121 .pth"
+    )
+
+
+def test_a_silent_host_is_given_up(monkeypatch):
+    monkeypatch.setattr(initial, "PROBE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        start = time.monotonic()
+        assert not initial._answers(f"127.0.0.1:{server.getsockname()[1]}")
+        assert time.monotonic() - start < 2
+
+
+def test_a_host_that_says_no_answers(monkeypatch):
+    def urlopen(request, timeout):
+        assert request.full_url == "https://a.b" and request.method == "HEAD"
+        raise urllib.error.HTTPError("https://a.b", 400, "no", {}, None)
+
+    monkeypatch.setattr(initial.urllib.request, "urlopen", urlopen)
+    assert initial._answers("a.b")
+
+
+def test_imagenet_from_the_cache_needs_no_host(no_cache, tiny, monkeypatch):
+    """The file is there, so only Keras says what is wrong with it."""
+    cached = no_cache / initial._CACHED
+    cached.parent.mkdir()
+    cached.write_text("damaged")
+
+    def fail(weights):
+        assert weights == "imagenet" and socket.getdefaulttimeout() == 5
+        raise Exception("URL fetch failure\non a.h5")
+
+    monkeypatch.setattr(initial, "_answers", lambda host: pytest.fail("asked"))
+    monkeypatch.setattr(keras.applications, "DenseNet121", fail)
+    message = refused(finetune("densenet121", "imagenet"), model=small(tiny))
+    assert "the download failed (URL fetch failure on a.h5): run it once" in message
+    assert socket.getdefaulttimeout() is None
