@@ -7,10 +7,12 @@ from typing import Any
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.config import TrainConfig
-from resnet_tf.data.sources import ensure_available, load_split
+from resnet_tf.data.sources import ensure_available, load_split, require_classes
 from resnet_tf.data.split import SplitName
 from resnet_tf.errors import DataError
 from resnet_tf.startup import import_tensorflow
+
+_PREPROCESSING = "image_size resize normalization channel_mean channel_std".split()
 
 
 def evaluate(
@@ -44,8 +46,9 @@ def evaluate(
         test_batch_size=test_batch_size, mixed_precision=mixed_precision
     )
     folder = resolve(str(ckpt))
+    config = read_config(folder / CONFIG)
     data = dataclasses.replace(
-        read_config(folder / CONFIG).data,
+        config.data,
         data_dir=data_dir,
         cache_dir=cache_dir,
         download=download,
@@ -61,15 +64,12 @@ def evaluate(
     images = load_split(data, split)
     if len(images) == 0:
         raise DataError(f"split {split} of {folder} holds no images")
+    require_classes(images, config.model.num_classes)
     checkpoint = load_checkpoint(folder, dtype=POLICIES[train.mixed_precision])
     result = FullPass(checkpoint.model, data)(images, train.test_batch_size)
     return {
         "checkpoint": str(folder),
         "dataset": data.dataset,
         **result.to_dict(),
-        "preprocessing": {
-            "normalization": data.normalization,
-            "channel_mean": data.channel_mean,
-            "channel_std": data.channel_std,
-        },
+        "preprocessing": {name: getattr(data, name) for name in _PREPROCESSING},
     }

@@ -91,12 +91,13 @@ class FullPass:
     """Runs a model over whole splits in one compiled function.
 
     Args:
-        model: From (N, 32, 32, 3) to logits; its current weights are used.
-        config: The normalisation that the model was trained with.
+        model: From images to logits; its current weights are used.
+        config: How the images are fitted and normalised for the model.
     """
 
     def __init__(self, model: keras.Model, config: DataConfig):
-        signature = [tf.TensorSpec((None, 32, 32, 3), tf.uint8)]
+        side = config.stored_side
+        signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
 
         @tf.function(input_signature=signature)
         def logits(images):

@@ -9,11 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 from resnet_tf.checkpoints.files import METRICS, read_json, write_json
+from resnet_tf.checkpoints.initial import initialize
 from resnet_tf.checkpoints.run_state import RunState
 from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.pipeline import training_batches
-from resnet_tf.data.sources import load_split
+from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.data.split import Split
 from resnet_tf.errors import DivergedError, RunFolderError
 from resnet_tf.evaluation.full_pass import FullPass
@@ -41,6 +42,7 @@ class Run:
         self._folder = folder
         self._train_images = load_split(config.data, "train")
         self._validation_images = load_split(config.data, "validation")
+        require_classes(self._train_images, config.model.num_classes)
         self._strategy = make_strategy(config.train)
         self._trainer = Trainer(config, self._strategy)
         self._validate = FullPass(self._trainer.model, config.data)
@@ -51,6 +53,8 @@ class Run:
             metrics=self._trainer.metrics,
         )
         self._step = self._state.restore()
+        if not self._step and config.train.init_from:
+            print(initialize(self._trainer.model, config), flush=True)
         self._history = History(folder.history, self._step)
         if self._step and not self._history.rows:
             raise RunFolderError(
@@ -113,13 +117,12 @@ class Run:
         return summary
 
     def _announce(self) -> None:
-        model, train = self._config.model, self._config.train
-        parameters = sum(
-            math.prod(weight.shape) for weight in self._trainer.model.trainable_weights
-        )
+        model, train = self._trainer.model, self._config.train
+        trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+        frozen = " to train" if train.freeze != "none" else ""
         print(
-            f"{self._trainer.model.name}: {model.layers_deep} layers, "
-            f"{parameters:,} parameters | {self._config.data.dataset}: "
+            f"{model.name}: {trained:,} parameters{frozen} | "
+            f"{self._config.data.dataset}: "
             f"{len(self._train_images):,} training and "
             f"{len(self._validation_images):,} validation images | "
             f"{train.mixed_precision} | {self._folder.path}",
@@ -136,6 +139,7 @@ class Run:
             batch_size=train.train_batch_size,
             seed=train.seed,
             start_step=self._step,
+            num_classes=self._config.model.num_classes,
         )
         return iter(self._strategy.experimental_distribute_dataset(batches))
 

@@ -13,7 +13,10 @@ class TrainMetrics(tf.Module):
         self.images = _sum(tf.int64, "images")
 
     def add(self, losses: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> None:
-        """Adds a batch: losses (N,), labels (N,), logits (N, classes)."""
+        """Adds a batch: losses (N,), labels (N,) or targets (N, classes), of which
+        the largest counts, and logits (N, classes)."""
+        if labels.shape.rank == 2:
+            labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
         predicted = tf.argmax(logits, axis=-1, output_type=labels.dtype)
         wrong = tf.math.count_nonzero(predicted != labels)
         self.loss.assign_add(tf.reduce_sum(losses))

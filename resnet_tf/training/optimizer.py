@@ -1,4 +1,4 @@
-"""Momentum SGD in the field's form, with coupled weight decay."""
+"""Momentum SGD in the field's form with coupled weight decay, and AdamW."""
 
 import keras
 import tensorflow as tf
@@ -8,12 +8,8 @@ from resnet_tf.training.loss_scale import LossScale
 from resnet_tf.training.schedule import learning_rate
 
 
-class Momentum(tf.Module):
-    """accumulator = m * accumulator + (g + d * w); w = w - rate * accumulator.
-
-    The rate stays outside the accumulator, as in TF1, Torch and the papers, so a
-    drop of the rate acts at once; with `nesterov` the update is
-    rate * (g + d * w + m * accumulator). d * w is the gradient of d/2 * sum(w^2).
+class Optimizer(tf.Module):
+    """What the optimizers share: the rate, the step, and float16's loss scale.
 
     Args:
         variables: The trainable variables of the model, in a fixed order.
@@ -33,17 +29,13 @@ class Momentum(tf.Module):
         train_steps: int,
         loss_scale: LossScale | None = None,
     ):
-        super().__init__(name="momentum")
+        super().__init__(name="optimizer")
         self._config = config
         self._rate = learning_rate(config, train_steps)
         self._variables = [variable.value for variable in variables]
-        self._decayed = [
-            config.weight_decay_on == "all" or variable.name == "kernel"
+        self._decays = [
+            config.weight_decay if _decays(variable, config) else 0.0
             for variable in variables
-        ]
-        self.accumulators = [
-            tf.Variable(tf.zeros(v.shape), trainable=False, name="accumulator")
-            for v in variables
         ]
         self.loss_scale = loss_scale
         self.step = tf.Variable(
@@ -78,12 +70,35 @@ class Momentum(tf.Module):
         )
 
     def _update(self, gradients: list[tf.Tensor]) -> None:
+        raise NotImplementedError
+
+    def _slots(self, name: str) -> list[tf.Variable]:
+        return [
+            tf.Variable(tf.zeros(variable.shape), trainable=False, name=name)
+            for variable in self._variables
+        ]
+
+
+class Momentum(Optimizer):
+    """accumulator = m * accumulator + (g + d * w); w = w - rate * accumulator.
+
+    The rate stays outside the accumulator, as in TF1, Torch and the papers, so a
+    drop of the rate acts at once; with `nesterov` the update is
+    rate * (g + d * w + m * accumulator). d * w is the gradient of d/2 * sum(w^2).
+
+    Args: see `Optimizer`.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.accumulators = self._slots("accumulator")
+
+    def _update(self, gradients: list[tf.Tensor]) -> None:
         rate = self.rate_of(self.step)
-        decay = self._config.weight_decay
-        for variable, accumulator, gradient, decayed in zip(
-            self._variables, self.accumulators, gradients, self._decayed, strict=True
+        for variable, accumulator, gradient, decay in zip(
+            self._variables, self.accumulators, gradients, self._decays, strict=True
         ):
-            if decay and decayed:
+            if decay:
                 gradient = gradient + decay * variable
             tf.raw_ops.ResourceApplyMomentum(
                 var=variable.handle,
@@ -93,3 +108,65 @@ class Momentum(tf.Module):
                 momentum=self._config.momentum,
                 use_nesterov=self._config.nesterov,
             )
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay, in the form of PyTorch's `AdamW`.
+
+    m = b1 * m + (1 - b1) * g; v = b2 * v + (1 - b2) * g^2; then, with the unbiased
+    m' = m / (1 - b1^t) and v' = v / (1 - b2^t), t from 1,
+    w = (1 - rate * d) * w - rate * m' / (sqrt(v') + epsilon). b1 is
+    `config.momentum`.
+
+    Args: see `Optimizer`.
+
+    Reference: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101.
+    """
+
+    BETA2, EPSILON = 0.999, 1e-8
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.moments = self._slots("moment")
+        self.squares = self._slots("square")
+
+    def _update(self, gradients: list[tf.Tensor]) -> None:
+        rate = self.rate_of(self.step)
+        beta1, beta2 = self._config.momentum, self.BETA2
+        updates = tf.cast(self.step + 1, tf.float32)
+        power1, power2 = tf.pow(beta1, updates), tf.pow(beta2, updates)
+        for variable, moment, square, gradient, decay in zip(
+            self._variables,
+            self.moments,
+            self.squares,
+            gradients,
+            self._decays,
+            strict=True,
+        ):
+            if decay:
+                tf.raw_ops.AssignSubVariableOp(
+                    resource=variable.handle, value=rate * decay * variable
+                )
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=moment.handle,
+                v=square.handle,
+                beta1_power=power1,
+                beta2_power=power2,
+                lr=rate,
+                beta1=beta1,
+                beta2=beta2,
+                # The kernel adds epsilon to the biased root.
+                epsilon=self.EPSILON * tf.sqrt(1 - power2),
+                grad=gradient,
+            )
+
+
+OPTIMIZERS = {"sgd": Momentum, "adamw": AdamW}
+
+
+def _decays(variable: keras.Variable, config: OptimizerConfig) -> bool:
+    if config.weight_decay_on == "all" or variable.name == "kernel":
+        return True
+    on_head = config.weight_decay_on == "kernels_and_head"
+    return on_head and variable.path.endswith("logits/bias")

@@ -14,12 +14,13 @@ def learning_rate(config: OptimizerConfig, train_steps: int) -> Schedule:
     """Returns the rate of update `step`, from 0 to `train_steps` - 1.
 
     Over the first `warmup_fraction` of the updates the rate rises linearly and
-    reaches `init_lr` with the last of them. The next update uses `init_lr` too;
-    from there on,
+    reaches `init_lr` with the last of them; or the first `warmup_steps` use the
+    constant `warmup_lr`. The next update uses `init_lr`; from there on,
 
-    * "step": exactly `decay_step0` updates of the run use `init_lr` (or rise to
-      it), those up to `decay_step1` use `init_lr * lr_decay_factor`, the others
-      that times `lr_decay_factor` again;
+    * "step": exactly `decay_step0` updates of the run use `init_lr` (or warm up),
+      those up to `decay_step1` use `init_lr * lr_decay_factor`, the others that
+      times `lr_decay_factor` again; with `first_decay_late` each drop comes one
+      update later;
     * "cosine": half a cosine from `init_lr` to 0 (Loshchilov and Hutter 2017);
     * "onecycle": linearly to 0 (after Smith and Topin 2017).
 
@@ -30,22 +31,29 @@ def learning_rate(config: OptimizerConfig, train_steps: int) -> Schedule:
     Returns:
         Function from an integer scalar tensor to a float32 scalar tensor.
     """
-    warmup = round(config.warmup_fraction * train_steps)
+    warmup = config.warmup_steps or round(config.warmup_fraction * train_steps)
     decay = _DECAYS[config.schedule](config, warmup, train_steps)
 
     def rate(step: tf.Tensor) -> tf.Tensor:
         position = tf.cast(step, tf.float32)
-        rise = (position + 1) / max(warmup, 1)
-        return config.init_lr * tf.where(step < warmup, rise, decay(position))
+        if config.warmup_steps:
+            first = config.warmup_lr
+        else:
+            first = config.init_lr * ((position + 1) / max(warmup, 1))
+        return tf.where(step < warmup, first, config.init_lr * decay(position))
 
     return rate
 
 
 def _step(config: OptimizerConfig, warmup: int, train_steps: int) -> Schedule:
+    late = int(config.first_decay_late)
+
     def decay(position: tf.Tensor) -> tf.Tensor:
-        factor = tf.where(position < config.decay_step0, 1.0, config.lr_decay_factor)
-        again = tf.where(position < config.decay_step1, 1.0, config.lr_decay_factor)
-        return factor * again
+        factors = [
+            tf.where(position < drop + late, 1.0, config.lr_decay_factor)
+            for drop in (config.decay_step0, config.decay_step1)
+        ]
+        return factors[0] * factors[1]
 
     return decay
 

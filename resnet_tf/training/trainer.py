@@ -5,11 +5,11 @@ import math
 import keras
 import tensorflow as tf
 
-from resnet_tf.config import ExperimentConfig
+from resnet_tf.config import HEAD, ExperimentConfig
 from resnet_tf.models import POLICIES, build_model
 from resnet_tf.training.loss_scale import LossScale
 from resnet_tf.training.metrics import TrainMetrics
-from resnet_tf.training.optimizer import Momentum
+from resnet_tf.training.optimizer import OPTIMIZERS
 
 
 class Trainer:
@@ -34,8 +34,10 @@ class Trainer:
             self.model = build_model(
                 config.model, dtype=POLICIES[train.mixed_precision]
             )
+            if train.freeze == "backbone":
+                _freeze_backbone(self.model)
             scaled = train.mixed_precision == "float16"
-            self.optimizer = Momentum(
+            self.optimizer = OPTIMIZERS[config.optimizer.optimizer](
                 self.model.trainable_variables,
                 config.optimizer,
                 train.train_steps,
@@ -52,7 +54,8 @@ class Trainer:
         """Does `steps` updates, without returning to Python between them.
 
         Args:
-            batches: Iterator over (images (N, 32, 32, 3), labels (N,)).
+            batches: Iterator over (images (N, H, W, 3), labels (N,) or targets
+                (N, classes)).
             steps: int32 scalar, at least 1.
         """
         for _ in tf.range(steps):
@@ -81,9 +84,16 @@ class Trainer:
     def _losses(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns the cross-entropy of each image, (N,)."""
         smoothing = self._config.optimizer.label_smoothing
-        if not smoothing:
+        if labels.shape.rank == 1 and not smoothing:
             return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         classes = logits.shape[-1]
-        off = smoothing / classes
-        targets = tf.one_hot(labels, classes, 1 - smoothing + off, off)
+        if labels.shape.rank == 1:
+            labels = tf.one_hot(labels, classes)
+        targets = labels * (1 - smoothing) + smoothing / classes
         return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+
+
+def _freeze_backbone(model: keras.Model) -> None:
+    """Leaves only the dense head to train; batch norm uses its moving averages."""
+    for layer in model.layers:
+        layer.trainable = layer.name == HEAD

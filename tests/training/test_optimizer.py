@@ -5,16 +5,16 @@ import tensorflow as tf
 
 from resnet_tf.config import OptimizerConfig
 from resnet_tf.training.loss_scale import LossScale
-from resnet_tf.training.optimizer import Momentum
+from resnet_tf.training.optimizer import AdamW, Momentum
 
 START = {"kernel": [1.0, -2.0], "bias": [0.5]}
 GRADIENTS = [([0.3, -0.1], [0.2]), ([-0.2, 0.4], [0.1]), ([0.1, 0.1], [-0.3])]
 
 
-def make(loss_scale=None, **settings):
+def make(loss_scale=None, kind=Momentum, **settings):
     variables = [keras.Variable(value, name=name) for name, value in START.items()]
     settings = {"schedule": "step", "decay_step0": 2, "decay_step1": 2, **settings}
-    return variables, Momentum(variables, OptimizerConfig(**settings), 9, loss_scale)
+    return variables, kind(variables, OptimizerConfig(**settings), 9, loss_scale)
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
@@ -47,6 +47,50 @@ def test_coupled_decay_is_the_gradient_of_half_d_times_the_squares():
     optimizer.apply([tf.zeros(2), tf.zeros(1)])
     expected = kernel - tape.gradient(penalty, kernel)
     np.testing.assert_allclose(variables[0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("on", ["kernels", "all"])
+def test_adamw_by_hand(on):
+    decay = 0.05
+    variables, optimizer = make(
+        kind=AdamW, init_lr=0.1, weight_decay=decay, weight_decay_on=on
+    )
+    weights = [np.array(value) for value in START.values()]
+    first = [np.zeros_like(weight) for weight in weights]
+    second = [np.zeros_like(weight) for weight in weights]
+    for step, gradients in enumerate(GRADIENTS, start=1):
+        rate = 0.1 if step <= 2 else 0.001
+        for i, gradient in enumerate(gradients):
+            g = np.array(gradient)
+            if on == "all" or i == 0:
+                weights[i] *= 1 - rate * decay
+            first[i] = 0.9 * first[i] + 0.1 * g
+            second[i] = 0.999 * second[i] + 0.001 * g**2
+            unbiased = np.sqrt(second[i] / (1 - 0.999**step)) + 1e-8
+            weights[i] -= rate * first[i] / (1 - 0.9**step) / unbiased
+        optimizer.apply([tf.constant(g) for g in gradients])
+    for variable, expected in zip(variables, weights, strict=True):
+        np.testing.assert_allclose(variable, expected, rtol=2e-4)
+
+
+def test_adamw_adds_epsilon_to_the_unbiased_root():
+    variables, optimizer = make(kind=AdamW, init_lr=1.0, weight_decay=0.0)
+    tiny = 1e-8  # as large as epsilon: the first step is half a unit
+    optimizer.apply([tf.constant([tiny, 0.0]), tf.constant([0.0])])
+    np.testing.assert_allclose(variables[0], [0.5, -2.0], rtol=1e-3)
+
+
+def test_the_head_decays_with_its_bias_as_in_the_original():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="logits")])
+    settings = {"init_lr": 1.0, "momentum": 0.0, "weight_decay": 0.25}
+    for on, bias in (("kernels", 1.0), ("kernels_and_head", 0.75), ("all", 0.75)):
+        for variable in model.trainable_variables:
+            variable.assign(np.ones(variable.shape))
+        config = OptimizerConfig(weight_decay_on=on, **settings)
+        optimizer = Momentum(model.trainable_variables, config, 1)
+        optimizer.apply([tf.zeros((2, 3)), tf.zeros(3)])
+        np.testing.assert_allclose(model.layers[0].kernel, np.full((2, 3), 0.75))
+        np.testing.assert_allclose(model.layers[0].bias, np.full(3, bias))
 
 
 def test_an_overflow_leaves_the_update_out():

@@ -24,6 +24,19 @@ def test_the_originals_drops():
     np.testing.assert_allclose(found, [0.1, 0.1, 0.01, 0.01, 0.001, 0.001], rtol=1e-6)
 
 
+def test_a_late_drop_comes_after_update_number_decay_step0():
+    drops = {"decay_step0": 4, "decay_step1": 7, "first_decay_late": True}
+    result = rates(10, init_lr=0.5, **drops)
+    expected = [0.5] * 5 + [0.05] * 3 + [0.005] * 2
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+def test_a_constant_warmup():
+    result = rates(8, warmup_steps=3, warmup_lr=0.02, decay_step0=5, decay_step1=6)
+    expected = [0.02] * 3 + [0.1] * 2 + [0.01] + [0.001] * 2
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
 def test_onecycle_rises_and_falls_linearly():
     result = rates(100, schedule="onecycle", init_lr=0.2, warmup_fraction=0.1)
     rise = 0.2 * np.arange(1, 11) / 10

@@ -60,6 +60,45 @@ def test_the_number_of_steps_in_a_call_does_not_matter(tiny):
         np.testing.assert_array_equal(a, b)
 
 
+def test_mixed_targets_count_by_their_largest_share(tiny):
+    trainer = trained(tiny(mixup=0.5), 3)
+    loss, error = trainer.metrics.result()
+    assert 0 < loss < 10 and 0 <= error <= 100
+    assert int(trainer.metrics.images) == 48
+
+
+def test_labels_and_their_one_hot_targets_give_one_loss(tiny):
+    logits = tf.constant([[2.0, -1.0, 0.5] + [0.0] * 7, [0.0] * 9 + [3.0]])
+    labels = tf.constant([2, 9])
+    for smoothing in (0.0, 0.2):
+        trainer = Trainer(tiny(label_smoothing=smoothing), make_strategy(tiny().train))
+        plain = trainer._losses(labels, logits)
+        soft = trainer._losses(tf.one_hot(labels, 10), logits)
+        np.testing.assert_allclose(plain, soft, rtol=1e-6)
+        log = tf.nn.log_softmax(logits).numpy()
+        hot = np.eye(10)[labels] * (1 - smoothing) + smoothing / 10
+        np.testing.assert_allclose(plain, -(hot * log).sum(axis=1), rtol=1e-5)
+
+
+def test_a_frozen_backbone_keeps_its_weights_and_statistics(tiny):
+    config = tiny(freeze="backbone", init_from="somewhere")
+    before = arrays(Trainer(config, tf.distribute.get_strategy()))
+    trainer = trained(config)
+    moved = {
+        weight.path
+        for weight, old in zip(trainer.model.weights, before, strict=True)
+        if np.any(np.array(weight) != old)
+    }
+    assert moved == {"logits/kernel", "logits/bias"}
+
+
+def test_adamw_lowers_the_loss(tiny):
+    settings = {"optimizer": "adamw", "nesterov": False, "init_lr": 1e-2}
+    first, _ = trained(tiny(**settings), 1).metrics.result()
+    mean, _ = trained(tiny(train_steps=80, **settings), 80).metrics.result()
+    assert mean < 0.8 * first
+
+
 def test_xla_agrees(tiny):
     plain, compiled = (
         arrays(trained(tiny(jit_compile=jit), 1)) for jit in (False, True)
