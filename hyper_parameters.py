@@ -7,11 +7,11 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from resnet_tf.config import RECIPES, ExperimentConfig, FieldSpec, iter_fields
-from resnet_tf.errors import ResnetTfError
+from resnet_tf.cli.outcome import USAGE, fail, guarded
+from resnet_tf.config import RECIPES, ExperimentConfig, FieldSpec, iter_settings
+from resnet_tf.data.sources import dataset_info
 
 DEFAULT_RECIPE = "wenxinxu"
-_USAGE, _STOPPED = 2, 75
 
 
 class _Numbers(flags.ArgumentParser):
@@ -27,9 +27,9 @@ class _Numbers(flags.ArgumentParser):
 
 def define_settings(names: set[str] | None = None, flag_values=flags.FLAGS) -> None:
     """Defines a flag for each setting, or for those in `names`."""
-    defaults = {spec.name: spec.default for spec in iter_fields()}
+    defaults = {spec.name: spec.default for spec in iter_settings()}
     defaults |= RECIPES[DEFAULT_RECIPE]
-    for spec in iter_fields():
+    for spec in iter_settings():
         if names is None or spec.name in names:
             _define(spec, defaults[spec.name], flag_values)
 
@@ -53,7 +53,7 @@ def explicit_settings(flag_values=flags.FLAGS) -> dict[str, Any]:
     """
     return {
         spec.name: spec.check(flag_values[spec.name].value)
-        for spec in iter_fields()
+        for spec in iter_settings()
         if spec.name in flag_values and flag_values[spec.name].present
     }
 
@@ -62,10 +62,12 @@ def config_from_flags(flag_values=flags.FLAGS) -> ExperimentConfig:
     """Returns the recipe with the explicit flags on top.
 
     Raises:
+        DataError: If a folder of images cannot be listed.
         SettingError: If a value is wrong or belongs to another network family.
     """
     values = explicit_settings(flag_values)
-    return ExperimentConfig.from_flat(values, flag_values.recipe)
+    info = dataset_info(values.get("dataset"), values.get("data_dir"))
+    return ExperimentConfig.from_flat(values, flag_values.recipe, info)
 
 
 def run(main: Callable[[], None], stopped: str = "stopped") -> None:
@@ -77,37 +79,23 @@ def run(main: Callable[[], None], stopped: str = "stopped") -> None:
     # TensorFlow reads this when it is imported: only what it cannot go on from.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
-    app.run(lambda argv: _guarded(main, stopped), flags_parser=_parse)
+    app.run(lambda argv: guarded(main, stopped), flags_parser=_parse)
 
 
 def _parse(argv: list[str]) -> list[str]:
     try:
         rest = flags.FLAGS(argv)[1:]
     except (flags.Error, ValueError) as error:
-        _fail(str(error), _USAGE)
+        fail(str(error), USAGE)
     except SystemExit:  # absl leaves --help with exit code 1
         sys.exit(0)
     if rest:
-        _fail(f"no argument is expected beside flags, received {rest[0]!r}", _USAGE)
+        fail(f"no argument is expected beside flags, received {rest[0]!r}", USAGE)
     return argv[:1]
 
 
-def _guarded(main: Callable[[], None], stopped: str) -> None:
-    try:
-        main()
-    except ResnetTfError as error:
-        _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail(stopped, _STOPPED)
-
-
-def _fail(message: str, code: int) -> None:
-    print("error:", " ".join(message.split()), file=sys.stderr, flush=True)
-    sys.exit(code)
-
-
 def _define(spec: FieldSpec, default: Any, flag_values) -> None:
-    text = spec.help + (f" [model={spec.family}]" if spec.family else "")
+    text = spec.help + (f" [{', '.join(spec.families)}]" if spec.families else "")
     options = {"flag_values": flag_values}
     if spec.choices:
         flags.DEFINE_enum(spec.name, default, list(spec.choices), text, **options)

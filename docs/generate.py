@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from resnet_tf.checkpoints.files import read_config
+from resnet_tf.config import RECIPES, recipe_source
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.history import read_history
 from resnet_tf.reporting.progress import duration
@@ -24,6 +25,43 @@ def quickstart() -> str:
     """What the first command prints, from a recorded run of it."""
     record = json.loads((ROOT / "docs/benchmarks/quickstart.json").read_text())
     return "It prints\n\n```\n" + "\n".join(record["lines"]) + "\n```"
+
+
+def networks() -> str:
+    """The table of the registered networks, from a recorded audit."""
+    record = json.loads((ROOT / "docs/audit.json").read_text())
+    lines = [
+        "| network | parameters | conv / BN / FC | MACs | published | audit |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in record["networks"]:
+        facts, reference = row["facts"], row["reference"]
+        split = (f"{facts[key]:,}" for key in ("conv", "batch_norm", "dense"))
+        source = re.sub(
+            r"[\w.-]+\.(com|io|org)/\S*[\w/]", r"<https://\g<0>>", reference["source"]
+        )
+        classes = reference["figure_classes"]
+        at = f" ({classes} classes)" if classes != 10 else ""
+        cells = [
+            f"`{row['name']}`",
+            f"{facts['parameters']:,}",
+            " / ".join(split),
+            f"{facts['macs'] / 1e6:,.2f} M",
+            f"{reference['figure'] or 'described'}{at}, {source}",
+            row["verdict"],
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def recipes() -> str:
+    """The table of the recipes, from their docstrings."""
+    lines = ["| recipe | what it is |", "|---|---|"]
+    for name in RECIPES:
+        default = " (default)" if name == "wenxinxu" else ""
+        first = recipe_source(name).partition("\n")[0]
+        lines.append(f"| `{name}`{default} | {first} |")
+    return "\n".join(lines)
 
 
 def models() -> str:
@@ -71,7 +109,13 @@ the rounds, {figures["ratio_min"]:.2f} to {figures["ratio_max"]:.2f}). The input
 pipeline costs {figures["input_cost_percent_median"]:.1f} % of a step."""
 
 
-PARTS = {"quickstart": quickstart, "models": models, "speed": speed}
+PARTS = {
+    "quickstart": quickstart,
+    "networks": networks,
+    "recipes": recipes,
+    "models": models,
+    "speed": speed,
+}
 
 
 def generated(text: str) -> str:

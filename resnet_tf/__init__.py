@@ -16,6 +16,7 @@ _HOMES = {
     "build_model": "resnet_tf.models",
     "build_resnet": "resnet_tf.models",
     "evaluate": "resnet_tf.evaluation.evaluate",
+    "list_models": "resnet_tf.models",
     "train": "resnet_tf.training.train",
 }
 

@@ -23,7 +23,7 @@ FAKE_TRAIN, FAKE_TEST = 96, 37
 @pytest.fixture(autouse=True)
 def seeded():
     """Every test starts from the same random state and leaves no Keras names."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
 
 

@@ -2,7 +2,7 @@ import pytest
 from absl import flags
 
 import hyper_parameters
-from resnet_tf.config import RECIPES, ExperimentConfig, iter_fields
+from resnet_tf.config import RECIPES, ExperimentConfig, iter_settings
 from resnet_tf.errors import SettingError
 
 
@@ -23,8 +23,8 @@ def parse():
 def test_one_flag_a_setting_with_its_help():
     values = flags.FlagValues()
     hyper_parameters.define_settings(flag_values=values)
-    assert set(values) == {spec.name for spec in iter_fields()}
-    for spec in iter_fields():
+    assert set(values) == {spec.name for spec in iter_settings()}
+    for spec in iter_settings():
         assert spec.help in values[spec.name].help
 
 
@@ -51,7 +51,7 @@ def test_the_defaults_shown_are_those_of_the_default_recipe(parse):
 )
 def test_every_kind_of_flag(parse, argument, name, value):
     config = parse(argument)
-    spec = next(spec for spec in iter_fields() if spec.name == name)
+    spec = next(spec for spec in iter_settings() if spec.name == name)
     assert getattr(getattr(config, spec.section), name) == value
 
 

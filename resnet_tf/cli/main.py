@@ -1,0 +1,41 @@
+"""From the arguments to a command."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import NoReturn
+
+from resnet_tf.cli import audit, preview, recipes
+from resnet_tf.cli.outcome import USAGE, fail, guarded
+
+_COMMANDS = (audit, preview, recipes)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a wrong argument with one line."""
+
+    def __init__(self, **options):
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        fail(message, USAGE)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs one command; what the user can mend ends in one line.
+
+    Args:
+        argv: Arguments; those of the process if None.
+    """
+    # TensorFlow reads this when it is imported: only what it cannot go on from.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    parser = _Parser(prog="python -m resnet_tf", description="Tools of resnet_tf.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in _COMMANDS:
+        name = module.__name__.rpartition(".")[2]
+        text = module.__doc__.partition("\n")[0]
+        command = commands.add_parser(name, help=text, description=text)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    arguments = parser.parse_args(argv)
+    guarded(lambda: arguments.run(arguments))

@@ -1,0 +1,71 @@
+"""Draw training images, originals above and as the network sees them below."""
+
+import argparse
+from pathlib import Path
+
+from resnet_tf.cli.settings import add_settings, experiment
+from resnet_tf.config import DataConfig
+from resnet_tf.data.sources import ensure_available, load_split
+from resnet_tf.errors import SettingError
+from resnet_tf.startup import import_tensorflow
+
+_COLUMNS, _UPDATES = 10, 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument("--output", required=True, help="PNG file to write.")
+    add_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes the sheet: the first training images, then their augmented forms in the
+    first updates.
+
+    Raises:
+        DataError: If the data set cannot be had.
+        SettingError: If a setting is wrong or the file cannot be written.
+    """
+    output = Path(arguments.output)
+    if output.suffix != ".png" or not output.parent.is_dir():
+        raise SettingError(
+            f"output must be a .png file in a folder that exists, received {output}"
+        )
+    config = experiment(arguments)
+    ensure_available(config.data)
+    import_tensorflow()
+    from resnet_tf.reporting.sheet import write_sheet
+
+    split = load_split(config.data, "train").part("train", 0, _COLUMNS)
+    rows = _rows(split, config.data, config.train.seed)
+    write_sheet(output, rows)
+    print(f"{output}: {len(split)} images above, {len(rows) - 1} augmented forms below")
+
+
+def _rows(split, config: DataConfig, seed: int):
+    """Returns the originals and the augmented images as uint8 arrays."""
+    import tensorflow as tf
+
+    from resnet_tf.data.pipeline import normalize, prepare
+
+    originals = normalize(split.images, config)
+    rows = [originals]
+    for update in range(_UPDATES):
+        step = tf.constant(update, tf.int64)
+        labels = tf.constant(split.labels)
+        classes = len(split.class_names)
+        seen, _ = prepare(split.images, labels, config, seed, step, classes)
+        rows.append(seen)
+    return [_visible(row, config).numpy() for row in rows]
+
+
+def _visible(images, config: DataConfig):
+    """Returns normalised images as uint8; whitened ones with a deviation of 64."""
+    import tensorflow as tf
+
+    if config.normalization == "mean_std":
+        mean, std = config.channel_mean, config.channel_std
+        images = 255 * (images * tf.constant(std) + tf.constant(mean))
+    else:
+        images = 128 + 64 * images
+    return tf.cast(tf.clip_by_value(tf.round(images), 0, 255), tf.uint8)

@@ -1,0 +1,87 @@
+import subprocess
+import sys
+import time
+
+import pytest
+
+from resnet_tf.cli.main import main
+from resnet_tf.cli.outcome import guarded
+from resnet_tf.errors import CheckpointError, DataError
+
+
+def test_help_lists_the_commands(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for command in ("audit", "preview", "recipes"):
+        assert command in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["nothing"], "argument COMMAND: invalid choice: 'nothing'"),
+        (["recipes", "--jsn"], "unrecognized arguments: --jsn"),
+        (["recipes", "--js"], "unrecognized arguments: --js"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_exit_code_2(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {message}") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (DataError("no\n data"), 3, "error: no data\n"),
+        (CheckpointError("bad"), 4, "error: bad\n"),
+        (KeyboardInterrupt(), 75, "error: stopped\n"),
+    ],
+)
+def test_errors_end_in_their_exit_code(error, code, line, capsys):
+    def fail():
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        guarded(fail)
+    assert caught.value.code == code
+    assert capsys.readouterr().err == line
+
+
+def test_a_fault_of_our_own_keeps_its_traceback():
+    def fail():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        guarded(fail)
+
+
+def test_the_commands_start_without_tensorflow():
+    start = time.monotonic()
+    answer = subprocess.run(
+        [sys.executable, "-m", "resnet_tf", "preview", "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0 and "--recipe" in answer.stdout
+    assert time.monotonic() - start < 2
+    code = "import sys, resnet_tf.cli.main; print('tensorflow' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert answer.stdout == "False\n", answer.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    command = f"{sys.executable} -m resnet_tf recipes wenxinxu | head -n 1"
+    answer = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")

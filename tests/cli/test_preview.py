@@ -1,0 +1,57 @@
+import matplotlib.image
+import numpy as np
+import pytest
+
+from resnet_tf.cli.main import main
+from resnet_tf.data import digits
+
+
+def preview(tmp_path, *arguments):
+    path = tmp_path / "sheet.png"
+    main(["preview", "--dataset=digits", f"--output={path}", *arguments])
+    sheet = (matplotlib.image.imread(path)[..., :3] * 255).round().astype(np.uint8)
+    assert sheet.shape == (5 * 100, 10 * 100, 3)
+    # Each image lies in a frame of two white pixels, three times as large.
+    cells = sheet.reshape(5, 100, 10, 100, 3).swapaxes(1, 2)
+    assert np.all(cells[:, :, [0, 1, -2, -1]] == 255)
+    return cells[:, :, 2:-2:3, 2:-2:3]
+
+
+def test_originals_stand_above(tmp_path, capsys):
+    rows = preview(tmp_path, "--recipe=onecycle")
+    np.testing.assert_array_equal(rows[0], digits.load(test=False).images[:10])
+    assert "10 images above, 4 augmented forms below" in capsys.readouterr().out
+
+
+def test_augmented_forms_stand_below(tmp_path):
+    rows = preview(tmp_path, "--recipe=onecycle")
+    padded = np.pad(rows[0], [(0, 0), (4, 4), (4, 4), (0, 0)])
+    for row in rows[1:]:
+        for image, large in zip(row, padded, strict=True):
+            windows = [
+                large[i : i + 32, j : j + 32] for i in range(9) for j in range(9)
+            ]
+            assert any(np.array_equal(image, window) for window in windows)
+    assert not np.array_equal(rows[1], rows[2])
+
+
+def test_without_augmentation_the_rows_are_equal(tmp_path):
+    rows = preview(tmp_path, "--recipe=onecycle", "--padding_size=0", "--noflip")
+    for row in rows[1:]:
+        np.testing.assert_array_equal(row, rows[0])
+
+
+def test_whitened_images_can_be_seen(tmp_path):
+    rows = preview(tmp_path, "--recipe=wenxinxu", "--padding_size=0")
+    assert rows[0].mean() == pytest.approx(128, abs=4)
+    assert rows[0].std() > 40
+
+
+@pytest.mark.parametrize("output", ["/nowhere/sheet.png", "sheet.jpg"])
+def test_a_wrong_output(output, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["preview", "--dataset=digits", f"--output={output}"])
+    assert caught.value.code == 2
+    assert "output must be a .png file in a folder that exists" in (
+        capsys.readouterr().err
+    )
