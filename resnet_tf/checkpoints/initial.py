@@ -1,12 +1,8 @@
 """The first weights of a training, `--init_from`."""
 
 import dataclasses
-import http.client
 import os
 import socket
-import threading
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +15,7 @@ from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.checkpoints.torch_file import read_state_dict
 from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
 from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
+from resnet_tf.data.host import PROBE_SECONDS, answers
 from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.models import build_model
 
@@ -26,7 +23,6 @@ IMAGENET, IMAGENET_MODEL = "imagenet", "densenet121"
 WEIGHTS_SUFFIX, TORCH_SUFFIXES = ".weights.h5", (".pth", ".pt", ".th")
 
 HOST = "storage.googleapis.com"
-PROBE_SECONDS = 5.0
 _CACHED = "models/densenet121_weights_tf_dim_ordering_tf_kernels.h5"
 
 # Settings of the network that say how it starts or trains, or how it is evaluated,
@@ -209,7 +205,7 @@ def _imagenet_densenet121() -> keras.Model:
         CheckpointError: If neither is to be had; offline within `PROBE_SECONDS`.
     """
     cached = Path(os.environ.get("KERAS_HOME", "~/.keras"), _CACHED).expanduser()
-    if not cached.is_file() and not _answers(HOST):
+    if not cached.is_file() and not answers(HOST):
         raise _no_download(f"{HOST} does not answer")
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PROBE_SECONDS)
@@ -227,27 +223,3 @@ def _no_download(reason: str) -> CheckpointError:
         f"init_from={IMAGENET} needs a download from {HOST} and {reason}: run it once "
         "online, or give torchvision's densenet121 .pth"
     )
-
-
-def _answers(host: str) -> bool:
-    """Whether `host` answers within `PROBE_SECONDS`, directly or through a proxy.
-
-    It is asked in a thread of its own, as no time limit applies to the look-up of
-    its name.
-    """
-    answers: list[bool] = []
-
-    def ask() -> None:
-        request = urllib.request.Request(f"https://{host}", method="HEAD")
-        try:
-            urllib.request.urlopen(request, timeout=PROBE_SECONDS).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-        except (OSError, http.client.HTTPException):
-            return
-        answers.append(True)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    return answers == [True]

@@ -73,6 +73,7 @@ def _check(names: list[str], against: str | None) -> None:
 
 def _print_row(row: dict) -> None:
     facts, reference = row["facts"], row["reference"]
+    figure, classes = reference["figure"], reference["figure_classes"]
     _print_line(
         (
             row["name"],
@@ -81,12 +82,12 @@ def _print_row(row: dict) -> None:
             f"{facts['macs'] / 1e6:,.2f}M",
             str(facts["receptive_field"]),
             str(facts["depth"]),
-            reference["figure"] or "-",
+            figure or "-",
             row["verdict"],
         )
     )
-    if reference["figure"] and reference["figure_classes"] != 10:
-        print(f"    {reference['figure']} is with {reference['figure_classes']} classes")
+    if figure and classes != 10:
+        print(f"    {figure} is with {classes} classes")
     if row["reason"]:
         print(f"    {row['reason']}")
 

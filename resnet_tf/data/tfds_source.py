@@ -4,10 +4,6 @@ import hashlib
 import json
 import os
 import re
-import socket
-import threading
-import urllib.parse
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +11,11 @@ import numpy as np
 from resnet_tf.config import DataConfig
 from resnet_tf.data.cache import Arrays, cached, split_folder
 from resnet_tf.data.class_names import CLASS_NAMES
+from resnet_tf.data.host import answers
 from resnet_tf.data.split import Split
 from resnet_tf.errors import DataError
 
 HOST = "www.cs.toronto.edu"
-PROBE_SECONDS = 5.0
 
 
 def data_dir(config: DataConfig) -> Path:
@@ -32,13 +28,13 @@ def ensure_available(config: DataConfig) -> None:
     """Returns at once when the data set is prepared or can be downloaded.
 
     Raises:
-        DataError: Within `PROBE_SECONDS`, if it is neither.
+        DataError: Within seconds, if it is neither.
     """
     if prepared_version(config) is not None:
         return
     if not config.download:
         raise DataError(_no_data(config, "download is off"))
-    if not _reachable(*_address(HOST)):
+    if not answers(HOST):
         raise DataError(_no_data(config, f"{HOST} does not answer"))
 
 
@@ -74,35 +70,6 @@ def _no_data(config: DataConfig, reason: str) -> str:
         "files, or run once online without --nodownload, or use --dataset=digits, "
         "which needs no data"
     )
-
-
-def _address(host: str) -> tuple[str, int]:
-    """Returns where a download from `host` connects to: there, or to a proxy."""
-    proxy = urllib.request.getproxies().get("https")
-    if proxy is None or urllib.request.proxy_bypass(host):
-        return host, 443
-    parts = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
-    return parts.hostname or host, parts.port or 443
-
-
-def _reachable(host: str, port: int) -> bool:
-    """Whether `host` accepts a connection within `PROBE_SECONDS`.
-
-    The name is looked up in a thread of its own, as no time limit applies to it.
-    """
-    answers: list[bool] = []
-
-    def connect() -> None:
-        try:
-            socket.create_connection((host, port), PROBE_SECONDS).close()
-            answers.append(True)
-        except OSError:
-            answers.append(False)
-
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS)
-    return answers == [True]
 
 
 def _download(config: DataConfig) -> str:
