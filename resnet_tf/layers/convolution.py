@@ -119,7 +119,7 @@ def conv(
     kernel_initializer: str = "he_fan_out",
     **kwargs,
 ) -> keras.layers.Conv2D:
-    """Returns a convolution whose map is ceil(1 / strides) of its input's.
+    """Returns a convolution that divides height and width by `strides`, rounded up.
 
     Args:
         filters: Output channels.
