@@ -7,8 +7,8 @@ import pytest
 
 from resnet_tf import ModelConfig, build_resnet
 from resnet_tf.errors import CheckpointError
-from resnet_tf.models.keras_file import load_keras_file
-from tests.models.user_networks import user_resnet
+from resnet_tf.models.audit.keras_file import load_keras_file
+from tests.models.audit.user_networks import user_resnet
 
 layers = keras.layers
 
@@ -170,5 +170,5 @@ def test_a_layer_alone_is_no_model(tmp_path):
 
 def test_an_oversized_description(monkeypatch, tmp_path):
     path = save(tmp_path / "m.keras", layers.Dense(2))
-    monkeypatch.setattr("resnet_tf.models.keras_file._MAX_CONFIG_BYTES", 100)
+    monkeypatch.setattr("resnet_tf.models.audit.keras_file._MAX_CONFIG_BYTES", 100)
     assert "of at most 100 bytes" in refused(path)

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import ModelConfig, build_densenet, build_resnet
-from resnet_tf.models.facts import Facts, facts
-from tests.models.user_networks import user_resnet
+from resnet_tf.models.audit.facts import Facts, facts
+from tests.models.audit.user_networks import user_resnet
 
 layers = keras.layers
 

@@ -6,10 +6,11 @@ import pytest
 
 from resnet_tf import ModelConfig, build_resnet
 from resnet_tf.errors import CheckpointError, SettingError
-from resnet_tf.models.audit import audit, audit_file, compare
-from resnet_tf.models.facts import facts
-from resnet_tf.models.published import PUBLISHED
-from tests.models.user_networks import user_resnet
+from resnet_tf.models.audit import audit, audit_file
+from resnet_tf.models.audit.facts import facts
+from resnet_tf.models.audit.published import PUBLISHED
+from resnet_tf.models.audit.rows import compare
+from tests.models.audit.user_networks import user_resnet
 
 # More than ten seconds or a gigabyte.
 LARGE = {
@@ -89,7 +90,7 @@ def test_rows_are_json_values():
 
 
 def test_an_unknown_name_is_refused_before_anything_is_built(monkeypatch):
-    monkeypatch.setattr("resnet_tf.models.audit.audit_network", pytest.fail)
+    monkeypatch.setattr("resnet_tf.models.audit.rows.audit_network", pytest.fail)
     with pytest.raises(SettingError, match="unknown network 'resnet21'"):
         audit(["resnet20", "resnet21"])
 

@@ -2,7 +2,7 @@ import pytest
 
 from resnet_tf.config import NETWORKS
 from resnet_tf.errors import SettingError
-from resnet_tf.models.published import PUBLISHED, published, rounds_to
+from resnet_tf.models.audit.published import PUBLISHED, published, rounds_to
 
 # Rounded multiply-adds from a second derivation.
 MACS = {

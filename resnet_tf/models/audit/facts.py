@@ -5,8 +5,8 @@ from math import prod
 
 import keras
 
-from resnet_tf.models.graph_facts import graph_facts
-from resnet_tf.models.weight_owners import weight_owners
+from resnet_tf.models.audit.graph_facts import graph_facts
+from resnet_tf.models.audit.weight_owners import weight_owners
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any
 import keras
 
 from resnet_tf.errors import CheckpointError
-from resnet_tf.models.differences import differences
-from resnet_tf.models.facts import Facts, facts
-from resnet_tf.models.keras_file import load_keras_file
-from resnet_tf.models.published import PUBLISHED, Published, published, rounds_to
+from resnet_tf.models.audit.differences import differences
+from resnet_tf.models.audit.facts import Facts, facts
+from resnet_tf.models.audit.keras_file import load_keras_file
+from resnet_tf.models.audit.published import PUBLISHED, Published, published, rounds_to
+from resnet_tf.models.audit.weight_owners import weight_owners
 from resnet_tf.models.registry import build_model
-from resnet_tf.models.weight_owners import weight_owners
 
 _CLASSES = 10
 

@@ -1,7 +1,7 @@
 import pytest
 
-from resnet_tf.models.differences import differences
-from resnet_tf.models.weight_owners import Owner
+from resnet_tf.models.audit.differences import differences
+from resnet_tf.models.audit.weight_owners import Owner
 
 
 def conv(size, inputs, outputs, bias=False):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from math import prod
 from typing import NamedTuple
 
-from resnet_tf.models.weight_owners import BATCH_NORM, CONV, DENSE, OTHER, Owner
+from resnet_tf.models.audit.weight_owners import BATCH_NORM, CONV, DENSE, OTHER, Owner
 
 _WORDS = "no one two three four five six seven eight nine".split()
 _MAX_LISTED = 3

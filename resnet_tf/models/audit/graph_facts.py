@@ -26,7 +26,7 @@ _UNKNOWN = frozenset(
 
 @dataclass(frozen=True)
 class GraphFacts:
-    """What one pass over one image takes; see `resnet_tf.models.facts.Facts`."""
+    """What one pass over one image takes; see `resnet_tf.models.audit.facts.Facts`."""
 
     macs: int
     receptive_field: int
