@@ -8,10 +8,14 @@ from typing import Any
 from absl import app, flags, logging
 
 from resnet_tf.cli.outcome import USAGE, fail, guarded
-from resnet_tf.config import RECIPES, ExperimentConfig, FieldSpec, iter_settings
-from resnet_tf.data.sources import dataset_info
-
-DEFAULT_RECIPE = "wenxinxu"
+from resnet_tf.cli.settings import experiment, numbers
+from resnet_tf.config import (
+    DEFAULT_RECIPE,
+    RECIPES,
+    ExperimentConfig,
+    FieldSpec,
+    iter_settings,
+)
 
 
 class _Numbers(flags.ArgumentParser):
@@ -21,7 +25,7 @@ class _Numbers(flags.ArgumentParser):
 
     def parse(self, argument: Any) -> tuple[float, ...]:
         if isinstance(argument, str):
-            return tuple(float(part) for part in argument.split(","))
+            return numbers(argument)
         return tuple(argument)
 
 
@@ -65,9 +69,7 @@ def config_from_flags(flag_values=flags.FLAGS) -> ExperimentConfig:
         DataError: If a folder of images cannot be listed.
         SettingError: If a value is wrong or belongs to another network family.
     """
-    values = explicit_settings(flag_values)
-    info = dataset_info(values.get("dataset"), values.get("data_dir"))
-    return ExperimentConfig.from_flat(values, flag_values.recipe, info)
+    return experiment(explicit_settings(flag_values), flag_values.recipe)
 
 
 def run(main: Callable[[], None], stopped: str = "stopped") -> None:

@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 setup(
     name="resnet_tf",
     version="0.1.0",
-    description="Paper-exact CIFAR ResNet and DenseNet in TensorFlow/Keras",
+    description="Paper-exact CIFAR ResNet, DenseNet and GoogLeNet in TensorFlow/Keras",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -1,4 +1,4 @@
-"""Trains a network on CIFAR or on the embedded digits.
+"""Trains a network on CIFAR, on your own images or on the embedded digits.
 
     python train.py --num_residual_blocks=18     # ResNet-110 on CIFAR-10
     python train.py --recipe=quickstart          # digits, offline, about a minute

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from resnet_tf.checkpoints.files import read_config
-from resnet_tf.config import RECIPES, recipe_source
+from resnet_tf.config import DEFAULT_RECIPE, RECIPES, ModelConfig, recipe_source
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.history import read_history
 from resnet_tf.reporting.progress import duration
@@ -29,7 +29,7 @@ def quickstart() -> str:
 
 def networks() -> str:
     """The table of the registered networks, from a recorded audit."""
-    record = json.loads((ROOT / "docs/audit.json").read_text())
+    record = json.loads((ROOT / "docs/benchmarks/audit.json").read_text())
     lines = [
         "| network | parameters | conv / BN / FC | MACs | published | audit |",
         "|---|---|---|---|---|---|",
@@ -58,7 +58,7 @@ def recipes() -> str:
     """The table of the recipes, from their docstrings."""
     lines = ["| recipe | what it is |", "|---|---|"]
     for name in RECIPES:
-        default = " (default)" if name == "wenxinxu" else ""
+        default = " (default)" if name == DEFAULT_RECIPE else ""
         first = recipe_source(name).partition("\n")[0]
         lines.append(f"| `{name}`{default} | {first} |")
     return "\n".join(lines)
@@ -75,7 +75,7 @@ def models() -> str:
         config = read_config(folder / "config.json")
         cells = [
             f"[`{folder.name}`](pretrained/{folder.name}/README.md)",
-            f"ResNet-{config.model.layers_deep}, {config.data.dataset}",
+            f"{_network(config.model)}, {config.data.dataset}",
             f"{metrics['parameters']:,}",
             *(_error(metrics, split) for split in ("validation", "test")),
             f"`{config.recipe}`, {duration(metrics['seconds'])}, "
@@ -128,6 +128,10 @@ def generated(text: str) -> str:
         if count != 1:
             raise ValueError(f"README.md must have one part {name!r}, found {count}")
     return text
+
+
+def _network(model: ModelConfig) -> str:
+    return f"ResNet-{model.layers_deep}" if model.model == "resnet" else model.model
 
 
 def _error(metrics: dict, split: str) -> str:

@@ -43,7 +43,7 @@ def test_train_prints_a_line_a_report_and_the_result(trained):
     folder, answer = trained
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
-    assert lines[0].startswith("resnet8: 8 layers, 75,290 parameters | digits: 1,257")
+    assert lines[0].startswith("resnet8: 75,290 parameters | digits: 1,257")
     assert lines[1].startswith("step 2/4 | loss ") and lines[1].endswith(" left")
     assert lines[2].startswith("step 4/4 | loss ")
     assert lines[3] == "evaluating the last and the best weights"

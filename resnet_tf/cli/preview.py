@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from resnet_tf.cli.settings import add_settings, experiment
+from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import DataConfig
 from resnet_tf.data.sources import ensure_available, load_split
 from resnet_tf.errors import SettingError
@@ -27,19 +27,28 @@ def run(arguments: argparse.Namespace) -> None:
         SettingError: If a setting is wrong or the file cannot be written.
     """
     output = Path(arguments.output)
-    if output.suffix != ".png" or not output.parent.is_dir():
-        raise SettingError(
-            f"output must be a .png file in a folder that exists, received {output}"
-        )
-    config = experiment(arguments)
+    _check(output)
+    config = experiment(given_settings(arguments), arguments.recipe)
     ensure_available(config.data)
     import_tensorflow()
     from resnet_tf.reporting.sheet import write_sheet
 
     split = load_split(config.data, "train").part("train", 0, _COLUMNS)
     rows = _rows(split, config.data, config.train.seed)
-    write_sheet(output, rows)
+    try:
+        write_sheet(output, rows)
+    except OSError as error:
+        raise SettingError(
+            f"output {output} cannot be written: {error.strerror}"
+        ) from error
     print(f"{output}: {len(split)} images above, {len(rows) - 1} augmented forms below")
+
+
+def _check(output: Path) -> None:
+    if output.suffix != ".png" or output.is_dir() or not output.parent.is_dir():
+        raise SettingError(
+            f"output must be a .png file in a folder that exists, received {output}"
+        )
 
 
 def _rows(split, config: DataConfig, seed: int):

@@ -11,12 +11,18 @@ from resnet_tf.config.fields import FieldSpec, unknown
 from resnet_tf.config.model import ModelConfig, named_network
 from resnet_tf.config.networks import FAMILIES, HEAD, NETWORKS
 from resnet_tf.config.optimizer import OptimizerConfig
-from resnet_tf.config.recipes import RECIPES, recipe_source, recipe_values
+from resnet_tf.config.recipes import (
+    DEFAULT_RECIPE,
+    RECIPES,
+    recipe_source,
+    recipe_values,
+)
 from resnet_tf.config.sections import iter_fields, iter_settings
 from resnet_tf.config.train import TrainConfig
 
 __all__ = [
     "DATASETS",
+    "DEFAULT_RECIPE",
     "FAMILIES",
     "FOLDER",
     "HEAD",

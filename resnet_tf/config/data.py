@@ -72,22 +72,26 @@ class DataConfig(Section):
         "Zeros added on each side before the padded crop; 0 for no crop.",
         minimum=0,
         maximum=32,
+        needs=("crop", "padded"),
     )
     crop_offsets: Literal["symmetric", "asymmetric"] = field(
         "symmetric",
         "Shifts of the padded crop: up to the padding to all sides, or, a habit of "
         "the TF1 original, never the largest one down or right.",
         was="symmetric",
+        needs=("crop", "padded"),
     )
     crop_scale: tuple[float, ...] = field(
         (0.8, 1.0),
         "Smallest and largest share of the area in the resized crop.",
         was=(0.8, 1.0),
+        needs=("crop", "resized"),
     )
     crop_ratio: tuple[float, ...] = field(
         (0.9, 1.1),
         "Smallest and largest width / height of the resized crop.",
         was=(0.9, 1.1),
+        needs=("crop", "resized"),
     )
     flip: bool | None = field(
         None, "Mirror half of the training images [true for CIFAR and folders]."
@@ -112,10 +116,14 @@ class DataConfig(Section):
         "training set's.",
     )
     channel_mean: tuple[float, ...] | None = field(
-        None, "Means in [0, 1] for mean_std, comma-separated [the data set's]."
+        None,
+        "Means in [0, 1] for mean_std, comma-separated [the data set's].",
+        needs=("normalization", "mean_std"),
     )
     channel_std: tuple[float, ...] | None = field(
-        None, "Deviations in [0, 1] for mean_std, comma-separated [the data set's]."
+        None,
+        "Deviations in [0, 1] for mean_std, comma-separated [the data set's].",
+        needs=("normalization", "mean_std"),
     )
 
     def __post_init__(self) -> None:
@@ -167,8 +175,12 @@ class DataConfig(Section):
                 raise SettingError(
                     f"{name} needs normalization=mean_std, received whitening"
                 )
-            if value is not None and len(value) != 3:
-                raise SettingError(f"{name} must be three numbers, received {value}")
+            if value is not None and (
+                len(value) != 3 or not 0 <= min(value) <= max(value) <= 1
+            ):
+                raise SettingError(
+                    f"{name} must be three numbers from 0 to 1, received {value}"
+                )
         if self.channel_std is not None and min(self.channel_std) <= 0:
             raise SettingError(
                 f"channel_std must be above 0, received {self.channel_std}"
@@ -183,8 +195,13 @@ class DataConfig(Section):
                     f"{name} must be two rising numbers above 0 and at most "
                     f"{largest}, received {value}"
                 )
-        if self.resize is not None and self.resize < self.image_size:
+        side = self.image_size
+        if self.resize is not None and not side <= self.resize <= 2 * side:
             raise SettingError(
-                f"resize must be at least image_size={self.image_size}, received "
+                f"resize must be from image_size={side} to twice that, received "
                 f"{self.resize}"
+            )
+        if self.cutout >= side:
+            raise SettingError(
+                f"cutout must be below image_size={side}, received {self.cutout}"
             )

@@ -35,7 +35,8 @@ DURATIONS = tuple(
 
 
 def override(values: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `values` with `later` on top; steps and epochs replace each other.
+    """Returns `values` with `later` on top; steps and epochs replace each other, and
+    so do the two kinds of warm-up.
 
     Raises:
         SettingError: If `later` gives one duration both ways.
@@ -50,6 +51,10 @@ def override(values: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, A
         if epochs in later or steps in later:
             merged.pop(epochs, None)
             merged.pop(steps, None)
+    constant, linear = {"warmup_epochs", "warmup_steps"}, {"warmup_fraction"}
+    for kind, other in ((constant, linear), (linear, constant)):
+        if any(later.get(name) for name in kind) and not other & later.keys():
+            merged = {n: 0 if n in other else value for n, value in merged.items()}
     return {**merged, **later}
 
 

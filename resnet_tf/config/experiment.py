@@ -11,12 +11,12 @@ from typing import Any
 
 from resnet_tf.config.data import DataConfig
 from resnet_tf.config.datasets import DATASETS, DatasetInfo
-from resnet_tf.config.durations import override, to_steps
+from resnet_tf.config.durations import STEPS_OF, override, to_steps
 from resnet_tf.config.fields import REQUIRED, FieldSpec, section_fields, unknown
 from resnet_tf.config.model import ModelConfig, other_family
 from resnet_tf.config.networks import FAMILIES, FREE, NETWORKS, RESNET, input_side
 from resnet_tf.config.optimizer import OptimizerConfig
-from resnet_tf.config.recipes import DEEP, DEEP_LAYERS, recipe_values
+from resnet_tf.config.recipes import DEEP, DEEP_LAYERS, DEFAULT_RECIPE, recipe_values
 from resnet_tf.config.sections import SECTIONS, iter_fields, iter_settings
 from resnet_tf.config.train import TrainConfig
 from resnet_tf.errors import SettingError
@@ -34,7 +34,7 @@ class ExperimentConfig:
         train: The run.
     """
 
-    recipe: str = "wenxinxu"
+    recipe: str = DEFAULT_RECIPE
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
@@ -47,6 +47,11 @@ class ExperimentConfig:
                 f"num_classes must be {info.num_classes} for "
                 f"dataset={self.data.dataset}, received {self.model.num_classes}"
             )
+        warmup, steps = self.optimizer.warmup_steps, self.train.train_steps
+        if warmup >= steps:
+            raise SettingError(
+                f"warmup_steps must be below train_steps={steps}, received {warmup}"
+            )
         if self.data.image_size != self.model.input_side:
             raise SettingError(
                 f"image_size must be {self.model.input_side} for "
@@ -57,7 +62,7 @@ class ExperimentConfig:
     def from_flat(
         cls,
         values: Mapping[str, Any],
-        recipe: str = "wenxinxu",
+        recipe: str = DEFAULT_RECIPE,
         info: DatasetInfo | None = None,
     ) -> ExperimentConfig:
         """Returns the recipe's settings with `values` on top.
@@ -92,6 +97,7 @@ class ExperimentConfig:
         dataset = settings.get("dataset", specs["dataset"].default)
         settings = _of_dataset(settings, info or DATASETS.get(dataset))
         settings.setdefault("image_size", input_side(family))
+        _drop_what_means_nothing(settings, given, specs)
         sections = {
             section: kind(
                 **{n: v for n, v in settings.items() if specs[n].section == section}
@@ -151,6 +157,10 @@ class ExperimentConfig:
         return f"{self.model.model}-{self.data.dataset}-{self.fingerprint()[:8]}"
 
 
+# What a residual network with bottlenecks has, unless told otherwise.
+_BOTTLENECK = {"order": "pre", "shortcut": "B"}
+
+
 def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the recipe, the registered network and what is given, the later over
     the earlier."""
@@ -160,10 +170,16 @@ def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
         kept = FREE & settings.keys()
         network = {name: v for name, v in network.items() if name not in kept}
     free = {name: value for name, value in given.items() if name in FREE}
-    given = {**given, **network, **free}
-    if _layers({**settings, **given}) >= DEEP_LAYERS:
+    if given.get("bottleneck") and not network:
+        network = _BOTTLENECK
+    merged = {**given, **network, **free}
+    if input_side(merged.get("model", RESNET)) != input_side(
+        settings.get("model", RESNET)
+    ):
+        settings.pop("resize", None)
+    if _layers({**settings, **merged}) >= DEEP_LAYERS:
         settings = override(settings, DEEP.get(recipe, {}))
-    return override(settings, given)
+    return override(settings, merged)
 
 
 def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -197,6 +213,11 @@ def _of_dataset(
 ) -> dict[str, Any]:
     """Returns the settings with what follows from the data set filled in."""
     result = dict(settings)
+    if info is None and (left := sorted(STEPS_OF.keys() & result)):
+        raise SettingError(
+            f"{left[0]} needs the number of training images, received no "
+            "`info` of the data set"
+        )
     if info is not None:
         result.setdefault("num_classes", info.num_classes)
         if result.get("validation_size") is None:
@@ -204,6 +225,24 @@ def _of_dataset(
         images = info.num_train - result["validation_size"]
         result = to_steps(result, images, result["train_batch_size"])
     return result
+
+
+def _drop_what_means_nothing(
+    settings: dict[str, Any], given: Mapping[str, Any], specs: Mapping[str, FieldSpec]
+) -> None:
+    """Removes settings that need another value elsewhere; refuses given ones."""
+    steps = {STEPS_OF.get(name, name): name for name in given}
+    for name in list(settings):
+        spec = specs[name]
+        if spec.needs is None:
+            continue
+        other, value = spec.needs
+        found = settings.get(other, specs[other].default)
+        if found == value:
+            continue
+        if name in steps and settings[name] != spec.default:
+            raise SettingError(f"{steps[name]} needs {other}={value}, received {found}")
+        del settings[name]
 
 
 def _completed(

@@ -32,6 +32,7 @@ class FieldSpec:
         maximum: Largest value allowed, or None.
         above: The value must be larger than this, or None.
         families: The values of `model` that the field applies to; empty: all.
+        needs: The setting and its value without which the field means nothing.
         was: What a config written before the field existed means by leaving it
             out; `REQUIRED` for a field that every config has.
         local: True for a setting of this machine that leaves the trained
@@ -49,6 +50,7 @@ class FieldSpec:
     maximum: float | None = None
     above: float | None = None
     families: tuple[str, ...] = ()
+    needs: tuple[str, Any] | None = None
     was: Any = REQUIRED
     local: bool = False
 

@@ -101,9 +101,12 @@ class ModelConfig(Section):
         "relu", "Activation function.", families=UVA, was="relu"
     )
     num_classes: int = field(10, "Logits; must be the data set's.", minimum=2)
-    kernel_initializer: Literal["he_fan_out", "he_fan_in", "glorot_uniform"] = field(
+    kernel_initializer: Literal[
+        "he_fan_out", "he_fan_in", "glorot_uniform", "fan_in_uniform"
+    ] = field(
         "he_fan_out",
-        "Initial values of the convolutions.",
+        "Initial values of the convolutions: He et al. by outputs or by inputs, "
+        "Glorot's, or PyTorch's default, uniform within 1 / sqrt(fan_in).",
         families=_OWN_INITIALIZER,
     )
     bn_momentum: float = field(
@@ -155,10 +158,10 @@ class ModelConfig(Section):
     @property
     def layers_deep(self) -> int:
         """Convolutions on the longest path plus the dense head, in the families
-        resnet and densenet."""
+        resnet and densenet; 0 in the others."""
         if self.model == RESNET:
             return (9 if self.bottleneck else 6) * self.num_residual_blocks + 2
-        return self.depth
+        return self.depth if self.model == DENSENET else 0
 
     @property
     def input_side(self) -> int:

@@ -20,7 +20,9 @@ class OptimizerConfig(Section):
     )
     init_lr: float = field(0.1, "First learning rate, or the peak.", above=0)
     momentum: float = field(0.9, "Momentum; beta1 of AdamW.", minimum=0, maximum=0.9999)
-    nesterov: bool = field(False, "Nesterov's form of momentum, for SGD.")
+    nesterov: bool = field(
+        False, "Nesterov's form of momentum, for SGD.", needs=("optimizer", "sgd")
+    )
     schedule: Literal["step", "cosine", "onecycle"] = field(
         "step",
         "How the rate falls: in two drops, along a cosine, or linearly to 0.",
@@ -38,13 +40,23 @@ class OptimizerConfig(Section):
         0.01, "Constant rate of the first warmup_steps updates.", above=0, was=0.01
     )
     lr_decay_factor: float = field(
-        0.1, "Factor of each drop of the step schedule.", above=0, maximum=1
+        0.1,
+        "Factor of each drop of the step schedule.",
+        above=0,
+        maximum=1,
+        needs=("schedule", "step"),
     )
     decay_step0: int = field(
-        40_000, "Updates before the first drop of the step schedule.", minimum=0
+        40_000,
+        "Updates before the first drop of the step schedule.",
+        minimum=0,
+        needs=("schedule", "step"),
     )
     decay_step1: int = field(
-        60_000, "Updates before the second drop of the step schedule.", minimum=0
+        60_000,
+        "Updates before the second drop of the step schedule.",
+        minimum=0,
+        needs=("schedule", "step"),
     )
     first_decay_late: bool = field(
         False,
@@ -52,6 +64,7 @@ class OptimizerConfig(Section):
         "counted from 0: a habit of the TF1 original, whose first rate lasts one "
         "update longer.",
         was=False,
+        needs=("schedule", "step"),
     )
     weight_decay: float = field(
         2e-4,

@@ -76,11 +76,12 @@ def _usual(**changes: Any) -> Settings:
 
 
 def wenxinxu() -> Settings:
-    """The TF1 project resnet-in-tensorflow by wenxinxu.
+    """The TF1 project https://github.com/wenxinxu/resnet-in-tensorflow.
 
     Whitened images, Glorot convolutions, rate /10 at 40,000 and 60,000 of 80,000
     updates. Four more of its habits are switches, off here: sampling=window,
-    crop_offsets=asymmetric, bn_eval=batch, first_decay_late.
+    crop_offsets=asymmetric, bn_eval=batch, first_decay_late. Its dense head starts
+    uniform, ours normal with the same deviation rule, 1 / sqrt(fan_in).
     """
     return _usual(
         model="resnet",
@@ -116,7 +117,8 @@ def akamaster() -> Settings:
     """https://github.com/akamaster/pytorch_resnet_cifar10.
 
     200 epochs, rate /10 after 100 and 150, ImageNet's mean and deviation; 110
-    layers and more start with an epoch at 0.01.
+    layers and more start with an epoch at 0.01. It trains on all 50,000 images
+    (--validation_size=0).
     """
     return _usual(
         order="post",
@@ -183,11 +185,12 @@ def article34() -> Settings:
     """The comparisons of ResNet-34 and DenseNet-121 written with PyTorch.
 
     After https://github.com/kuangliu/pytorch-cifar: 300 epochs, rate /10 after 150
-    and 225, decay 5e-4, and its deviations, which are means of each image's own.
+    and 225, decay 5e-4, PyTorch's default initial values, and its deviations, which
+    are means of each image's own.
     """
     return _usual(
         model="resnet34_cifar",
-        kernel_initializer="he_fan_in",
+        kernel_initializer="fan_in_uniform",
         channel_mean=(0.4914, 0.4822, 0.4465),
         channel_std=(0.2023, 0.1994, 0.2010),
         train_epochs=300,
@@ -199,10 +202,11 @@ def article34() -> Settings:
 
 
 def finetune224() -> Settings:
-    """Fine-tuning of ImageNet weights at 224x224, with --init_from.
+    """Fine-tuning of torchvision's ImageNet weights at 224x224, with --init_from.
 
     10 epochs of SGD at 1e-3; images resized to 256, their centre cropped to 224,
-    with ImageNet's mean and deviation.
+    with ImageNet's mean and deviation, as torchvision evaluates its networks;
+    batches of 32 and no weight decay are ours. https://pytorch.org/vision
     """
     return _usual(
         model="resnet18",
@@ -215,6 +219,25 @@ def finetune224() -> Settings:
         report_freq=1_406,
         init_lr=1e-3,
         weight_decay=0.0,
+    )
+
+
+def modern() -> Settings:
+    """Ours: what gave the smallest error for an hour or less of two CPU cores.
+
+    30 epochs of the 1cycle policy with Nesterov momentum and a higher peak than
+    `onecycle`. Chosen on validation images with ResNet-20 in runs of 10 epochs:
+    label smoothing, cutout, a cosine and a stronger decay did not pay there.
+    """
+    return _usual(
+        bn_epsilon=1e-3,
+        train_epochs=30,
+        report_freq=352,
+        init_lr=0.4,
+        nesterov=True,
+        schedule="onecycle",
+        warmup_fraction=0.1,
+        weight_decay=5e-4,
     )
 
 
@@ -260,6 +283,7 @@ _RECIPES = (
     uvadlc_adamw,
     article34,
     finetune224,
+    modern,
     onecycle,
     quickstart,
 )
@@ -276,6 +300,9 @@ DEEP = MappingProxyType(
         "akamaster": {"warmup_epochs": 1},
     }
 )
+
+
+DEFAULT_RECIPE = "wenxinxu"
 
 
 def recipe_values(name: str) -> dict[str, Any]:

@@ -59,6 +59,8 @@ class TrainConfig(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.init_from == "":
+            raise SettingError("init_from must name weights, received nothing")
         if self.freeze != "none" and self.init_from is None:
             raise SettingError(
                 f"freeze needs init_from, received freeze={self.freeze} alone"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import tempfile
 import unicodedata
 import warnings
 from dataclasses import dataclass
@@ -75,15 +76,17 @@ def decode(data_dir: Path, test: bool, side: int) -> Arrays:
         side: Height and width of the result in pixels.
 
     Returns:
-        Images uint8 (N, side, side, 3), RGB, and labels int32 (N,), indices of
-        the sorted class names.
+        Images uint8 (N, side, side, 3), RGB, mapped from an unnamed file on
+        disk, and labels int32 (N,), indices of the sorted class names.
 
     Raises:
         DataError: If a file is no image, damaged, or has over `MAX_PIXELS`.
     """
     listing = _list(data_dir)
     files = listing.test if test else listing.train
-    images = np.empty((len(files), side, side, 3), np.uint8)
+    # Not in memory: at 256x256 a hundred thousand images are 20 GB.
+    with tempfile.TemporaryFile() as file:
+        images = np.memmap(file, np.uint8, "w+", shape=(len(files), side, side, 3))
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of sizes that `MAX_PIXELS` allows.
         warnings.simplefilter("ignore")

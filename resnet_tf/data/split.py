@@ -14,7 +14,7 @@ class Split:
 
     Attributes:
         name: "train", "validation" or "test".
-        images: uint8 array (N, 32, 32, 3), RGB, 0 to 255.
+        images: uint8 array (N, side, side, 3), RGB, 0 to 255.
         labels: int32 array (N,), from 0 to len(class_names) - 1.
         class_names: One name a label.
     """

@@ -31,7 +31,8 @@ def evaluate(
         ckpt: A released model's name, a checkpoint folder or a run folder.
         split: "test" or "validation".
         data_dir, cache_dir, download: See `DataConfig`.
-        test_batch_size: Images in a batch; the result does not depend on it.
+        test_batch_size: Images in a batch; the result does not depend on it,
+            unless the network was told to (`bn_eval="batch"`).
         mixed_precision: Type of the activations; see `TrainConfig`.
 
     Returns:

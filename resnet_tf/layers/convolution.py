@@ -13,6 +13,8 @@ INITIALIZERS = {
     # The same with the gain 5/3 that PyTorch gives to tanh.
     "tanh_fan_out": ("fan_out", "untruncated_normal", 25 / 9),
     "tanh_fan_in": ("fan_in", "untruncated_normal", 25 / 9),
+    # PyTorch's default: uniform within 1 / sqrt(fan_in).
+    "fan_in_uniform": ("fan_in", "uniform", 1 / 3),
     # Glorot and Bengio 2010; what TF1's `get_variable` used by default.
     "glorot_uniform": ("fan_avg", "uniform", 1.0),
 }

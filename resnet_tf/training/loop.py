@@ -128,6 +128,13 @@ class Run:
             f"{train.mixed_precision} | {self._folder.path}",
             flush=True,
         )
+        optimizer = self._config.optimizer
+        if optimizer.schedule == "step" and train.train_steps <= optimizer.decay_step0:
+            print(
+                f"the rate never drops: decay_step0={optimizer.decay_step0} is not "
+                f"below train_steps={train.train_steps}",
+                flush=True,
+            )
         if self._step:
             print(f"going on from step {self._step}", flush=True)
 

@@ -86,7 +86,7 @@ class Momentum(Optimizer):
     drop of the rate acts at once; with `nesterov` the update is
     rate * (g + d * w + m * accumulator). d * w is the gradient of d/2 * sum(w^2).
 
-    Args: see `Optimizer`.
+    Its arguments are those of `Optimizer`.
     """
 
     def __init__(self, *args, **kwargs):
@@ -118,7 +118,7 @@ class AdamW(Optimizer):
     w = (1 - rate * d) * w - rate * m' / (sqrt(v') + epsilon). b1 is
     `config.momentum`.
 
-    Args: see `Optimizer`.
+    Its arguments are those of `Optimizer`.
 
     Reference: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101.
     """

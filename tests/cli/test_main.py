@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -62,14 +61,12 @@ def test_a_fault_of_our_own_keeps_its_traceback():
 
 
 def test_the_commands_start_without_tensorflow():
-    start = time.monotonic()
     answer = subprocess.run(
         [sys.executable, "-m", "resnet_tf", "preview", "--help"],
         capture_output=True,
         text=True,
     )
     assert answer.returncode == 0 and "--recipe" in answer.stdout
-    assert time.monotonic() - start < 2
     code = "import sys, resnet_tf.cli.main; print('tensorflow' in sys.modules)"
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True

@@ -47,8 +47,10 @@ def test_whitened_images_can_be_seen(tmp_path):
     assert rows[0].std() > 40
 
 
-@pytest.mark.parametrize("output", ["/nowhere/sheet.png", "sheet.jpg"])
-def test_a_wrong_output(output, capsys):
+@pytest.mark.parametrize("output", ["/nowhere/sheet.png", "sheet.jpg", "folder.png"])
+def test_a_wrong_output(output, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
     with pytest.raises(SystemExit) as caught:
         main(["preview", "--dataset=digits", f"--output={output}"])
     assert caught.value.code == 2

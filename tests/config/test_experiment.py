@@ -141,6 +141,38 @@ def test_deep_networks_warm_up_where_the_source_does(recipe, settings, steps):
     assert (optimizer.warmup_steps, optimizer.warmup_lr) == (steps, 0.01)
 
 
+def test_what_a_recipe_says_of_a_switch_that_is_off_is_left_out():
+    whitened = ExperimentConfig.from_flat({"normalization": "whitening"}, "akamaster")
+    assert whitened.data.channel_mean is None
+    cosine = ExperimentConfig.from_flat({"schedule": "cosine"}, "article34")
+    assert cosine.optimizer.decay_step0 == OptimizerConfig().decay_step0
+    small = ExperimentConfig.from_flat({"model": "resnet20"}, "finetune224")
+    assert (small.data.image_size, small.data.resize) == (32, None)
+    large = ExperimentConfig.from_flat({"model": "densenet121"}, "finetune224")
+    assert (large.data.image_size, large.data.resize) == (224, 256)
+
+
+def test_the_two_kinds_of_warm_up_replace_each_other():
+    settings = {"num_residual_blocks": 18, "warmup_fraction": 0.1}
+    optimizer = ExperimentConfig.from_flat(settings, "he2015").optimizer
+    assert (optimizer.warmup_steps, optimizer.warmup_fraction) == (0, 0.1)
+    optimizer = ExperimentConfig.from_flat({"warmup_epochs": 1}, "onecycle").optimizer
+    assert (optimizer.warmup_steps, optimizer.warmup_fraction) == (352, 0.0)
+
+
+def test_bottlenecks_bring_the_block_that_they_belong_to():
+    model = ExperimentConfig.from_flat({"bottleneck": True}).model
+    assert (model.order, model.shortcut, model.layers_deep) == ("pre", "B", 47)
+    settings = {"model": "densenet", "depth": 100, "bottleneck": True}
+    assert ExperimentConfig.from_flat(settings).model.layers_deep == 100
+
+
+def test_epochs_need_a_data_set_of_known_size():
+    settings = {"dataset": "folder", "validation_size": 5, "num_classes": 3}
+    with pytest.raises(SettingError, match="needs the number of training images"):
+        ExperimentConfig.from_flat(settings, "finetune224")
+
+
 def test_a_folder_gives_its_own_numbers():
     info = folder_info(num_classes=3, num_train=95)
     config = ExperimentConfig.from_flat(
@@ -253,9 +285,9 @@ WRONG = [
     ({"train_epochs": -1}, "train_epochs must be at least 0.0, received -1.0"),
     ({"train_epochs": 0}, "train_steps must be at least 1, received 0"),
     ({"image_size": 224}, "image_size must be 32 for model=resnet, received 224"),
-    ({"resize": 16}, "resize must be at least image_size=32, received 16"),
+    ({"resize": 16}, "resize must be from image_size=32 to twice that, received 16"),
     (
-        {"crop_scale": (0.9, 0.8)},
+        {"crop": "resized", "crop_scale": (0.9, 0.8)},
         "crop_scale must be two rising numbers above 0 and at most 1.0, received "
         "(0.9, 0.8)",
     ),
@@ -263,6 +295,25 @@ WRONG = [
         {"dataset": "folder"},
         "validation_size must be given for dataset=folder, received none",
     ),
+    ({"cutout": 32}, "cutout must be below image_size=32, received 32"),
+    ({"resize": 65}, "resize must be from image_size=32 to twice that, received 65"),
+    (
+        {"crop_ratio": (0.5, 2.0)},
+        "crop_ratio needs crop=resized, received padded",
+    ),
+    (
+        {"crop": "resized", "padding_size": 4},
+        "padding_size needs crop=padded, received resized",
+    ),
+    (
+        {"schedule": "cosine", "decay_epoch0": 3},
+        "decay_epoch0 needs schedule=step, received cosine",
+    ),
+    (
+        {"warmup_steps": 9, "train_steps": 9},
+        "warmup_steps must be below train_steps=9, received 9",
+    ),
+    ({"init_from": ""}, "init_from must name weights, received nothing"),
     (
         {"freeze": "backbone"},
         "freeze needs init_from, received freeze=backbone alone",
@@ -290,7 +341,7 @@ WRONG = [
     ),
     (
         {"normalization": "mean_std", "channel_std": (1.0, 1.0)},
-        "channel_std must be three numbers, received (1.0, 1.0)",
+        "channel_std must be three numbers from 0 to 1, received (1.0, 1.0)",
     ),
     (
         {"normalization": "mean_std", "channel_std": (0.0, 1.0, 1.0)},

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 
 import pytest
 
@@ -27,6 +28,7 @@ def test_the_recipes():
         "uvadlc_adamw",
         "article34",
         "finetune224",
+        "modern",
         "onecycle",
         "quickstart",
     ]
@@ -42,7 +44,31 @@ def test_a_recipe_states_every_setting_that_is_not_open(recipe):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_names_its_source(recipe):
-    assert len(recipe_source(recipe)) > 40
+    source = r"https://|He et al\. 2015|Huang et al\. 2017|UvA|Ours:"
+    assert re.search(source, recipe_source(recipe))
+
+
+# Rate, batch, decay, what decays, epochs or updates and drops, as the sources
+# have them.
+VALUES = {
+    "wenxinxu": (0.1, 128, 2e-4, "kernels_and_head", 80_000, 40_000, 60_000),
+    "he2015": (0.1, 128, 1e-4, "all", 64_000, 32_000, 48_000),
+    "akamaster": (0.1, 128, 1e-4, "all", 200, 100, 150),
+    "densenet2017": (0.1, 64, 1e-4, "all", 300, 150, 225),
+    "uvadlc_sgd": (0.1, 128, 1e-4, "all", 180, 100, 150),
+    "uvadlc_adamw": (1e-3, 128, 1e-4, "all", 180, 100, 150),
+    "article34": (0.1, 128, 5e-4, "all", 300, 150, 225),
+}
+
+
+@pytest.mark.parametrize("recipe", VALUES)
+def test_the_values_of_the_sources(recipe):
+    values = RECIPES[recipe]
+    names = ["init_lr", "train_batch_size", "weight_decay", "weight_decay_on"]
+    in_steps = ["train_steps", "decay_step0", "decay_step1"]
+    in_epochs = ["train_epochs", "decay_epoch0", "decay_epoch1"]
+    names += in_steps if "train_steps" in values else in_epochs
+    assert tuple(values[name] for name in names) == VALUES[recipe]
 
 
 def test_a_recipe_cannot_be_changed():

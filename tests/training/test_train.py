@@ -55,6 +55,40 @@ def test_a_real_training_learns(tiny, tmp_path):
     assert summary["test_error"] < 50
 
 
+def test_a_run_may_start_from_another(tiny, tmp_path, monkeypatch, capsys):
+    first = tiny(train_steps=2)
+    resnet_tf.train(first, tmp_path / "first")
+    config = tiny(init_from=str(tmp_path / "first"), freeze="backbone", seed=1)
+    resnet_tf.train(config, tmp_path / "straight")
+    assert "37 tensors" in capsys.readouterr().out
+    train_killed(config, tmp_path / "killed", monkeypatch, step=2)
+    capsys.readouterr()
+    # Its source is not needed to go on.
+    monkeypatch.setattr(loop, "initialize", pytest.fail)
+    resnet_tf.train(config, tmp_path / "killed")
+    assert "going on from step 2" in capsys.readouterr().out
+    assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
+    backbone, head = weights(tmp_path / "first")[:-2], weights(tmp_path / "first")[-2:]
+    assert_equal(weights(tmp_path / "straight")[:-2], backbone)
+    assert not np.array_equal(weights(tmp_path / "straight")[-2], head[0])
+
+
+@pytest.mark.slow
+def test_fine_tuning_at_224(tmp_path):
+    settings = {
+        "dataset": "digits",
+        "validation_size": 4,
+        "flip": False,
+        "train_steps": 2,
+        "train_batch_size": 4,
+        "report_freq": 2,
+    }
+    config = resnet_tf.ExperimentConfig.from_flat(settings, "finetune224")
+    summary = resnet_tf.train(config, tmp_path)
+    assert summary["n_test"] == 360 and 0 <= summary["test_error"] <= 100
+    assert load_checkpoint(tmp_path).model.input_shape == (None, 224, 224, 3)
+
+
 def test_the_run_folder_holds_everything(tiny, tmp_path):
     config = tiny(train_steps=5)
     summary = resnet_tf.train(config, tmp_path / "run")

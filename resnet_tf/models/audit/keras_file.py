@@ -91,7 +91,9 @@ def _check(path: Path, item: dict[str, Any]) -> None:
     if name in ("Lambda", "__lambda__"):
         raise CheckpointError(f"{path} must hold no Lambda layers: they are code")
     registered = str(item.get("registered_name") or "")
-    ours = registered.startswith("resnet_tf>")
+    ours = registered.startswith("resnet_tf>") and (
+        keras.saving.get_registered_object(registered) is not None
+    )
     kerass = module in (None, "builtins", "keras") or str(module).startswith("keras.")
     if not ours and (not kerass or ">" in registered):
         raise CheckpointError(

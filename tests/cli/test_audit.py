@@ -1,0 +1,71 @@
+import json
+
+import keras
+import pytest
+
+from resnet_tf.cli.main import main
+from resnet_tf.models import build_model
+
+
+@pytest.fixture
+def projected(tmp_path) -> str:
+    """A user's ResNet-20 with projections."""
+    path = tmp_path / "mine.keras"
+    build_model("resnet20", shortcut="B").save(path)
+    return str(path)
+
+
+def test_a_line_a_network(capsys):
+    main(["audit", "resnet20", "uva_preact"])
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split()[:2] == ["network", "parameters"]
+    cells = [row.split() for row in rows]
+    assert [row[:2] + row[-1:] for row in cells] == [
+        ["resnet20", "269,722", "agrees"],
+        ["uva_preact", "272,250", "agrees"],
+    ]
+    assert "40.55M" in cells[0] and "40.81M" in cells[1]
+
+
+def test_json(capsys):
+    main(["audit", "densenet40_k12", "--json"])
+    record = json.loads(capsys.readouterr().out)
+    (row,) = record["networks"]
+    assert row["facts"]["parameters"] == row["reference"]["parameters"] == 1_019_722
+    assert (row["verdict"], row["reason"]) == ("agrees", "")
+    assert record["versions"]["keras"] == keras.__version__
+
+
+def test_a_difference_is_exit_code_1_with_its_reason(projected, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["audit", "resnet20", projected, "--against=resnet20"])
+    assert caught.value.code == 1
+    text = capsys.readouterr().out
+    assert text.count("agrees") == text.count("differs") == 1
+    assert "+2,752 = projections at two transitions" in text
+
+
+def test_a_file_that_agrees(tmp_path, capsys):
+    path = tmp_path / "mine.keras"
+    build_model("resnet20", order="pre").save(path)
+    main(["audit", str(path), "--against=resnet20"])
+    assert capsys.readouterr().out.splitlines()[-1].endswith("agrees")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["resnet21"], 2, "unknown network 'resnet21'; did you mean resnet32"),
+        (["mine.keras"], 2, "a .keras file and --against go together"),
+        (["--against=resnet20"], 2, "a .keras file and --against go together"),
+        (["mine.keras", "--against=resnet21"], 2, "unknown network 'resnet21'"),
+        (["mine.keras", "--against=resnet20"], 4, "mine.keras is missing"),
+    ],
+)
+def test_wrong_arguments(arguments, code, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        main(["audit", *arguments])
+    assert caught.value.code == code
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {message}") and error.count("\n") == 1
