@@ -29,7 +29,7 @@ def quickstart() -> str:
 
 def networks() -> str:
     """The table of the registered networks, from a recorded audit."""
-    record = json.loads((ROOT / "docs/benchmarks/audit.json").read_text())
+    record = json.loads((ROOT / "docs/audit.json").read_text())
     lines = [
         "| network | parameters | conv / BN / FC | MACs | published | audit |",
         "|---|---|---|---|---|---|",
