@@ -1,0 +1,156 @@
+"""From a recipe, a registered network and explicit settings to one set of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from resnet_tf.config.datasets import DATASETS, DatasetInfo
+from resnet_tf.config.durations import STEPS_OF, override, to_steps
+from resnet_tf.config.fields import FieldSpec, unknown
+from resnet_tf.config.model import other_family
+from resnet_tf.config.networks import FAMILIES, FREE, NETWORKS, RESNET, input_side
+from resnet_tf.config.recipes import DEEP, DEEP_LAYERS, recipe_values
+from resnet_tf.config.sections import iter_settings
+from resnet_tf.errors import SettingError
+
+# What a residual network with bottlenecks has, unless told otherwise.
+_BOTTLENECK = {"order": "pre", "shortcut": "B"}
+
+
+def compose(
+    values: Mapping[str, Any], recipe: str, info: DatasetInfo | None = None
+) -> dict[str, Any]:
+    """Returns the recipe's settings with `values` on top, durations in steps.
+
+    A registered `model` replaces the network that the recipe names; what the
+    recipe says of order or shortcut without naming a network stays. Settings that
+    would make it another network cannot be given beside the name. What a recipe
+    says of another network family, or of a switch that is off, is left out.
+
+    Args:
+        values: Explicit settings by name, durations in epochs among them; they win
+            over the recipe.
+        recipe: A name in `RECIPES`.
+        info: What is known of a data set that `DATASETS` does not hold.
+
+    Returns:
+        Settings by the name of their field; what is not in it has its default.
+
+    Raises:
+        SettingError: If a name is unknown, a value is out of its range, or an
+            explicit setting belongs to another network family or means nothing
+            beside the others.
+    """
+    specs = {spec.name: spec for spec in iter_settings()}
+    for name in values:
+        if name not in specs:
+            raise SettingError(unknown("setting", name, specs))
+    given = {name: specs[name].check(value) for name, value in values.items()}
+    settings = _layered(recipe, given)
+    family = settings.get("model", RESNET)
+    _drop_other_families(settings, given, family, specs)
+    dataset = settings.get("dataset", specs["dataset"].default)
+    settings = _of_dataset(settings, info or DATASETS.get(dataset))
+    settings.setdefault("image_size", input_side(family))
+    _drop_what_means_nothing(settings, given, specs)
+    return settings
+
+
+def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the recipe, the registered network and what is given, the later over
+    the earlier."""
+    settings = recipe_values(recipe)
+    network = _network(given)
+    if "model" not in settings and not network.get("bottleneck"):
+        kept = FREE & settings.keys()
+        network = {name: v for name, v in network.items() if name not in kept}
+    free = {name: value for name, value in given.items() if name in FREE}
+    if given.get("bottleneck") and not network:
+        network = _BOTTLENECK
+    merged = {**given, **network, **free}
+    if input_side(merged.get("model", RESNET)) != input_side(
+        settings.get("model", RESNET)
+    ):
+        settings.pop("resize", None)
+    if _layers({**settings, **merged}) >= DEEP_LAYERS:
+        settings = override(settings, DEEP.get(recipe, {}))
+    return override(settings, merged)
+
+
+def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the values that the given `model` stands for, beside itself."""
+    name = given.get("model")
+    if name not in NETWORKS:
+        known = dict.fromkeys([*FAMILIES, *NETWORKS])
+        if name is not None and name not in FAMILIES:
+            raise SettingError(unknown("model", name, known))
+        return {}
+    values = NETWORKS[name]
+    for key, value in values.items():
+        other = key not in FREE | {"model"} and given.get(key, value) != value
+        if other:
+            raise SettingError(
+                f"{key} must be {value} for model={name}, received {given[key]}"
+            )
+    return values
+
+
+def _layers(settings: Mapping[str, Any]) -> int:
+    """Returns the depth of a residual network, 0 for another."""
+    if settings.get("model", RESNET) != RESNET:
+        return 0
+    blocks = settings.get("num_residual_blocks", 0)
+    return (9 if settings.get("bottleneck") else 6) * blocks + 2
+
+
+def _drop_other_families(
+    settings: dict[str, Any],
+    given: Mapping[str, Any],
+    family: str,
+    specs: Mapping[str, FieldSpec],
+) -> None:
+    """Removes the settings that `family` does not have; refuses given ones."""
+    for name in list(settings):
+        if specs[name].applies_to(family):
+            continue
+        if name in given:
+            raise SettingError(other_family(specs[name], family))
+        del settings[name]
+
+
+def _of_dataset(
+    settings: Mapping[str, Any], info: DatasetInfo | None
+) -> dict[str, Any]:
+    """Returns the settings with what follows from the data set filled in."""
+    result = dict(settings)
+    if info is None and (left := sorted(STEPS_OF.keys() & result)):
+        raise SettingError(
+            f"{left[0]} needs the number of training images, received no "
+            "`info` of the data set"
+        )
+    if info is not None:
+        result.setdefault("num_classes", info.num_classes)
+        if result.get("validation_size") is None:
+            result["validation_size"] = info.validation_size
+        images = info.num_train - result["validation_size"]
+        result = to_steps(result, images, result["train_batch_size"])
+    return result
+
+
+def _drop_what_means_nothing(
+    settings: dict[str, Any], given: Mapping[str, Any], specs: Mapping[str, FieldSpec]
+) -> None:
+    """Removes settings that need another value elsewhere; refuses given ones."""
+    steps = {STEPS_OF.get(name, name): name for name in given}
+    for name in list(settings):
+        spec = specs[name]
+        if spec.needs is None:
+            continue
+        other, value = spec.needs
+        found = settings.get(other, specs[other].default)
+        if found == value:
+            continue
+        if name in steps and settings[name] != spec.default:
+            raise SettingError(f"{steps[name]} needs {other}={value}, received {found}")
+        del settings[name]
