@@ -32,8 +32,12 @@ def main() -> None:
         if f"{split}_error" in summary
     ]
     print(f"{', '.join(parts)}, {summary['seconds']:.0f} s of training")
-    print(f"everything is in {run_dir}; try: python eval.py --ckpt {run_dir}")
+    where = f" --data_dir={config.data.data_dir}" if config.data.data_dir else ""
+    print(f"everything is in {run_dir}; try: python eval.py --ckpt {run_dir}{where}")
 
 
 if __name__ == "__main__":
-    hyper_parameters.run(main, "stopped; the same command goes on from the last report")
+    hyper_parameters.run(
+        main,
+        "stopped; the same command goes on from the last report, or anew before one",
+    )

@@ -65,7 +65,9 @@ def initialize(model: keras.Model, config: ExperimentConfig) -> str:
     else:
         loaded = _from_checkpoint(model, config)
     line = f"weights from {source}: {loaded.weights} tensors"
-    if loaded.classes != config.model.num_classes:
+    if loaded.classes == config.model.num_classes:
+        line += ", the head among them"
+    else:
         line += (
             f"; the head of {loaded.classes} classes starts anew for "
             f"{config.model.num_classes}"

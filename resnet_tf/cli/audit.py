@@ -42,8 +42,6 @@ def run(arguments: argparse.Namespace) -> None:
     from resnet_tf.reporting.provenance import provenance
 
     rows = []
-    if not arguments.json:
-        _print_line(_HEADINGS)
     for name in names:
         if name.endswith(_SUFFIX):
             row = audit_file(name, arguments.against)
@@ -51,6 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
             row = audit_network(name)
         rows.append(row.to_dict())
         if not arguments.json:
+            if len(rows) == 1:
+                _print_line(_HEADINGS)
             _print_row(rows[-1])
     if arguments.json:
         print(json.dumps({"networks": rows, **provenance()}, indent=2))

@@ -28,7 +28,8 @@ def guarded(main: Callable[[], None], stopped: str = "stopped") -> None:
     except ResnetTfError as error:
         fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        fail(stopped, STOPPED)
+        print(stopped, file=sys.stderr, flush=True)
+        sys.exit(STOPPED)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

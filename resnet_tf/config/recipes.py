@@ -223,7 +223,7 @@ def finetune224() -> Settings:
 
 
 def modern() -> Settings:
-    """Ours: what gave the smallest error for an hour or less of two CPU cores.
+    """Ours: tuned for accuracy per hour of two CPU cores.
 
     30 epochs of the 1cycle policy with Nesterov momentum and a higher peak than
     `onecycle`. Chosen on validation images with ResNet-20 in runs of 10 epochs:

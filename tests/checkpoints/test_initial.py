@@ -48,7 +48,7 @@ def source(request, tiny, tmp_path):
 
 def line(name, classes, weights=RESNET8):
     if classes == 10:
-        return f"weights from {name}: {weights} tensors"
+        return f"weights from {name}: {weights} tensors, the head among them"
     return (
         f"weights from {name}: {weights - 2} tensors; the head of {classes} classes "
         "starts anew for 10"

@@ -39,7 +39,7 @@ def test_a_wrong_argument_is_one_line_and_exit_code_2(arguments, message, capsys
     [
         (DataError("no\n data"), 3, "error: no data\n"),
         (CheckpointError("bad"), 4, "error: bad\n"),
-        (KeyboardInterrupt(), 75, "error: stopped\n"),
+        (KeyboardInterrupt(), 75, "stopped\n"),
     ],
 )
 def test_errors_end_in_their_exit_code(error, code, line, capsys):

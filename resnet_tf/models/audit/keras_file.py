@@ -98,5 +98,5 @@ def _check(path: Path, item: dict[str, Any]) -> None:
     if not ours and (not kerass or ">" in registered):
         raise CheckpointError(
             f"{path} must hold layers of Keras and resnet_tf only, received "
-            f"{module}.{name}"
+            + (f"{module}.{name}" if module else str(name))
         )
