@@ -27,7 +27,13 @@ _CACHED = "models/densenet121_weights_tf_dim_ordering_tf_kernels.h5"
 
 # Settings of the network that say how it starts or trains, or how it is evaluated,
 # not what its weights mean.
-_FREE = {"num_classes", "kernel_initializer", "bn_momentum", "bn_eval"}
+_FREE = {
+    "num_classes",
+    "kernel_initializer",
+    "bn_momentum",
+    "bn_eval",
+    "memory_efficient",
+}
 
 
 class _Loaded(NamedTuple):

@@ -18,6 +18,7 @@ from resnet_tf.config.networks import (
 )
 from resnet_tf.errors import SettingError
 
+_DENSE = (DENSENET, "uva_densenet", "densenet121", "densenet121_cifar")
 _OWN_INITIALIZER = (RESNET, DENSENET, *WIDE_CIFAR, *IMAGENET)
 
 
@@ -96,6 +97,13 @@ class ModelConfig(Section):
         maximum=1000,
         families=(DENSENET,),
         was=None,
+    )
+    memory_efficient: bool = field(
+        False,
+        "Compute what dense layers concatenate, normalise and activate again in the "
+        "backward pass instead of keeping it: less memory for a little time.",
+        families=_DENSE,
+        was=False,
     )
     activation: Literal["relu", "tanh", "leakyrelu", "gelu"] = field(
         "relu", "Activation function.", families=UVA, was="relu"

@@ -1,6 +1,9 @@
 """The two parts of a densely connected network."""
 
+from collections.abc import Callable
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from resnet_tf.layers.block import Block
@@ -18,15 +21,20 @@ class DenseLayer(Block):
         bottleneck: Whether the 1x1 convolution goes before the 3x3 one.
         bottleneck_width: Channels between the two, as a multiple of k.
         new_first: Whether the new channels come before the input's.
+        memory_efficient: Whether the gradient computes the first concatenation,
+            batch norm and activation again instead of keeping them, see
+            `recomputed`. It pays for a list of inputs in a `tf.function`.
         **kwargs: See `Block`.
 
     Call arguments:
-        inputs: Float tensor of shape (N, H, W, C).
+        inputs: Float tensor of shape (N, H, W, C), or a list of such tensors, which
+            stands for their concatenation and is not joined in the output.
         training: If True, batch norm uses batch statistics.
 
     Returns:
         Tensor of shape (N, H, W, C + growth_rate): the input, then the new
-        channels, or the other way round; dtype of `inputs`.
+        channels, or the other way round; dtype of `inputs`. For a list, the list
+        with the new channels as one more tensor.
 
     Reference: https://arxiv.org/abs/1608.06993
     """
@@ -37,6 +45,7 @@ class DenseLayer(Block):
         bottleneck: bool = False,
         bottleneck_width: int = 4,
         new_first: bool = False,
+        memory_efficient: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -44,6 +53,7 @@ class DenseLayer(Block):
         self.bottleneck = bottleneck
         self.bottleneck_width = bottleneck_width
         self.new_first = new_first
+        self.memory_efficient = memory_efficient
         self.bn1 = self._batch_norm("bn1")
         if bottleneck:
             self.conv1 = self._conv(bottleneck_width * growth_rate, 1, "conv1")
@@ -53,24 +63,60 @@ class DenseLayer(Block):
             self.conv1 = self._conv(growth_rate, 3, "conv1")
 
     def build(self, input_shape):
-        self.bn1.build(input_shape)
-        self.conv1.build(input_shape)
+        shape = _joined_shape(input_shape)
+        self.bn1.build(shape)
+        self.conv1.build(shape)
         if self.bottleneck:
-            wide = self.conv1.compute_output_shape(input_shape)
+            wide = self.conv1.compute_output_shape(shape)
             self.bn2.build(wide)
             self.conv2.build(wide)
 
     def call(self, inputs, training=None):
-        x = self._activate(self.bn1(inputs, training=training))
-        x = self.conv1(x)
+        listed = isinstance(inputs, (list, tuple))
+        parts = list(inputs) if listed else [inputs]
+        if self.memory_efficient and training:
+            # The gradients of a part are then added up layer by layer; else those
+            # of all layers would wait in memory for the last of them.
+            parts = [tf.identity(part) for part in parts]
+            x = self._recomputed_unit(parts, training)
+        else:
+            x = self._unit(self.bn1, self.conv1, _joined(parts), training)
         if self.bottleneck:
-            x = self._activate(self.bn2(x, training=training))
-            x = self.conv2(x)
-        parts = [x, inputs] if self.new_first else [inputs, x]
-        return ops.concatenate(parts, axis=-1)
+            x = self._unit(self.bn2, self.conv2, x, training)
+        parts = [x, *parts] if self.new_first else [*parts, x]
+        return parts if listed else _joined(parts)
+
+    def _unit(self, bn, conv, x, training):
+        return conv(self._activate(bn(x, training=training)))
+
+    def _recomputed_unit(self, parts, training):
+        """Returns the first unit's output; the moving averages change here alone."""
+        bn, conv = self.bn1, self.conv1
+        variables = [*bn.variables, *conv.variables]
+        moving = [bn.moving_mean, bn.moving_variance]
+
+        def unit(*tensors):
+            weights = tensors[len(parts) :]
+            state = list(zip(variables, weights, strict=True))
+            with keras.StatelessScope(state) as scope:
+                x = _joined(tensors[: len(parts)])
+                y = self._unit(bn, conv, x, training)
+                return y, *map(scope.get_current_value, moving)
+
+        newest = 0 if self.new_first else len(parts) - 1
+        weights = [tf.convert_to_tensor(variable) for variable in variables]
+        y, *moved = recomputed(unit, newest)(*parts, *weights)
+        if training and bn.trainable:
+            for variable, value in zip(moving, moved, strict=True):
+                variable.assign(value)
+        return y
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], input_shape[-1] + self.growth_rate)
+        *sides, channels = _joined_shape(input_shape)
+        if not _is_listed(input_shape):
+            return (*sides, channels + self.growth_rate)
+        new, old = (*sides, self.growth_rate), [tuple(part) for part in input_shape]
+        return [new, *old] if self.new_first else [*old, new]
 
     def get_config(self):
         return {
@@ -79,6 +125,7 @@ class DenseLayer(Block):
             "bottleneck": self.bottleneck,
             "bottleneck_width": self.bottleneck_width,
             "new_first": self.new_first,
+            "memory_efficient": self.memory_efficient,
         }
 
 
@@ -142,3 +189,56 @@ def compressed(channels: int, compression: float) -> int:
         raise ValueError(f"compression must be in (0, 1], received {compression}")
     # The small term keeps 0.29 * 100 at 29: the product is just below it.
     return int(compression * channels + 1e-6)
+
+
+def recomputed(function: Callable, delayed: int) -> Callable:
+    """Returns `function` with a gradient that keeps nothing but the arguments.
+
+    What lies between them and the first result is computed again when the
+    gradient of that result arrives. In a `tf.function`, also under XLA, what no
+    gradient needs is not: the last operation, such as a convolution.
+
+    Args:
+        function: From tensors to a tuple of tensors, without side effects. Only
+            the first result has a gradient.
+        delayed: Index of an argument that is copied, so that what depends on it
+            waits for the gradient. All that is large should, and a compiler would
+            else join the two computations and keep their values.
+
+    Reference: Pleiss et al. 2017, https://arxiv.org/abs/1707.06990
+    """
+
+    @tf.custom_gradient
+    def run(*tensors):
+        def gradients(upstream, *_):
+            again = list(tensors)
+            again[delayed] = _after(upstream, again[delayed])
+            with tf.GradientTape() as tape:
+                tape.watch(again)
+                result, *_ = function(*again)
+            return tape.gradient(result, again, upstream)
+
+        return function(*tensors), gradients
+
+    return run
+
+
+def _after(event: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Returns x, which cannot be had before `event`."""
+    number = tf.reshape(event, [-1])[0]
+    return x + tf.cast(tf.minimum(tf.abs(number), 0), x.dtype)
+
+
+def _joined(parts) -> tf.Tensor:
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+
+
+def _is_listed(shape) -> bool:
+    return isinstance(shape[0], (list, tuple))
+
+
+def _joined_shape(shape) -> tuple[int | None, ...]:
+    """Returns the shape of a tensor, or of the concatenation of several."""
+    if not _is_listed(shape):
+        return tuple(shape)
+    return (*shape[0][:-1], sum(part[-1] for part in shape))

@@ -18,6 +18,7 @@ class Parts:
         dtype: Keras dtype policy, or None for the global one.
 
     Attributes:
+        config: As given.
         options: Arguments of every `Block`.
 
     Raises:
@@ -29,7 +30,7 @@ class Parts:
             raise ValueError(
                 f"config.model must be {' or '.join(families)}, received {config.model}"
             )
-        self._config = config
+        self.config = config
         self._dtype = dtype
         self.options = {
             "activation": config.activation,
@@ -42,7 +43,7 @@ class Parts:
 
     def images(self) -> keras.KerasTensor:
         """Returns the input, (N, side, side, 3)."""
-        side = self._config.input_side
+        side = self.config.input_side
         return keras.Input((side, side, 3), name="images")
 
     def stem_conv(
@@ -61,7 +62,7 @@ class Parts:
 
     def bn_activation(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         """Returns BN and the activation, in layers such as `stem_bn`, `stem_relu`."""
-        config = self._config
+        config = self.config
         bn = BatchNorm(
             config.bn_momentum,
             config.bn_epsilon,
@@ -91,7 +92,7 @@ class Parts:
         """
         x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
         logits = keras.layers.Dense(
-            self._config.num_classes,
+            self.config.num_classes,
             name="logits",
             dtype="float32",
             **self._head_start(x.shape[-1]),

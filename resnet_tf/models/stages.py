@@ -79,8 +79,17 @@ def dense_stages(
         if stage > 1:
             kept = compressed(x.shape[-1], compression)
             x = Transition(kept, name=f"transition{stage - 1}", **parts.options)(x)
+        efficient = parts.config.memory_efficient
+        x = [x] if efficient else x
         for layer in range(1, length + 1):
             name = f"stage{stage}_layer{layer}"
-            x = DenseLayer(name=name, **dense_layer, **parts.options)(x)
+            x = DenseLayer(
+                name=name, memory_efficient=efficient, **dense_layer, **parts.options
+            )(x)
+        if efficient:
+            join = keras.layers.Concatenate(
+                name=f"stage{stage}_concat", dtype=parts.options["dtype"]
+            )
+            x = join(x)
         outputs[f"stage{stage}"] = x
     return outputs

@@ -1,7 +1,10 @@
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from resnet_tf.layers import DenseLayer, Transition, compressed
+from resnet_tf.layers.dense import recomputed
 from tests.layers.harness import check_layer, check_saving
 
 
@@ -51,6 +54,100 @@ def test_new_channels_are_conv_relu_bn(x):
     expected = layer.conv1(activated)
     output = layer(x, training=True).numpy()
     np.testing.assert_allclose(output[..., 6:], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("bottleneck", [False, True])
+def test_the_memory_efficient_layer_is_a_layer(bottleneck, x, tmp_path):
+    layers = [DenseLayer(3, bottleneck, memory_efficient=on) for on in (False, True)]
+    parameters = 12 + (6 * 12 + 24 + 9 * 12 * 3 if bottleneck else 9 * 6 * 3)
+    moving = 36 if bottleneck else 12
+    check_layer(layers[1], x, (2, 4, 4, 9), parameters, moving)
+    layers[0].build(x.shape)
+    layers[0].set_weights(layers[1].get_weights())
+    np.testing.assert_array_equal(layers[0](x), layers[1](x))
+    check_saving(DenseLayer(3, bottleneck, memory_efficient=True), x, tmp_path)
+
+
+@pytest.mark.parametrize("new_first", [False, True])
+@pytest.mark.parametrize("memory_efficient", [False, True])
+def test_a_list_stands_for_its_concatenation(memory_efficient, new_first, x):
+    layer = DenseLayer(3, new_first=new_first, memory_efficient=memory_efficient)
+    joined = layer(x).numpy()
+    parts = layer([x[..., :4], x[..., 4:]])
+    widths = [3, 4, 2] if new_first else [4, 2, 3]
+    assert [part.shape[-1] for part in parts] == widths
+    np.testing.assert_array_equal(np.concatenate(parts, axis=-1), joined)
+    shapes = layer.compute_output_shape([(2, 4, 4, 4), (2, 4, 4, 2)])
+    assert shapes == [tuple(part.shape) for part in parts]
+
+
+def test_a_list_of_inputs_is_saved(x, tmp_path):
+    first, second = keras.Input((4, 4, 4)), keras.Input((4, 4, 2))
+    layer = DenseLayer(3, memory_efficient=True)
+    model = keras.Model([first, second], layer([first, second]))
+    parts = [x[..., :4], x[..., 4:]]
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    for one, other in zip(again(parts), model(parts), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("settings", [{}, {"bottleneck": True}, {"new_first": True}])
+@pytest.mark.parametrize("jit_compile", [None, True])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_recomputed_gradients_are_the_plain_ones(settings, jit_compile, frozen, x):
+    parts = [tf.constant(x[..., :4]), tf.constant(x[..., 4:])]
+    noise = np.random.default_rng(1).normal(size=(2, 4, 4, 9)).astype("float32")
+    found, averages = [], []
+    for memory_efficient in (False, True):
+        keras.utils.set_random_seed(0)
+        layer = DenseLayer(3, memory_efficient=memory_efficient, **settings)
+        layer.build([(2, 4, 4, 4), (2, 4, 4, 2)])
+        layer.trainable = not frozen
+        moving = [layer.bn1.moving_mean, layer.bn1.moving_variance]
+        weights = [layer.bn1.gamma.value, layer.conv1.kernel.value]
+
+        @tf.function(jit_compile=jit_compile)
+        def gradients(parts, layer=layer, weights=weights):
+            wanted = [*parts, *weights]
+            with tf.GradientTape() as tape:
+                tape.watch(wanted)
+                joined = tf.concat(layer(parts, training=True), -1)
+                loss = tf.reduce_sum(noise * joined * joined)
+            return tape.gradient(loss, wanted)
+
+        found.append(gradients(parts))
+        averages.append([value.numpy() for value in moving])
+    for plain, efficient in zip(*found, strict=True):
+        scale = np.abs(plain).max()
+        assert scale > 0
+        np.testing.assert_allclose(efficient, plain, rtol=0, atol=1e-5 * scale)
+    np.testing.assert_allclose(*averages, rtol=1e-6)
+    assert np.array_equal(averages[1], [np.zeros(6), np.ones(6)]) is frozen
+
+
+def test_only_what_the_gradient_needs_is_computed_again():
+    calls = []
+
+    def function(x, weight):
+        calls.append(len(calls))
+        return tf.matmul(tf.nn.softplus(x), weight), x
+
+    @tf.function
+    def gradients(x, weight):
+        with tf.GradientTape() as tape:
+            tape.watch([x, weight])
+            y, _ = recomputed(function, 0)(x, weight)
+        return tape.gradient(y, [x, weight])
+
+    x, weight = tf.constant([[1.0, -2.0]]), tf.constant([[3.0], [-1.0]])
+    for found, expected in zip(
+        gradients(x, weight),
+        (weight[:, 0] * tf.sigmoid(x), tf.transpose(tf.nn.softplus(x))),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert calls == [0, 1]
 
 
 @pytest.mark.parametrize(
