@@ -1,0 +1,224 @@
+"""Networks rewritten for inference give the same logits from fewer operations."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf import ModelConfig, build_model, optimize_for_inference
+from resnet_tf.layers import BatchNorm, Block
+from tests.models.counts import count
+
+DEEP = ("resnet110", "preact164", "densenet_bc100_k12")
+# The registered networks under two million parameters.
+NAMES = (
+    *("resnet20", "resnet32", "resnet44", "resnet56"),
+    *("densenet40_k12", "densenet40_k12_stem24", "densenet_bc40_k36"),
+    *("uva_googlenet", "uva_resnet", "uva_preact", "uva_densenet"),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in DEEP),
+)
+SHORT = {"num_residual_blocks": 2}
+CONFIGS = {
+    "pre": ModelConfig(**SHORT, order="pre"),
+    "pre_b": ModelConfig(**SHORT, order="pre", shortcut="B"),
+    "pre_none": ModelConfig(**SHORT, order="pre", shortcut="none"),
+    "post_b": ModelConfig(**SHORT, order="post", shortcut="B"),
+    "post_none": ModelConfig(**SHORT, order="post", shortcut="none"),
+    "torch": ModelConfig(**SHORT, shortcut="B", stride_padding="both"),
+    "bottleneck": ModelConfig(**SHORT, order="pre", bottleneck=True, shortcut="B"),
+    "batch": ModelConfig(**SHORT, order="pre", bn_eval="batch"),
+    "gelu": ModelConfig(model="uva_resnet", activation="gelu"),
+    "leakyrelu": ModelConfig(model="uva_preact", activation="leakyrelu"),
+    "memory_efficient": ModelConfig(
+        model="densenet", depth=16, bottleneck=True, memory_efficient=True
+    ),
+}
+
+
+def trained(network, **options):
+    """Returns a network whose batch norms are far from their initial state."""
+    keras.utils.set_random_seed(0)
+    model = build_model(network, **options)
+    random = np.random.default_rng(1)
+    draw = {
+        "gamma": lambda shape: random.uniform(0.5, 1.5, shape) * random_sign(shape),
+        "beta": lambda shape: random.normal(0, 0.3, shape),
+        "moving_mean": lambda shape: random.normal(0, 0.3, shape),
+        "moving_variance": lambda shape: random.uniform(0.3, 2, shape),
+    }
+
+    def random_sign(shape):
+        return random.choice([-1, 1, 1, 1], shape)
+
+    for weight in model.weights:
+        kind = weight.path.rsplit("/")[-1]
+        if kind in draw:
+            weight.assign(draw[kind](weight.shape))
+    return model
+
+
+def pictures(n=3):
+    random = np.random.default_rng(2)
+    return tf.constant(random.normal(size=(n, 32, 32, 3)), "float32")
+
+
+def logits(model, images):
+    return tf.function(lambda x: model(x, training=False))(images).numpy()
+
+
+def assert_close(found, expected, share=1e-4):
+    """Asserts equality within a share of the largest number."""
+    assert found.shape == expected.shape and found.dtype == expected.dtype
+    largest = np.abs(expected).max()
+    assert largest > 1e-2
+    assert np.abs(found - expected).max() <= share * largest
+
+
+def of_type(model, kind):
+    return [layer for layer in model.layers if isinstance(layer, kind)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_small_network_keeps_its_logits(name):
+    model = trained(name)
+    fast = optimize_for_inference(model)
+    assert not of_type(fast, (Block, BatchNorm, keras.layers.Identity))
+    assert_close(logits(fast, pictures()), logits(model, pictures()))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_orders_shortcuts_and_activations_keep_their_logits(name):
+    model = trained(CONFIGS[name])
+    fast = optimize_for_inference(model)
+    assert not of_type(fast, Block)
+    assert_close(logits(fast, pictures()), logits(model, pictures()))
+
+
+# Weights that remain, of the trainable ones at the end of the line: a folded batch
+# norm leaves one number a channel where it had two, and no bias beside it.
+@pytest.mark.parametrize(
+    ("network", "weights", "convolutions", "scales"),
+    [
+        (
+            ModelConfig(num_residual_blocks=3, order="post"),
+            269_034,
+            19,
+            0,
+        ),  # 269,722 - 688
+        (
+            ModelConfig(num_residual_blocks=3, order="pre"),
+            269_370,
+            19,
+            9,
+        ),  # 269,722 - 352
+        ("densenet40_k12", 1_019_722, 39, 39),  # the stem's map is used twice
+        ("densenet_bc40_k36", 1_542_682 - 18 * 144, 39, 21),
+        ("uva_preact", 272_250 - 336, 21, 11),
+        ("uva_googlenet", 260_650 - 2 * 1_312, 49, 0),
+    ],
+)
+def test_exact_counts(network, weights, convolutions, scales):
+    fast = optimize_for_inference(build_model(network))
+    assert count(fast.weights) == weights
+    assert fast.trainable_weights == []
+    depthwise = of_type(fast, keras.layers.DepthwiseConv2D)
+    assert len(of_type(fast, keras.layers.Conv2D)) == convolutions
+    assert len(depthwise) == scales
+
+
+def test_folded_numbers():
+    model = trained(ModelConfig(num_residual_blocks=1, order="pre"))
+    fast = optimize_for_inference(model)
+    stem, bn = model.get_layer("stem_conv"), model.get_layer("stem_bn")
+    scale = bn.gamma.numpy() / np.sqrt(bn.moving_variance.numpy() + 1e-5)
+    folded = fast.get_layer("stem_conv")
+    np.testing.assert_allclose(folded.kernel, stem.kernel.numpy() * scale, rtol=1e-5)
+    expected = bn.beta.numpy() - bn.moving_mean.numpy() * scale
+    np.testing.assert_allclose(folded.bias, expected, rtol=1e-4, atol=1e-6)
+    final = model.get_layer("final_bn")
+    scale = final.gamma.numpy() / np.sqrt(final.moving_variance.numpy() + 1e-5)
+    kernel, _ = fast.get_layer("final_bn").get_weights()
+    np.testing.assert_allclose(kernel[0, 0, :, 0], scale, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["uva_googlenet", "uva_preact", "densenet40_k12"])
+def test_features_stay(name):
+    model = trained(name, features=True)
+    found, expected = optimize_for_inference(model)(pictures()), model(pictures())
+    assert found.keys() == expected.keys() and len(found) >= 5
+    for key in expected:
+        assert_close(found[key].numpy(), expected[key].numpy())
+
+
+@pytest.mark.parametrize("name", ["resnet20", "uva_densenet"])
+def test_bfloat16_is_close(name):
+    model = trained(name)
+    fast = optimize_for_inference(model, dtype="mixed_bfloat16")
+    for layer in fast.layers[1:]:
+        maps = len(layer.output.shape) == 4
+        assert layer.output.dtype == ("bfloat16" if maps else "float32"), layer.name
+    expected = logits(model, pictures())
+    found = logits(fast, pictures())
+    assert_close(found, expected, 0.03)
+    assert np.abs(found - expected).max() > 0
+    back = optimize_for_inference(fast, dtype="float32")
+    assert_close(logits(back, pictures()), expected)
+
+
+def test_a_bfloat16_network_keeps_its_type():
+    model = trained(CONFIGS["pre"], dtype="mixed_bfloat16")
+    fast = optimize_for_inference(model)
+    assert fast.get_layer("stage1_block1_conv1").compute_dtype == "bfloat16"
+    assert_close(logits(fast, pictures()), logits(model, pictures()), 0.03)
+
+
+def test_the_network_itself_stays():
+    model = trained(CONFIGS["pre_b"])
+    before = model.get_config(), model.get_weights(), model(pictures())
+    trainable = len(model.trainable_weights)
+    fast = optimize_for_inference(model)
+    assert model.get_config() == before[0]
+    for one, other in zip(model.get_weights(), before[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(model(pictures()), before[2])
+    assert len(model.trainable_weights) == trainable
+    start = fast(pictures())
+    for weight in model.weights:
+        weight.assign(weight + 1.0)
+    np.testing.assert_array_equal(fast(pictures()), start)
+
+
+def test_batch_statistics_stay():
+    model = trained(CONFIGS["batch"])
+    fast = optimize_for_inference(model)
+    assert len(of_type(fast, BatchNorm)) == 13
+    start = fast.get_weights()
+    outputs = fast(pictures(), training=True)
+    np.testing.assert_array_equal(outputs, fast(pictures()))
+    for one, other in zip(fast.get_weights(), start, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_convolution_with_an_activation_is_left_alone():
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
+    model = keras.Model(inputs, BatchNorm()(x))
+    model.layers[-1].beta.assign([1.0, -1.0, 2.0, 0.0])
+    images = tf.random.stateless_normal((2, 8, 8, 3), (0, 1))
+    fast = optimize_for_inference(model)
+    assert_close(fast(images).numpy(), model(images).numpy())
+
+
+@pytest.mark.parametrize("name", ["pre", "gelu"])
+def test_keras_file_round_trip(name, tmp_path):
+    fast = optimize_for_inference(trained(CONFIGS[name]))
+    fast.save(tmp_path / "fast.keras")
+    again = keras.models.load_model(tmp_path / "fast.keras")
+    np.testing.assert_array_equal(again(pictures()), fast(pictures()))
+
+
+def test_what_it_refuses():
+    with pytest.raises(ValueError, match="model must be functional, received Seq"):
+        optimize_for_inference(keras.Sequential(name="plain"))
+    with pytest.raises(ValueError, match="'nothing'"):
+        optimize_for_inference(build_model(CONFIGS["pre"]), dtype="nothing")
