@@ -37,6 +37,8 @@ setup(
         "tensorflow-datasets>=4.9.10",
     ],
     extras_require={
+        # The peer of `benchmarks/run.py`, in a virtual environment of its own.
+        "bench": ["torch==2.13.0"],
         "dev": ["build>=1.5", "pytest>=9.2", "ruff>=0.17"],
         "gpu": ["tensorflow[and-cuda]>=2.21"],
     },

@@ -1,0 +1,89 @@
+"""How long a user waits for whole commands, each a fresh process."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST_REPORT = (
+    "--recipe=onecycle",
+    "--num_residual_blocks=3",
+    "--mixed_precision=bfloat16",
+    "--train_steps=1",
+    "--report_freq=1",
+    "--validation_size=0",
+)
+
+
+def waiting_times(dataset: str, quick: bool) -> dict[str, list[float]]:
+    """Returns the seconds of each command, by what is waited for.
+
+    `--help` of both scripts; with `quick` once, and nothing else. The first report of
+    ResNet-20: one update and its checkpoint, from the second command on, when the
+    data lie in the cache. 1,000 predictions of the released ResNet-20.
+
+    Args:
+        dataset: Images for the first report.
+        quick: Leave out what takes long.
+    """
+    waits = {
+        f"{script} --help": _seconds(1 if quick else 3, _script(script, "--help"))
+        for script in ("train.py", "eval.py")
+    }
+    if quick:
+        return waits
+    training = _script("train.py", f"--dataset={dataset}", *FIRST_REPORT)
+    _seconds(1, training)
+    waits["first report of resnet20"] = _seconds(3, training, until="step 1/1 ")
+    predictions = [sys.executable, "-m", "harness.predictions"]
+    waits["1,000 predictions of resnet20"] = _seconds(3, predictions)
+    return waits
+
+
+def _script(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / name), *arguments]
+
+
+def _seconds(times: int, command: list[str], until: str = "") -> list[float]:
+    """Returns the seconds of a command, run anew in empty folders.
+
+    Args:
+        times: Runs to measure.
+        command: The command.
+        until: Start of the line of output at which to stop the clock; the end of
+            the command if "".
+
+    Raises:
+        RuntimeError: If the command fails.
+    """
+    return [_once(command, until) for _ in range(times)]
+
+
+def _once(command: list[str], until: str) -> float:
+    paths = [str(ROOT / "benchmarks"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryFile(mode="w+") as errors,
+    ):
+        start = time.monotonic()
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        seconds = None
+        with process.stdout as lines:
+            for line in lines:
+                if until and line.startswith(until) and seconds is None:
+                    seconds = time.monotonic() - start
+        if process.wait():
+            errors.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed: {errors.read()[-500:]}")
+    return time.monotonic() - start if seconds is None else seconds

@@ -1,0 +1,81 @@
+"""What the samples say: ratios between the sides, and a table of them."""
+
+import statistics
+from typing import Any
+
+from harness.loop import OURS, PEERS, PRECISIONS
+from harness.race import Result, fastest
+
+BEST = "best"  # each side's own best precision: the figure that counts
+
+
+def ratios(results: list[Result]) -> list[dict[str, Any]]:
+    """Returns our speed over each peer's, at equal precision and at the best.
+
+    Args:
+        results: One race of one work and one network.
+
+    Returns:
+        Dicts of `work`, `model`, `precision`, `peer`, `ratio_median`, `ratio_min`
+        and `ratio_max` (of the rounds), and the names of the two loops, `ours` and
+        `theirs`. A peer that has no loop at a precision has no ratio there.
+    """
+    found = []
+    for peer in PEERS:
+        for precision in (*PRECISIONS, BEST):
+            ours, theirs = (
+                fastest(
+                    result
+                    for result in results
+                    if result.loop.side == side
+                    and precision in (BEST, result.loop.precision)
+                )
+                for side in (OURS, peer)
+            )
+            if ours and theirs:
+                found.append(_ratio(ours, theirs, precision))
+    return found
+
+
+def _ratio(ours: Result, theirs: Result, precision: str) -> dict[str, Any]:
+    rounds = [a / b for a, b in zip(ours.samples, theirs.samples, strict=True)]
+    return {
+        "work": ours.loop.work,
+        "model": ours.loop.model,
+        "precision": precision,
+        "peer": theirs.loop.side,
+        "ratio_median": statistics.median(rounds),
+        "ratio_min": min(rounds),
+        "ratio_max": max(rounds),
+        "ours": ours.loop.name,
+        "theirs": theirs.loop.name,
+    }
+
+
+def table(results: list[Result]) -> str:
+    """Returns images a second of every loop of a race, and the ratios."""
+    lines = [
+        f"{'':28} {'images/s':>9} {'lowest':>8} {'highest':>8} "
+        f"{'peak MiB':>9} {'first step':>11}"
+    ]
+    lines += [_line(result) for result in results]
+    lines += [
+        f"{ratio['precision']}: {ratio['ratio_median']:.2f} times {ratio['peer']} "
+        f"({ratio['ratio_min']:.2f} to {ratio['ratio_max']:.2f}; "
+        f"{ratio['ours']} / {ratio['theirs']})"
+        for ratio in ratios(results)
+    ]
+    return "\n".join(lines)
+
+
+def _line(result: Result) -> str:
+    name = f"{result.loop.name:28}"
+    if result.absent:
+        return f"{name} absent: {result.absent}"
+    facts = result.facts
+    note = "" if result.qualified else "  slower variant, dropped"
+    return (
+        f"{name} {result.median:9,.0f} {min(result.samples):8,.0f} "
+        f"{max(result.samples):8,.0f} {facts['peak_bytes'] / 2**20:9,.0f} "
+        f"{facts['first_step_seconds']:9.1f} s{note}"
+    )

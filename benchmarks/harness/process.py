@@ -1,0 +1,144 @@
+"""Processes that are asleep but for their turns."""
+
+import dataclasses
+import json
+import os
+import select
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.loop import MODULES, Loop
+
+FOLDER = Path(__file__).resolve().parents[1]
+
+
+class AbsentError(Exception):
+    """A loop cannot run here; the message says why."""
+
+
+class LoopProcess:
+    """A loop in a process of its own, or in several that work at the same time.
+
+    Args:
+        loop: What to run.
+        python: The interpreter.
+        timeout: Seconds that an answer may take.
+
+    Attributes:
+        facts: What the loop said at its start.
+        peak_bytes: Largest resident memory above that at the start, over all
+            processes.
+
+    Raises:
+        AbsentError: If the loop cannot start.
+    """
+
+    def __init__(self, loop: Loop, python: str, timeout: float):
+        self._start = time.monotonic()
+        self._timeout = timeout
+        self._folder = tempfile.TemporaryDirectory()
+        self._processes: list[_Process] = []
+        spec = {
+            **dataclasses.asdict(loop),
+            "processes": loop.processes,
+            "meeting": str(Path(self._folder.name) / "meeting"),
+        }
+        try:
+            for rank in range(loop.processes):
+                told = {**spec, "rank": rank}
+                self._processes.append(_Process(python, MODULES[loop.side], told))
+            self.facts = self._answers()[0]
+        except BaseException:
+            self.__exit__()
+            raise
+        self.peak_bytes = 0
+
+    def turn(self, steps: int) -> float:
+        """Does `steps` steps, after one that is not timed; returns their seconds.
+
+        Raises:
+            AbsentError: If a process ends or does not answer in time.
+        """
+        for process in self._processes:
+            process.ask(steps)
+        answers = self._answers()
+        self.peak_bytes = sum(answer["peak_bytes"] for answer in answers)
+        return max(answer["seconds"] for answer in answers)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the command was given."""
+        return time.monotonic() - self._start
+
+    def __enter__(self) -> "LoopProcess":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for process in self._processes:
+            process.stop()
+        self._folder.cleanup()
+
+    def _answers(self) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + self._timeout
+        return [process.answer(deadline) for process in self._processes]
+
+
+class _Process:
+    def __init__(self, python: str, module: str, spec: dict[str, Any]):
+        paths = [str(FOLDER), str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
+        variables = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        self._errors = tempfile.TemporaryFile(mode="w+")
+        try:
+            self._process = subprocess.Popen(
+                [python, "-m", module, json.dumps(spec)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=variables,
+            )
+        except OSError as error:
+            self._errors.close()
+            raise AbsentError(f"{python}: {error.strerror}") from error
+
+    def ask(self, steps: int) -> None:
+        try:
+            self._process.stdin.write(b"%d\n" % steps)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise AbsentError(self._last_words()) from None
+
+    def answer(self, deadline: float) -> dict[str, Any]:
+        output = self._process.stdout
+        left = max(0.0, deadline - time.monotonic())
+        if not select.select([output], [], [], left)[0]:
+            raise AbsentError("no answer in time")
+        line = output.readline()
+        if not line:
+            raise AbsentError(self._last_words())
+        values = json.loads(line)
+        if "absent" in values:
+            raise AbsentError(values["absent"])
+        return values
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass
+        self._errors.close()
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().strip().splitlines()
+        return f"ended with code {code}" + "".join(f": {line}" for line in lines[-1:])

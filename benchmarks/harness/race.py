@@ -1,0 +1,181 @@
+"""Loops that take turns, round by round.
+
+Whatever else the machine does falls on all of them alike.
+"""
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.loop import Loop
+from harness.process import AbsentError, LoopProcess
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a race is.
+
+    Attributes:
+        rounds: Turns of each loop that is not dropped.
+        qualifying: Rounds after which only the fastest variant of each side and
+            precision goes on.
+        seconds: Length of a turn; at least one step.
+        timeout: Seconds that a start or a turn may take.
+    """
+
+    rounds: int = 9
+    qualifying: int = 2
+    seconds: float = 4.0
+    timeout: float = 900.0
+
+
+@dataclass
+class Result:
+    """What a loop did.
+
+    Attributes:
+        loop: What was measured.
+        samples: Amount a second of each turn: images, operations or bytes.
+        facts: What the loop said of itself; `first_step_seconds`, from the
+            command to the end of the first step; `peak_bytes`, see `serve`.
+        absent: Why the loop could not run (to the end), or "".
+        qualified: Whether it ran to the end: the fastest of its side and precision.
+    """
+
+    loop: Loop
+    samples: list[float] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    absent: str = ""
+    qualified: bool = False
+
+    @property
+    def median(self) -> float:
+        """Median of the samples."""
+        return statistics.median(self.samples)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the result as JSON values."""
+        return {
+            **dataclasses.asdict(self.loop),
+            "samples": self.samples,
+            "qualified": self.qualified,
+            **self.facts,
+            **({"absent": self.absent} if self.absent else {}),
+        }
+
+
+def race(
+    loops: Iterable[Loop],
+    plan: Plan,
+    python: Callable[[Loop], str],
+    say: Callable[[str], None] = print,
+) -> list[Result]:
+    """Returns what the loops did, in their order.
+
+    Args:
+        loops: What to measure.
+        plan: How long.
+        python: Returns the interpreter of a loop.
+        say: Takes a line about each loop's start.
+
+    Raises:
+        ValueError: If the networks have not the same number of parameters.
+    """
+    with ExitStack() as stack:
+        runners = [_Runner(loop, stack) for loop in loops]
+        for runner in runners:
+            runner.start(plan, python(runner.result.loop))
+            say(f"  {runner.result.loop.name}: {runner.result.absent or 'ready'}")
+        _require_one_network([runner.result for runner in runners])
+        for number in range(plan.rounds):
+            if number == plan.qualifying:
+                _drop_the_slower(runners)
+            running = [runner for runner in runners if runner.process]
+            # Another one begins each round: no loop always follows the same other.
+            start = number % max(len(running), 1)
+            for runner in running[start:] + running[:start]:
+                runner.turn()
+        for runner in runners:
+            runner.result.qualified = runner.process is not None
+    return [runner.result for runner in runners]
+
+
+def fastest(results: Iterable[Result]) -> Result | None:
+    """Returns the qualified result with the highest median, or None."""
+    qualified = [result for result in results if result.qualified]
+    return max(qualified, key=lambda result: result.median, default=None)
+
+
+class _Runner:
+    """A result in the making."""
+
+    def __init__(self, loop: Loop, stack: ExitStack):
+        self.result = Result(loop)
+        self.process: LoopProcess | None = None
+        self._stack = stack
+        self._steps = 1
+
+    def start(self, plan: Plan, python: str) -> None:
+        """Starts the process and chooses how many steps fill a turn."""
+        result = self.result
+        try:
+            process = LoopProcess(result.loop, python, plan.timeout)
+        except AbsentError as error:
+            result.absent = str(error)
+            return
+        self.process = self._stack.enter_context(process)
+        result.facts = dict(process.facts)
+        seconds = self._turn()
+        if seconds:
+            result.facts["first_step_seconds"] = process.age - seconds
+            self._steps = max(1, round(plan.seconds / seconds))
+
+    def turn(self) -> None:
+        """Adds a sample."""
+        seconds = self._turn()
+        if seconds:
+            amount = self.result.facts["amount"]
+            self.result.samples.append(self._steps * amount / seconds)
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self.process.__exit__()
+        self.process = None
+
+    def _turn(self) -> float | None:
+        try:
+            seconds = self.process.turn(self._steps)
+        except AbsentError as error:
+            self.result.absent = str(error)
+            self.stop()
+            return None
+        self.result.facts["peak_bytes"] = self.process.peak_bytes
+        return seconds
+
+
+def _drop_the_slower(runners: list[_Runner]) -> None:
+    """Stops all but the fastest variant of each side and precision."""
+    groups: dict[tuple, list[_Runner]] = {}
+    for runner in runners:
+        if runner.process:
+            loop = runner.result.loop
+            key = loop.side, loop.precision, loop.work, loop.dataset
+            groups.setdefault(key, []).append(runner)
+    for group in groups.values():
+        best = max(group, key=lambda runner: max(runner.result.samples))
+        for runner in group:
+            if runner is not best:
+                runner.stop()
+
+
+def _require_one_network(results: list[Result]) -> None:
+    counts = {
+        result.loop.name: result.facts["parameters"]
+        for result in results
+        if "parameters" in result.facts
+    }
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"the networks must have equal parameters, received {counts}")

@@ -1,0 +1,138 @@
+"""Measures this package beside PyTorch and stock Keras, and against the machine.
+
+    python benchmarks/run.py --json_output=docs/benchmarks/run.json
+    python benchmarks/run.py --quick --models=resnet20 --peer_python=PATH
+
+For each work and network, every side's loops take turns round by round, each in a
+process of its own; after two rounds the fastest variant of each side and precision
+goes on. `--quick` leaves out what compiles for minutes and shortens the rest.
+"""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags
+from harness.commands import waiting_times
+from harness.figures import ratios, table
+from harness.loop import OURS, PEAK, TORCH, WORKS, Loop, loops
+from harness.machine import busy_share, environment
+from harness.peaks import peak_loops, roofline
+from harness.race import Plan, Result, race
+from peers.networks import MODELS
+
+flags.DEFINE_bool("quick", False, "Fewer and shorter turns, nothing that takes long.")
+flags.DEFINE_string("json_output", None, "File for the result.")
+flags.DEFINE_string("peer_python", sys.executable, "Python in which torch is.")
+flags.DEFINE_multi_enum("models", MODELS, MODELS, "Networks.")
+flags.DEFINE_multi_enum("works", WORKS, WORKS, "What is measured of them.")
+flags.DEFINE_integer("batch", 128, "Images in a step.", lower_bound=2)
+flags.DEFINE_integer("rounds", 9, "Turns of each loop.", lower_bound=1)
+flags.DEFINE_float("seconds", 4.0, "Length of a turn.", lower_bound=0)
+flags.DEFINE_enum(
+    "dataset", "cifar10", ["cifar10", "digits"], "Images of the real pipeline."
+)
+
+
+def main(argv) -> int:
+    """Measures, prints and writes the figures; returns the exit code."""
+    if len(argv) > 1:
+        raise app.UsageError(f"no argument is expected, received {argv[1]!r}", 2)
+    values, plan = flags.FLAGS, _plan()
+    if values.json_output:
+        _make_room(Path(values.json_output))
+    record = {
+        "command": " ".join(["benchmarks/run.py", *sys.argv[1:]]),
+        "plan": dataclasses.asdict(plan),
+        **environment(),
+        "ratios": [],
+        "busy_before": {},
+    }
+    results = race(peak_loops(), plan, _python)
+    for work in values.works:
+        for model in values.models:
+            record["busy_before"][f"{work} {model}"] = _busy()
+            print(f"{work}, {model}, batch {values.batch}", flush=True)
+            chosen = loops(work, model, values.batch, values.quick)
+            these = race(chosen, plan, _python)
+            print(table(these), flush=True)
+            results += these
+            record["ratios"] += ratios(these)
+            _write(record | _summary(results))
+    if "train" in values.works:
+        results += _whole_loop(plan)
+    record["seconds"] = waiting_times(values.dataset, values.quick)
+    for name, seconds in record["seconds"].items():
+        print(f"{name}: {min(seconds):.2f} s")
+    _write(record | _summary(results))
+    return int(any(r.absent for r in results if r.loop.side in (OURS, PEAK)))
+
+
+def _make_room(target: Path) -> None:
+    """Fails now rather than after the first race."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise app.UsageError(f"json_output={target}: {error.strerror}", 2) from error
+
+
+def _plan() -> Plan:
+    values = flags.FLAGS
+    if values.quick:
+        return Plan(rounds=3, qualifying=1, seconds=min(values.seconds, 0.5))
+    return Plan(rounds=values.rounds, seconds=values.seconds)
+
+
+def _python(loop: Loop) -> str:
+    return flags.FLAGS.peer_python if loop.side == TORCH else sys.executable
+
+
+def _busy() -> float:
+    """Returns what other programs use of the machine, and warns if it is much."""
+    busy = busy_share()
+    if busy > 0.05:
+        # Threads that wait for each other, as PyTorch's, then lose the most.
+        print(f"{100 * busy:.0f} % of the cores are busy: no figure counts")
+    return busy
+
+
+def _whole_loop(plan: Plan) -> list[Result]:
+    """Returns training of ResNet-20 without and with the input pipeline."""
+    print("one batch in memory, then the input pipeline", flush=True)
+    values = flags.FLAGS
+    pair = [
+        Loop("train", "resnet20", OURS, "bfloat16", "step", values.batch, dataset)
+        for dataset in ("", values.dataset)
+    ]
+    results = race(pair, plan, _python)
+    print(table(results), flush=True)
+    return results
+
+
+def _summary(results: list[Result]) -> dict[str, Any]:
+    return {
+        "roofline": roofline(results),
+        "loops": [result.to_dict() for result in results],
+        "absent": [
+            {
+                "work": result.loop.work,
+                "model": result.loop.model,
+                "loop": result.loop.name,
+                "reason": result.absent,
+            }
+            for result in results
+            if result.absent
+        ],
+    }
+
+
+def _write(record: dict[str, Any]) -> None:
+    target = flags.FLAGS.json_output
+    if target:
+        Path(target).write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,29 @@
+"""A loop of a known speed, for the tests of the harness."""
+
+import os
+import time
+
+from harness.serve import serve
+
+
+def make(spec):
+    """Takes 10 ms a step, 5 ms with the variant "fast"."""
+    if spec["variant"] == "absent":
+        raise ImportError("No module named 'nothing'")
+    if spec["variant"] == "fails":
+        raise ValueError("line one\nthe last line")
+    seconds = 0.005 if spec["variant"] == "fast" else 0.01
+    print("what a library says goes elsewhere")
+
+    def run(steps):
+        if spec["variant"] == "dies":
+            os._exit(3)
+        time.sleep(steps * seconds)
+
+    parameters = 11 if spec["variant"] == "other" else 10
+    facts = {"amount": spec["batch"] // spec["processes"], "parameters": parameters}
+    return run, facts | ({"macs": 1000} if spec["side"] == "ours" else {})
+
+
+if __name__ == "__main__":
+    serve(make)

@@ -1,0 +1,126 @@
+import sys
+
+import pytest
+from harness import loop as loop_module
+from harness.figures import ratios, table
+from harness.loop import OURS, PEAK, TORCH, WORKS, Loop, loops
+from harness.peaks import roofline
+from harness.process import AbsentError, LoopProcess
+from harness.race import Plan, Result, fastest, race
+
+PLAN = Plan(rounds=4, qualifying=2, seconds=0.03, timeout=20)
+
+
+@pytest.fixture
+def stubs(monkeypatch):
+    """Every side is the stub."""
+    modules = dict.fromkeys(loop_module.MODULES, "tests.benchmarks.stub")
+    monkeypatch.setattr("harness.process.MODULES", modules)
+
+
+def run(*sides):
+    loops = [
+        Loop("train", "resnet20", side, precision, variant)
+        for side, precision, variant in sides
+    ]
+    return race(loops, PLAN, lambda loop: sys.executable, lambda line: None)
+
+
+def test_the_fastest_variant_goes_on_and_every_sample_is_kept(stubs):
+    slow, fast, peer = run(
+        (OURS, "float32", "slow"), (OURS, "float32", "fast"), (TORCH, "float32", "slow")
+    )
+    assert [len(r.samples) for r in (slow, fast, peer)] == [2, 4, 4]
+    assert [r.qualified for r in (slow, fast, peer)] == [False, True, True]
+    # 128 images in 5 ms and in 10 ms, at most.
+    assert max(fast.samples) <= 128 / 0.005 and max(peer.samples) <= 128 / 0.01
+    assert fast.facts["first_step_seconds"] > 0 and fast.facts["peak_bytes"] >= 0
+    assert fastest([slow, fast]) is fast
+
+
+def test_what_cannot_run_is_absent_with_its_reason(stubs):
+    ours, missing, failed, dead = run(
+        (OURS, "float32", "slow"),
+        (TORCH, "float32", "absent"),
+        (TORCH, "bfloat16", "fails"),
+        (TORCH, "bfloat16", "dies"),
+    )
+    assert not ours.absent and len(ours.samples) == 4
+    assert missing.absent == "No module named 'nothing'"
+    assert failed.absent == "ended with code 1: the last line"
+    assert dead.absent.startswith("ended with code 3")
+    text = table([ours, missing, failed, dead])
+    assert text.count("absent: ") == 3 and " times " not in text
+    assert missing.to_dict()["absent"] and "absent" not in ours.to_dict()
+
+
+def test_an_interpreter_that_is_not_there_is_absent(stubs):
+    with pytest.raises(AbsentError, match="nowhere/python: No such file"):
+        LoopProcess(Loop("train", "", TORCH, "float32"), "nowhere/python", 5)
+
+
+def test_an_answer_that_takes_too_long_is_absent(stubs):
+    loop = Loop("train", "", OURS, "float32", "slow")
+    with pytest.raises(AbsentError, match="no answer in time"):
+        LoopProcess(loop, sys.executable, 0.0)
+
+
+def test_two_processes_are_one_loop(stubs):
+    loop = Loop("train", "", TORCH, "float32", "2 processes")
+    with LoopProcess(loop, sys.executable, 20) as process:
+        assert process.facts["amount"] == 64
+        assert process.turn(3) >= 0.03
+
+
+def test_networks_of_other_sizes_are_no_peers(stubs):
+    with pytest.raises(ValueError, match=r"equal parameters, received .*10.*11"):
+        run((OURS, "float32", "slow"), (TORCH, "float32", "other"))
+
+
+def result(side, precision, samples, variant="", **facts):
+    loop = Loop("train", "resnet20", side, precision, variant)
+    return Result(loop, samples, facts, qualified=True)
+
+
+def test_ratios_at_equal_and_at_the_best_precision():
+    found = ratios(
+        [
+            result(OURS, "float32", [10.0, 20.0, 30.0]),
+            result(OURS, "bfloat16", [40.0, 40.0, 60.0]),
+            result(TORCH, "float32", [10.0, 10.0, 10.0]),
+            result(TORCH, "bfloat16", [5.0, 5.0, 5.0]),
+        ]
+    )
+    assert [(r["precision"], r["peer"]) for r in found] == [
+        ("float32", "torch"),
+        ("bfloat16", "torch"),
+        ("best", "torch"),
+    ]
+    medians = [r["ratio_median"] for r in found]
+    assert medians == [2.0, 8.0, 4.0]
+    best = found[2]
+    assert (best["ratio_min"], best["ratio_max"]) == (4.0, 6.0)
+    assert (best["work"], best["model"]) == ("train", "resnet20")
+    assert (best["ours"], best["theirs"]) == ("ours bfloat16", "torch float32")
+
+
+def test_roofline_counts_three_passes_in_training():
+    peak = Result(Loop("product", "", PEAK, "float32"), [1e12, 2e12], qualified=True)
+    record = roofline([peak, result(OURS, "float32", [500.0], macs=10**9)])
+    assert record["operations_per_second"] == {"float32": 2e12, "bfloat16": None}
+    (network,) = record["networks"]
+    assert network["operations_per_image"] == 6 * 10**9
+    assert network["fraction"] == 1.5
+
+
+@pytest.mark.parametrize("work", WORKS)
+def test_quick_keeps_one_loop_a_side_and_precision(work):
+    names = [loop.name.rsplit(" ", 1)[0] for loop in loops(work, "resnet20", 8, True)]
+    assert names == [
+        f"{side} {precision}"
+        for side in ("ours", "torch", "keras")
+        for precision in ("float32", "bfloat16")
+    ]
+    full = {loop.name for loop in loops(work, "resnet20", 8)}
+    assert {"torch bfloat16 compile", "torch float32 2 processes"} <= full
+    assert "torch float32 cast" not in full
