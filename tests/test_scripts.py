@@ -155,10 +155,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 75
-    assert (
-        errors
-        == "stopped; the same command goes on from the last report, or anew before one\n"
-    )
+    said = "stopped; the same command goes on from the last report, or anew before one"
+    assert errors == said + "\n"
 
 
 def test_another_keras_backend_is_one_line(tmp_path, monkeypatch):
