@@ -1,29 +1,7 @@
-"""The same ResNet from stock Keras layers, trained by a plain GradientTape step."""
+"""A plain GradientTape step of stock Keras."""
 
 import keras
 import tensorflow as tf
-
-
-def build_stock_resnet(num_residual_blocks: int) -> keras.Model:
-    """Returns the pre-activation ResNet-(6n+2) of `resnet_tf`, made of stock layers.
-
-    Uses Keras's global dtype policy.
-    """
-    x = inputs = keras.Input((32, 32, 3))
-    x = _bn_relu(_conv(16)(x))
-    for stage, filters in enumerate((16, 32, 64)):
-        for block in range(num_residual_blocks):
-            down = stage > 0 and block == 0
-            y = x if stage == 0 and block == 0 else _bn_relu(x)
-            y = _conv(filters, 2 if down else 1)(y)
-            y = _conv(filters)(_bn_relu(y))
-            if down:
-                x = keras.layers.AveragePooling2D(2)(x)
-                half = filters // 4
-                x = keras.ops.pad(x, [[0, 0], [0, 0], [0, 0], [half, half]])
-            x = keras.layers.Add()([y, x])
-    x = keras.layers.GlobalAveragePooling2D()(_bn_relu(x))
-    return keras.Model(inputs, keras.layers.Dense(10, dtype="float32")(x))
 
 
 def make_stock_step(model: keras.Model):
@@ -43,19 +21,3 @@ def make_stock_step(model: keras.Model):
         return loss
 
     return step
-
-
-def _conv(filters: int, strides: int = 1) -> keras.layers.Conv2D:
-    return keras.layers.Conv2D(
-        filters,
-        3,
-        strides,
-        "same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-    )
-
-
-def _bn_relu(x: keras.KerasTensor) -> keras.KerasTensor:
-    x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(x)
-    return keras.layers.ReLU()(x)

@@ -118,12 +118,13 @@ def _stock_loop(policy: str):
     """Returns the loop of stock Keras: a function of the number of updates."""
     import keras
     import tensorflow as tf
-    from stock_keras import build_stock_resnet, make_stock_step
+    from peers.keras_networks import build
+    from stock_keras import make_stock_step
 
     from resnet_tf import ModelConfig, build_resnet
 
     keras.config.set_dtype_policy(policy)
-    model = build_stock_resnet(BLOCKS)
+    model = build(f"resnet{6 * BLOCKS + 2}")
     ours = build_resnet(ModelConfig(num_residual_blocks=BLOCKS))
     shapes, expected = (
         sorted(tuple(w.shape) for w in m.trainable_weights) for m in (model, ours)
