@@ -45,6 +45,14 @@ def test_a_difference_is_exit_code_1_with_its_reason(projected, capsys):
     assert "+2,752 = projections at two transitions" in text
 
 
+def test_an_unknown_name_is_refused_before_anything_is_built(monkeypatch, capsys):
+    monkeypatch.setattr("resnet_tf.models.audit.audit_network", pytest.fail)
+    with pytest.raises(SystemExit) as caught:
+        main(["audit", "resnet20", "resnet21"])
+    assert caught.value.code == 2
+    assert "unknown network 'resnet21'" in capsys.readouterr().err
+
+
 def test_a_file_that_agrees(tmp_path, capsys):
     path = tmp_path / "mine.keras"
     build_model("resnet20", order="pre").save(path)

@@ -1,5 +1,5 @@
 """Counting what a network is, and comparing it with what is published."""
 
-from resnet_tf.models.audit.rows import Row, audit, audit_file, audit_network
+from resnet_tf.models.audit.rows import Row, audit_file, audit_network
 
-__all__ = ["Row", "audit", "audit_file", "audit_network"]
+__all__ = ["Row", "audit_file", "audit_network"]

@@ -1,7 +1,6 @@
 """Comparing networks with what is published about them."""
 
 import gc
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,18 +44,6 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """Returns the row as JSON values."""
         return {**asdict(self), "verdict": self.verdict}
-
-
-def audit(names: Iterable[str]) -> list[Row]:
-    """Returns the rows of registered networks, built and dropped one at a time.
-
-    Raises:
-        SettingError: If a name is unknown; no network has been built then.
-    """
-    names = list(names)
-    for name in names:
-        published(name)
-    return [audit_network(name) for name in names]
 
 
 def audit_network(name: str) -> Row:
