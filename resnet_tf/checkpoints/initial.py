@@ -12,7 +12,7 @@ import keras
 from resnet_tf.checkpoints import torchvision
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
-from resnet_tf.checkpoints.torch_file import read_state_dict
+from resnet_tf.checkpoints.state_dict import read_state_dict
 from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
 from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
 from resnet_tf.data.host import PROBE_SECONDS, answers

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from resnet_tf.checkpoints.torch_file import StateDict
+from resnet_tf.checkpoints.state_dict import StateDict
 from resnet_tf.config import HEAD
 from resnet_tf.errors import CheckpointError
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from resnet_tf.checkpoints.torch_file import (
+from resnet_tf.checkpoints.state_dict import (
     read_state_dict,
-    read_torch,
     state_dict_of,
     without_prefix,
 )
+from resnet_tf.checkpoints.torch_file import read_torch
 from resnet_tf.errors import CheckpointError
 
 PEERS = os.environ.get("RESNET_TF_PEERS")
