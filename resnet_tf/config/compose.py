@@ -9,13 +9,18 @@ from resnet_tf.config.datasets import DATASETS, DatasetInfo
 from resnet_tf.config.durations import STEPS_OF, override, to_steps
 from resnet_tf.config.fields import FieldSpec, unknown
 from resnet_tf.config.model import other_family
-from resnet_tf.config.networks import FAMILIES, FREE, NETWORKS, RESNET, input_side
+from resnet_tf.config.networks import (
+    BOTTLENECK,
+    FAMILIES,
+    FREE,
+    NETWORKS,
+    RESNET,
+    input_side,
+    residual_layers,
+)
 from resnet_tf.config.recipes import DEEP, DEEP_LAYERS, recipe_values
 from resnet_tf.config.sections import iter_settings
 from resnet_tf.errors import SettingError
-
-# What a residual network with bottlenecks has, unless told otherwise.
-_BOTTLENECK = {"order": "pre", "shortcut": "B"}
 
 
 def compose(
@@ -67,7 +72,7 @@ def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
         network = {name: v for name, v in network.items() if name not in kept}
     free = {name: value for name, value in given.items() if name in FREE}
     if given.get("bottleneck") and not network:
-        network = _BOTTLENECK
+        network = BOTTLENECK
     merged = {**given, **network, **free}
     if input_side(merged.get("model", RESNET)) != input_side(
         settings.get("model", RESNET)
@@ -101,7 +106,7 @@ def _layers(settings: Mapping[str, Any]) -> int:
     if settings.get("model", RESNET) != RESNET:
         return 0
     blocks = settings.get("num_residual_blocks", 0)
-    return (9 if settings.get("bottleneck") else 6) * blocks + 2
+    return residual_layers(blocks, settings.get("bottleneck", False))
 
 
 def _drop_other_families(

@@ -7,6 +7,7 @@ from typing import Literal
 
 from resnet_tf.config.fields import FieldSpec, Section, field, section_fields, unknown
 from resnet_tf.config.networks import (
+    BOTTLENECK,
     DENSENET,
     FAMILIES,
     IMAGENET,
@@ -15,6 +16,7 @@ from resnet_tf.config.networks import (
     UVA,
     WIDE_CIFAR,
     input_side,
+    residual_layers,
 )
 from resnet_tf.errors import SettingError
 
@@ -156,7 +158,7 @@ class ModelConfig(Section):
     def _check_bottleneck(self) -> None:
         if self.model != RESNET or not self.bottleneck:
             return
-        for name, value in (("order", "pre"), ("shortcut", "B")):
+        for name, value in BOTTLENECK.items():
             if getattr(self, name) != value:
                 raise SettingError(
                     f"{name} must be {value} with bottleneck, received "
@@ -168,7 +170,7 @@ class ModelConfig(Section):
         """Convolutions on the longest path plus the dense head, in the families
         resnet and densenet; 0 in the others."""
         if self.model == RESNET:
-            return (9 if self.bottleneck else 6) * self.num_residual_blocks + 2
+            return residual_layers(self.num_residual_blocks, self.bottleneck)
         return self.depth if self.model == DENSENET else 0
 
     @property

@@ -28,6 +28,15 @@ FAMILIES = (RESNET, DENSENET, *UVA, *WIDE_CIFAR, *IMAGENET)
 FREE = frozenset({"order", "shortcut", "stride_padding"})
 
 
+# What a residual network with bottlenecks must have.
+BOTTLENECK = MappingProxyType({"order": "pre", "shortcut": "B"})
+
+
+def residual_layers(num_residual_blocks: int, bottleneck: bool) -> int:
+    """Returns the depth of a residual network: 6n+2, or 9n+2 with bottlenecks."""
+    return (9 if bottleneck else 6) * num_residual_blocks + 2
+
+
 def _resnet(n: int) -> dict[str, Any]:
     return {
         "model": RESNET,
@@ -43,9 +52,8 @@ def _preact_bottleneck(n: int) -> dict[str, Any]:
     return {
         "model": RESNET,
         "num_residual_blocks": n,
-        "order": "pre",
         "bottleneck": True,
-        "shortcut": "B",
+        **BOTTLENECK,
         "stride_padding": "both",
     }
 
