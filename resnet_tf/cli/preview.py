@@ -57,12 +57,10 @@ def _rows(split, config: DataConfig, seed: int):
 
     from resnet_tf.data.pipeline import normalize, prepare
 
-    originals = normalize(split.images, config)
-    rows = [originals]
+    labels, classes = tf.constant(split.labels), len(split.class_names)
+    rows = [normalize(split.images, config)]
     for update in range(_UPDATES):
         step = tf.constant(update, tf.int64)
-        labels = tf.constant(split.labels)
-        classes = len(split.class_names)
         seen, _ = prepare(split.images, labels, config, seed, step, classes)
         rows.append(seen)
     return [_visible(row, config).numpy() for row in rows]

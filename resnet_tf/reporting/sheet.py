@@ -22,6 +22,6 @@ def write_sheet(path: Path, rows: Sequence[np.ndarray]) -> None:
     images = images.repeat(factor, axis=2).repeat(factor, axis=3)
     gaps = [(0, 0), (0, 0), (_GAP, _GAP), (_GAP, _GAP), (0, 0)]
     framed = np.pad(images, gaps, constant_values=255)
-    height, width, side = *framed.shape[:2], framed.shape[2]
+    height, width, side = framed.shape[:3]
     sheet = framed.swapaxes(1, 2).reshape(height * side, width * side, 3)
     matplotlib.image.imsave(path, sheet, format="png")
