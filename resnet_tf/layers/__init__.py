@@ -4,7 +4,7 @@ from resnet_tf.layers.activation import activation_layer
 from resnet_tf.layers.batch_norm import BatchNorm
 from resnet_tf.layers.block import Block
 from resnet_tf.layers.bottleneck import PreActBottleneckBlock
-from resnet_tf.layers.convolution import TorchConv2D, conv, fan_in_uniform
+from resnet_tf.layers.convolution import Conv2D, TorchConv2D, conv, fan_in_uniform
 from resnet_tf.layers.dense import DenseLayer, Transition, compressed
 from resnet_tf.layers.inception import ConvUnit, InceptionBlock
 from resnet_tf.layers.pooling import MaxPool
@@ -18,6 +18,7 @@ from resnet_tf.layers.shortcut import (
 __all__ = [
     "BatchNorm",
     "Block",
+    "Conv2D",
     "ConvUnit",
     "DenseLayer",
     "InceptionBlock",

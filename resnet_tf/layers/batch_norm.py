@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from resnet_tf.layers.vectors import filled, missing, widened
+
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
 class BatchNorm(keras.layers.Layer):
@@ -25,7 +27,8 @@ class BatchNorm(keras.layers.Layer):
             "batch"'s own, a habit of the TF1 original.
 
     Call arguments:
-        inputs: Float tensor of shape (N, H, W, C).
+        inputs: Float tensor of shape (N, H, W, C). It may have more channels than
+            the layer was built for; these are scaled to zeros, see `filled`.
         training: If True (and the layer is trainable), normalise with the
             batch's statistics and update the moving averages; else normalise
             as `evaluation` says and update nothing.
@@ -85,19 +88,32 @@ class BatchNorm(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         training = bool(training) and self.trainable
+        width = inputs.shape[-1]
+        if training and inputs.dtype.size == 2 and missing(width):
+            outputs = self._normalized(filled([inputs]), training)
+            # The gradient of `outputs[..., :width]` would be ten times slower.
+            return tf.slice(outputs, [0, 0, 0, 0], [-1, -1, -1, width])
+        return self._normalized(inputs, training)
+
+    def _normalized(self, inputs, training):
+        channels, width = self.gamma.shape[0], inputs.shape[-1]
+        scale, offset, mean, variance = (
+            widened(tf.convert_to_tensor(variable), 0, width)
+            for variable in self.variables
+        )
         outputs = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
-            scale=tf.convert_to_tensor(self.gamma),
-            offset=tf.convert_to_tensor(self.beta),
-            mean=tf.convert_to_tensor(self.moving_mean),
-            variance=tf.convert_to_tensor(self.moving_variance),
+            scale=scale,
+            offset=offset,
+            mean=mean,
+            variance=variance,
             epsilon=self.epsilon,
             exponential_avg_factor=1.0 - self.momentum,
             is_training=training or self.evaluation == "batch",
         )
         if training:
-            self.moving_mean.assign(outputs.batch_mean)
-            self.moving_variance.assign(outputs.batch_variance)
+            self.moving_mean.assign(outputs.batch_mean[:channels])
+            self.moving_variance.assign(outputs.batch_variance[:channels])
         return outputs.y
 
     def compute_output_shape(self, input_shape):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from resnet_tf.layers.block import Block
+from resnet_tf.layers.vectors import filled, missing
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
@@ -28,13 +29,14 @@ class DenseLayer(Block):
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C), or a list of such tensors, which
-            stands for their concatenation and is not joined in the output.
+            stands for their concatenation.
         training: If True, batch norm uses batch statistics.
 
     Returns:
         Tensor of shape (N, H, W, C + growth_rate): the input, then the new
-        channels, or the other way round; dtype of `inputs`. For a list, the list
-        with the new channels as one more tensor.
+        channels, or the other way round; dtype of `inputs`. For a list, a list that
+        stands for this: the new channels are one more tensor, and the others are
+        joined where that needs no further copy.
 
     Reference: https://arxiv.org/abs/1608.06993
     """
@@ -80,14 +82,21 @@ class DenseLayer(Block):
             parts = [tf.identity(part) for part in parts]
             x = self._recomputed_unit(parts, training)
         else:
-            x = self._unit(self.bn1, self.conv1, _joined(parts), training)
+            x = filled(parts) if training else _joined(parts)
+            if self._is_kept([tuple(part.shape) for part in parts]):
+                parts = [x]
+            x = self._unit(self.bn1, self.conv1, x, training)
         if self.bottleneck:
             x = self._unit(self.bn2, self.conv2, x, training)
         parts = [x, *parts] if self.new_first else [*parts, x]
         return parts if listed else _joined(parts)
 
+    def _is_kept(self, shapes) -> bool:
+        """Tells whether later layers get the joined tensor instead of its parts."""
+        return not (self.memory_efficient or missing(_joined_shape(shapes)[-1]))
+
     def _unit(self, bn, conv, x, training):
-        return conv(self._activate(bn(x, training=training)))
+        return conv(self._activate(bn(x, training=training)), training=training)
 
     def _recomputed_unit(self, parts, training):
         """Returns the first unit's output; the moving averages change here alone."""
@@ -99,7 +108,7 @@ class DenseLayer(Block):
             weights = tensors[len(parts) :]
             state = list(zip(variables, weights, strict=True))
             with keras.StatelessScope(state) as scope:
-                x = _joined(tensors[: len(parts)])
+                x = filled(tensors[: len(parts)])
                 y = self._unit(bn, conv, x, training)
                 return y, *map(scope.get_current_value, moving)
 
@@ -116,6 +125,8 @@ class DenseLayer(Block):
         if not _is_listed(input_shape):
             return (*sides, channels + self.growth_rate)
         new, old = (*sides, self.growth_rate), [tuple(part) for part in input_shape]
+        if self._is_kept(input_shape):
+            old = [(*sides, channels)]
         return [new, *old] if self.new_first else [*old, new]
 
     def get_config(self):
@@ -164,8 +175,9 @@ class Transition(Block):
         self.conv.build(input_shape)
 
     def call(self, inputs, training=None):
-        x = self._activate(self.bn(inputs, training=training))
-        return self.pool(self.conv(x))
+        x = filled([inputs]) if training else inputs
+        x = self._activate(self.bn(x, training=training))
+        return self.pool(self.conv(x, training=training))
 
     def compute_output_shape(self, input_shape):
         inner = self.conv.compute_output_shape(input_shape)

@@ -79,17 +79,17 @@ def dense_stages(
         if stage > 1:
             kept = compressed(x.shape[-1], compression)
             x = Transition(kept, name=f"transition{stage - 1}", **parts.options)(x)
-        efficient = parts.config.memory_efficient
-        x = [x] if efficient else x
+        maps = [x]
         for layer in range(1, length + 1):
-            name = f"stage{stage}_layer{layer}"
-            x = DenseLayer(
-                name=name, memory_efficient=efficient, **dense_layer, **parts.options
-            )(x)
-        if efficient:
-            join = keras.layers.Concatenate(
-                name=f"stage{stage}_concat", dtype=parts.options["dtype"]
-            )
-            x = join(x)
+            maps = DenseLayer(
+                memory_efficient=parts.config.memory_efficient,
+                name=f"stage{stage}_layer{layer}",
+                **dense_layer,
+                **parts.options,
+            )(maps)
+        join = keras.layers.Concatenate(
+            name=f"stage{stage}_concat", dtype=parts.options["dtype"]
+        )
+        x = join(maps)
         outputs[f"stage{stage}"] = x
     return outputs

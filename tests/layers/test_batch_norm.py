@@ -130,3 +130,58 @@ def test_wrong_arguments(arguments, message):
 def test_wrong_rank():
     with pytest.raises(ValueError, match=r"inputs must be \(N, H, W, C\)"):
         BatchNorm().build((None, 3))
+
+
+def test_channels_beyond_the_weights_become_zeros(x):
+    layer, wide = BatchNorm(), BatchNorm()
+    for each in (layer, wide):
+        each.build(x.shape)
+        each.gamma.assign(np.linspace(0.5, 2, 7))
+        each.beta.assign(np.linspace(-1, 1, 7))
+    expected = layer(x, training=True)
+    found = wide(np.pad(x, [(0, 0)] * 3 + [(0, 9)]), training=True).numpy()
+    np.testing.assert_allclose(found[..., :7], expected, atol=1e-6)
+    np.testing.assert_array_equal(found[..., 7:], np.zeros((4, 6, 5, 9)))
+    for name in ("moving_mean", "moving_variance"):
+        np.testing.assert_allclose(getattr(wide, name), getattr(layer, name), 1e-6)
+
+
+@pytest.mark.parametrize("channels", [7, 16, 28])
+def test_half_precision_is_as_exact_as_the_kernel_alone(channels):
+    """Against float64; the kernel alone is what TensorFlow has for 28 channels."""
+    numbers = np.random.default_rng(0)
+    x, noise = (
+        tf.cast(numbers.normal(1, 2, (8, 6, 6, channels)), "bfloat16") for _ in "xy"
+    )
+    layer = BatchNorm(dtype="mixed_bfloat16")
+    layer.build(x.shape)
+    gamma, beta = layer.gamma.value, layer.beta.value
+
+    def kernel(x):
+        outputs = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=1e-5
+        )
+        return outputs.y
+
+    def formula(x):
+        mean, variance = tf.nn.moments(x, (0, 1, 2))
+        y = (x - mean) / tf.sqrt(variance + 1e-5)
+        return y * tf.cast(gamma, x.dtype) + tf.cast(beta, x.dtype)
+
+    exact = _gradients(formula, tf.cast(x, "float64"), [gamma, beta], noise)
+    own = _gradients(kernel, x, [gamma, beta], noise)
+    found = _gradients(lambda x: layer(x, training=True), x, [gamma, beta], noise)
+    for ours, theirs, expected in zip(found, own, exact, strict=True):
+        assert _error(ours, expected) <= 1.01 * _error(theirs, expected)
+
+
+def _gradients(function, x, weights, noise):
+    with tf.GradientTape() as tape:
+        tape.watch([x, *weights])
+        y = function(x)
+    return [y, *tape.gradient(y, [x, *weights], tf.cast(noise, y.dtype))]
+
+
+def _error(found, expected) -> float:
+    difference = tf.cast(found, "float64") - tf.cast(expected, "float64")
+    return float(tf.norm(difference))

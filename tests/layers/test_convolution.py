@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from resnet_tf.layers import TorchConv2D, conv, fan_in_uniform
+from resnet_tf.layers import Conv2D, TorchConv2D, conv, fan_in_uniform
+from resnet_tf.layers.convolution import narrow_convolution
 from tests.layers.by_hand import convolve
 from tests.layers.harness import check_layer, check_saving
 
@@ -130,3 +132,85 @@ def test_wrong_arguments(arguments, message):
 def test_an_even_kernel_has_no_middle():
     with pytest.raises(ValueError, match=r"kernel_size must be odd, received \(2, 2\)"):
         TorchConv2D(4, 2)
+
+
+def test_conv_owes_what_every_layer_owes(tmp_path):
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 5)).astype("float32")
+    parameters = 9 * 5 * 3 + 3
+    check_layer(Conv2D(3, 3, 2), x, (2, 3, 3, 3), parameters, non_trainable=0)
+    check_saving(Conv2D(3, 3, use_bias=False), x, tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_zeros_behind_the_input_change_nothing_in_training(dtype):
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 5)).astype("float32")
+    layer = Conv2D(3, 3, dtype=dtype)
+    expected = layer(x, training=True)
+    wide = np.pad(x, [(0, 0)] * 3 + [(0, 11)])
+    tolerance = 1e-6 if dtype == "float32" else 2e-2
+    for found in (layer(wide, training=True), layer(x)):
+        np.testing.assert_allclose(
+            tf.cast(found, "float32"), tf.cast(expected, "float32"), atol=tolerance
+        )
+
+
+NARROW = [(8, 16, 40, 12, 3), (32, 32, 96, 12, 3), (8, 8, 40, 12, 1), (8, 9, 7, 3, 5)]
+
+
+@pytest.mark.parametrize("sizes", NARROW)
+def test_the_narrow_gradients_are_as_exact_as_tensorflows(sizes):
+    """Against float64, in bfloat16: where the layer uses them."""
+    batch, side, inputs, filters, size = sizes
+    numbers = np.random.default_rng(0)
+    x, kernel, noise = (
+        tf.cast(numbers.normal(size=shape), "bfloat16")
+        for shape in (
+            (batch, side, side, inputs),
+            (size, size, inputs, filters),
+            (batch, side, side, filters),
+        )
+    )
+    exact = [tf.cast(tensor, "float64") for tensor in (x, kernel, noise)]
+    errors = []
+    for function in (tf_convolution, narrow_convolution):
+        found = gradients(function, x, kernel, noise)
+        errors.append(
+            [
+                float(tf.norm(tf.cast(one, "float64") - other))
+                for one, other in zip(
+                    found, gradients(tf_convolution, *exact), strict=True
+                )
+            ]
+        )
+    for own, ours in zip(*errors, strict=True):
+        assert ours <= 1.01 * own
+
+
+@pytest.mark.parametrize(
+    ("dtype", "filters", "narrow"),
+    [("bfloat16", 12, True), ("bfloat16", 16, False), ("float32", 12, False)],
+)
+def test_where_the_narrow_gradient_is_used(dtype, filters, narrow):
+    layer = Conv2D(filters, 3, use_bias=False, dtype=dtype)
+    x = tf.ones((1, 4, 4, 20), dtype)
+    layer.build(x.shape)
+
+    @tf.function
+    def kernel_gradient(x):
+        with tf.GradientTape() as tape:
+            y = layer(x, training=True)
+        return tape.gradient(y, layer.kernel.value)
+
+    graph = kernel_gradient.get_concrete_function(x).graph
+    assert ("Reverse" in str({op.type for op in graph.get_operations()})) is narrow
+
+
+def tf_convolution(x, kernel):
+    return tf.nn.conv2d(x, kernel, 1, "SAME")
+
+
+def gradients(function, x, kernel, noise):
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        y = function(x, kernel)
+    return [y, *tape.gradient(y, [x, kernel], noise)]

@@ -81,6 +81,19 @@ def test_a_list_stands_for_its_concatenation(memory_efficient, new_first, x):
     assert shapes == [tuple(part.shape) for part in parts]
 
 
+def test_what_fills_whole_vectors_is_joined():
+    parts = [np.ones((1, 4, 4, width), "float32") for width in (16, 12, 4)]
+    layer, efficient = DenseLayer(12), DenseLayer(12, memory_efficient=True)
+    for training in (False, True):
+        assert [x.shape[-1] for x in layer(parts, training=training)] == [32, 12]
+    assert [x.shape[-1] for x in DenseLayer(12)(parts[:2])] == [16, 12, 12]
+    assert [x.shape[-1] for x in efficient(parts)] == [16, 12, 4, 12]
+    assert layer.compute_output_shape([part.shape for part in parts]) == [
+        (1, 4, 4, 32),
+        (1, 4, 4, 12),
+    ]
+
+
 def test_a_list_of_inputs_is_saved(x, tmp_path):
     first, second = keras.Input((4, 4, 4)), keras.Input((4, 4, 2))
     layer = DenseLayer(3, memory_efficient=True)

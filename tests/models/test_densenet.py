@@ -63,8 +63,9 @@ def test_the_shape_after_every_stage_with_bottleneck_and_compression():
 
 def test_every_dense_layer_adds_k_channels():
     model = build_densenet(config(depth=13, growth_rate=5))
-    channels = [model.get_layer(f"stage1_layer{i}").output.shape[-1] for i in (1, 2, 3)]
-    assert channels == [21, 26, 31]
+    layers = [model.get_layer(f"stage1_layer{i}") for i in (1, 2, 3)]
+    widths = [[maps.shape[-1] for maps in layer.output] for layer in layers]
+    assert widths == [[16, 5], [16, 5, 5], [16, 5, 5, 5]]
     assert model.get_layer("transition1").output.shape[1:] == (16, 16, 31)
     assert "transition3" not in [layer.name for layer in model.layers]
 
