@@ -9,9 +9,7 @@ goes on. `--quick` leaves out what compiles for minutes and shortens the rest.
 """
 
 import dataclasses
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from absl import app, flags
@@ -21,6 +19,7 @@ from harness.loop import OURS, PEAK, TORCH, WORKS, Loop, loops
 from harness.machine import busy_share, environment
 from harness.peaks import peak_loops, roofline
 from harness.race import Plan, Result, race
+from harness.record import make_room, write
 from peers.networks import MODELS
 
 flags.DEFINE_bool("quick", False, "Fewer and shorter turns, nothing that takes long.")
@@ -41,8 +40,7 @@ def main(argv) -> int:
     if len(argv) > 1:
         raise app.UsageError(f"no argument is expected, received {argv[1]!r}", 2)
     values, plan = flags.FLAGS, _plan()
-    if values.json_output:
-        _make_room(Path(values.json_output))
+    make_room(values.json_output)
     record = {
         "command": " ".join(["benchmarks/run.py", *sys.argv[1:]]),
         "plan": dataclasses.asdict(plan),
@@ -60,22 +58,14 @@ def main(argv) -> int:
             print(table(these), flush=True)
             results += these
             record["ratios"] += ratios(these)
-            _write(record | _summary(results))
+            write(record | _summary(results), values.json_output)
     if "train" in values.works:
         results += _whole_loop(plan)
     record["seconds"] = waiting_times(values.dataset, values.quick)
     for name, seconds in record["seconds"].items():
         print(f"{name}: {min(seconds):.2f} s")
-    _write(record | _summary(results))
+    write(record | _summary(results), values.json_output)
     return int(any(r.absent for r in results if r.loop.side in (OURS, PEAK)))
-
-
-def _make_room(target: Path) -> None:
-    """Fails now rather than after the first race."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise app.UsageError(f"json_output={target}: {error.strerror}", 2) from error
 
 
 def _plan() -> Plan:
@@ -126,12 +116,6 @@ def _summary(results: list[Result]) -> dict[str, Any]:
             if result.absent
         ],
     }
-
-
-def _write(record: dict[str, Any]) -> None:
-    target = flags.FLAGS.json_output
-    if target:
-        Path(target).write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Fills the generated parts of README.md from JSON files.
+"""Fills the generated parts of README.md and docs/performance.md from JSON files.
 
-    python docs/generate.py            # writes README.md and docs/images
-    python docs/generate.py --check    # exits with 1 if README.md is not up to date
+    python docs/generate.py            # writes both pages and docs/images
+    python docs/generate.py --check    # exits with 1 if a page is not up to date
 
 The parts lie between `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
 """
@@ -11,6 +11,9 @@ import json
 import re
 import sys
 from pathlib import Path
+
+import comparison
+import performance
 
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, ModelConfig, recipe_source
@@ -85,48 +88,29 @@ def models() -> str:
     return "\n".join(lines)
 
 
-def speed() -> str:
-    """What the training benchmark measured."""
-    record = json.loads((ROOT / "docs/benchmarks/training.json").read_text())
-    figures, work = record["figures"], record["work"]
-    rates = figures["images_per_second"]
-    machine, versions = record["machine"], record["versions"]
-    rows = "\n".join(f"| {name} | {rate:,} |" for name, rate in rates.items())
-    return f"""Training ResNet-20, batch {work["batch"]}, on {machine["cores"]} cores
-({machine["cpu"]}, TensorFlow {versions["tensorflow"]}, Keras {versions["keras"]});
-each loop has a process of its own, and they take turns, {work["rounds"]} rounds of
-{work["steps"]} updates (`python benchmarks/training.py`):
-
-| loop | images/s (median) |
-|---|---|
-{rows}
-
-Stock Keras is the same network from `keras.layers`, trained by
-`keras.optimizers.SGD` in a plain `GradientTape` step on one batch in memory. Our
-whole loop with the real input pipeline, in {work["precision"]}, runs at
-**{figures["ratio_median"]:.2f} times** its faster form ({figures["peer"]}; median of
-the rounds, {figures["ratio_min"]:.2f} to {figures["ratio_max"]:.2f}). The input
-pipeline costs {figures["input_cost_percent_median"]:.1f} % of a step."""
-
-
-PARTS = {
+README = {
     "quickstart": quickstart,
     "networks": networks,
     "recipes": recipes,
     "models": models,
-    "speed": speed,
+    "speed": comparison.speed,
 }
+PAGES = {"README.md": lambda: README, "docs/performance.md": performance.parts}
 
 
-def generated(text: str) -> str:
-    """Returns README's text with every part made anew."""
-    for name, make in PARTS.items():
+def generated(page: str, text: str) -> str:
+    """Returns the text of a page with every part made anew.
+
+    Raises:
+        ValueError: If one of the page's parts is not exactly once in the text.
+    """
+    for name, make in PAGES[page]().items():
         begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
         pattern = re.escape(begin) + ".*?" + re.escape(end)
         part = f"{begin}\n{make()}\n{end}"
         text, count = re.subn(pattern, lambda _, p=part: p, text, flags=re.DOTALL)
         if count != 1:
-            raise ValueError(f"README.md must have one part {name!r}, found {count}")
+            raise ValueError(f"{page} must have one part {name!r}, found {count}")
     return text
 
 
@@ -141,16 +125,19 @@ def _error(metrics: dict, split: str) -> str:
 
 
 def main() -> int:
-    """Writes or checks README.md; returns the exit code."""
+    """Writes or checks the pages; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
-    readme = ROOT / "README.md"
-    old = readme.read_text()
-    new = generated(old)
+    old = {page: (ROOT / page).read_text() for page in PAGES}
+    new = {page: generated(page, text) for page, text in old.items()}
     if check:
-        return int(old != new)
-    readme.write_text(new)
+        stale = [page for page in PAGES if old[page] != new[page]]
+        for page in stale:
+            print(f"{page} is not up to date", file=sys.stderr)
+        return int(bool(stale))
+    for page, text in new.items():
+        (ROOT / page).write_text(text)
     rows = read_history(ROOT / "pretrained/model_20/history.csv")
     plot_curves(ROOT / "docs/images/model_20.png", rows, "model_20")
     return 0

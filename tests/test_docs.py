@@ -12,7 +12,7 @@ from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root
 ROOT = Path(__file__).parents[1]
 
 
-def test_readme_is_up_to_date():
+def test_the_pages_are_up_to_date():
     command = [sys.executable, "docs/generate.py", "--check"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr or "run: python docs/generate.py"

@@ -229,8 +229,8 @@ def _gatherer(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
 def _options() -> tf.data.Options:
     """Returns one thread for the input where the CPU also does the training.
 
-    More would take turns with the step's own threads; `benchmarks/training.py`
-    measures what the input costs.
+    More would take turns with the step's own threads; `docs/performance.md`
+    has what the input costs.
     """
     options = tf.data.Options()
     if not tf.config.list_physical_devices("GPU"):

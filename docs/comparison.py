@@ -1,0 +1,103 @@
+"""The tables of this package beside its peers, and where they come from."""
+
+from markup import paragraph, span, table
+from measured import BEST, OURS, PEERS, PRECISIONS, SIDES, WORKS, Measured, rate
+
+ABSENT = "absent"
+
+
+def speed() -> str:
+    """README: the best ratios of each network, and where they come from."""
+    run = Measured.read()
+    columns = [(work, peer) for work in WORKS for peer in PEERS]
+    models = dict.fromkeys(model for _, model in run.networks)
+    rows = (
+        [f"`{model}`"]
+        + [_times(run.ratio(work, model, BEST, peer)) for work, peer in columns]
+        for model in models
+    )
+    head = ["network", *(f"{WORKS[work]}: {SIDES[peer]}" for work, peer in columns)]
+    return (
+        paragraph(
+            "How many times as many images a second this package gets through as a",
+            "peer, each side at its own best precision and setting: the median of the",
+            "rounds, in parentheses the lowest and the highest.",
+            place(run),
+        )
+        + "\n\n"
+        + table(head, rows)
+    )
+
+
+def training(run: Measured) -> str:
+    """Every network at each side's best."""
+    return _best(run, "train")
+
+
+def inference(run: Measured) -> str:
+    """Every network at each side's best."""
+    return _best(run, "inference")
+
+
+def precisions(run: Measured) -> str:
+    """Every network at equal precision."""
+    rows = (
+        [WORKS[work], f"`{model}`", precision, *_cells(run, work, model, precision)]
+        for work, model in run.networks
+        for precision in PRECISIONS
+    )
+    return table(["work", "network", "precision", *_head()], rows)
+
+
+def place(run: Measured) -> str:
+    """Returns the batch, the machine and the versions in a sentence."""
+    machine, versions = run.record["machine"], dict(run.record["versions"])
+    names = {"tensorflow": "TensorFlow", "keras": "Keras", "torch": "PyTorch"}
+    versions["torch"] = run.torch_version
+    known = [f"{names[key]} {versions[key]}" for key in names if versions.get(key)]
+    batches = {loop["batch"] for loop in run.loops}
+    return (
+        f"Batch {', '.join(map(str, sorted(batches)))}, {machine['cores']} cores of "
+        f"{machine['cpu']}; {', '.join(known)}."
+    )
+
+
+def _best(run: Measured, work: str) -> str:
+    rows = (
+        [f"`{model}`", *_cells(run, work, model, BEST)]
+        for of, model in run.networks
+        if of == work
+    )
+    return table(["network", *_head()], rows)
+
+
+def _head() -> list[str]:
+    return [SIDES[OURS]] + [
+        cell for peer in PEERS for cell in (SIDES[peer], "we are times as fast")
+    ]
+
+
+def _cells(run: Measured, work: str, model: str, precision: str) -> list[str]:
+    """Returns our images a second, and for each peer its own and the ratio."""
+    cells = [_rate(run.fastest(work, model, OURS, precision), precision)]
+    for peer in PEERS:
+        cells += [
+            _rate(run.fastest(work, model, peer, precision), precision),
+            _times(run.ratio(work, model, precision, peer)),
+        ]
+    return cells
+
+
+def _rate(loop: dict | None, precision: str) -> str:
+    if loop is None:
+        return ABSENT
+    setting = [loop["variant"]] if loop["side"] != OURS else []
+    if precision == BEST:
+        setting.insert(0, loop["precision"])
+    return f"{rate(loop):,.0f}" + (f" ({', '.join(setting)})" if setting else "")
+
+
+def _times(ratio: dict | None) -> str:
+    if ratio is None:
+        return ABSENT
+    return span(ratio["ratio_median"], ratio["ratio_min"], ratio["ratio_max"])

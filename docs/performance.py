@@ -1,0 +1,162 @@
+"""The generated parts of docs/performance.md."""
+
+import json
+from collections.abc import Callable
+
+from comparison import ABSENT, inference, place, precisions, training
+from markup import paragraph, points, span, spread, table
+from measured import BENCHMARKS, PRECISIONS, SIDES, WORKS, Measured, rate
+
+
+def method(run: Measured) -> str:
+    """How long the turns were, on what machine, with which settings."""
+    plan = run.record["plan"]
+    lines = [
+        f"{plan['rounds']} rounds; a turn lasts about {plan['seconds']:g} s. After "
+        f"round {plan['qualifying']} only the fastest setting of each side and "
+        "precision goes on.",
+        place(run),
+    ]
+    busy = run.record.get("busy_before", {}).values()
+    if busy:
+        lines.append(
+            f"Just before the races other programs used up to {100 * max(busy):.0f} % "
+            "of the cores."
+        )
+    if "--quick" in run.record["command"].split():
+        lines.append(
+            "**The run was a `--quick` one: few and short turns, and none of the "
+            "settings that compile for long.**"
+        )
+    for side, name in SIDES.items():
+        tried = dict.fromkeys(
+            loop["variant"] for loop in run.loops if loop["side"] == side
+        )
+        lines.append(f"Settings of {name}: {', '.join(tried) or ABSENT}.")
+    return points(lines)
+
+
+def roofline(run: Measured) -> str:
+    """How close our loops come to the machine's matrix products."""
+    record = run.record.get("roofline", {})
+    peaks = record.get("operations_per_second", {})
+    known = [f"{peaks[p] / 1e9:,.0f} in {p}" for p in PRECISIONS if peaks.get(p)]
+    copied = record.get("copied_bytes_per_second")
+    lines = []
+    if known:
+        lines.append(
+            f"The best product made {' and '.join(known)}, in 10^9 operations a second."
+        )
+    if copied:
+        lines.append(f"A copy of memory moved {copied / 1e9:.1f} GB a second.")
+    found: dict[tuple, float] = {}
+    for row in record.get("networks", []):
+        if not row["dataset"]:
+            key = row["model"], row["work"], row["precision"]
+            found.setdefault(key, row["fraction"])
+    columns = [(work, precision) for work in WORKS for precision in PRECISIONS]
+    rows = (
+        [f"`{model}`", *(_percent(found.get((model, *column))) for column in columns)]
+        for model in dict.fromkeys(model for model, *_ in found)
+    )
+    head = ["network", *(f"{WORKS[work]}, {precision}" for work, precision in columns)]
+    return "\n\n".join(filter(None, [paragraph(*lines), table(head, rows)]))
+
+
+def memory(run: Measured) -> str:
+    """Peak memory of the training loops."""
+    rows = (
+        [
+            f"`{model}`",
+            precision,
+            *(_mebibytes(run.fastest(work, model, side, precision)) for side in SIDES),
+        ]
+        for work, model in run.networks
+        if work == "train"
+        for precision in PRECISIONS
+    )
+    return table(["network", "precision", *SIDES.values()], rows)
+
+
+def waiting(run: Measured) -> str:
+    """Seconds of whole commands."""
+    seconds = run.record.get("seconds", {})
+    rows = ([name, spread(samples)] for name, samples in seconds.items())
+    return table(["wait for", "seconds"], rows)
+
+
+def input_cost(run: Measured) -> str:
+    """What the pipeline adds to a step."""
+    if not run.input_pair:
+        return table([], [])
+    without, loop = run.input_pair
+    samples = zip(without["samples"], loop["samples"], strict=True)
+    cost = spread([100 * (a / b - 1) for a, b in samples], " %")
+    return paragraph(
+        f"Training of `{loop['model']}` in {loop['precision']}: {rate(without):,.0f} "
+        f"images/s on one batch in memory, {rate(loop):,.0f} with the pipeline of "
+        f"{loop['dataset']} (order, gather, augmentation). It costs {cost} of a step."
+    )
+
+
+def absent(run: Measured) -> str:
+    """What could not run, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in run.record.get("absent", []):
+        where = f"{WORKS.get(row['work'], row['work'])} {row['model']}".strip()
+        found.setdefault((row["loop"], row["reason"]), []).append(where)
+    if not found:
+        return "Nothing: every loop ran."
+    rows = ([loop, ", ".join(where), why] for (loop, why), where in found.items())
+    return table(["loop", "of", "reason"], rows)
+
+
+def tried() -> str:
+    """What was tried for speed, from the record of `benchmarks/tried.py`."""
+    record = json.loads((BENCHMARKS / "tried.json").read_text())
+    rows = (
+        [
+            f"{row['name']}, {row['precision']}, {row['shape']}",
+            row["tried"],
+            row["plain"],
+            span(row["ratio_median"], row["ratio_min"], row["ratio_max"]),
+            row["verdict"],
+            f"[yes](../{row['used_in']})" if row.get("used_in") else "no",
+        ]
+        for row in record["tried"]
+    )
+    head = ["what", "tried", "instead of", "times as fast", "verdict", "in use"]
+    plan = record["plan"]
+    lines = [f"{plan['rounds']} rounds of turns of about {plan['seconds']:g} s."]
+    lines += [
+        f"Absent: {row['loop']}: {row['reason']}." for row in record.get("absent", [])
+    ]
+    return "\n\n".join(filter(None, [paragraph(*lines), table(head, rows)]))
+
+
+def parts() -> dict[str, Callable[[], str]]:
+    """Returns what makes each part of docs/performance.md, by its name."""
+    run = Measured.read()
+    of_run = {
+        "method": method,
+        "training": training,
+        "inference": inference,
+        "precisions": precisions,
+        "roofline": roofline,
+        "memory": memory,
+        "waiting": waiting,
+        "input": input_cost,
+        "absent": absent,
+    }
+    made = {name: (lambda make=make: make(run)) for name, make in of_run.items()}
+    return made | {"tried": tried}
+
+
+def _percent(fraction: float | None) -> str:
+    return ABSENT if fraction is None else f"{100 * fraction:.0f} %"
+
+
+def _mebibytes(loop: dict | None) -> str:
+    if loop is None or "peak_bytes" not in loop:
+        return ABSENT
+    return f"{loop['peak_bytes'] / 2**20:,.0f}"

@@ -1,0 +1,94 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# The whole program, but every process is the stub, and two pairs are enough.
+WITH_STUBS = """
+import sys
+sys.path.insert(0, "benchmarks")
+import tried
+from harness import loop
+loop.MODULES["settings"] = "tests.benchmarks.stub"
+from trials import kernels
+make = kernels.kernel_pairs
+kernels.kernel_pairs = lambda batch: make(batch)[:2]
+from absl import app
+app.run(tried.main)
+"""
+
+
+def run(command, *arguments):
+    return subprocess.run(
+        [sys.executable, *command, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+def test_the_record(tmp_path):
+    target = tmp_path / "new" / "tried.json"
+    answer = run(["-c", WITH_STUBS], "--quick", f"--json_output={target}")
+    assert answer.returncode == 0, answer.stderr
+    assert "training of resnet20, bfloat16 4x32x32x3: freed memory" in answer.stdout
+    record = json.loads(target.read_text())
+    assert [(row["name"], row["shape"]) for row in record["tried"]] == [
+        ("batch norm", "4x32x32x88"),
+        ("gradient of batch norm", "4x32x32x88"),
+        *[("training of resnet20", "4x32x32x3")] * 3,
+        ("inference of resnet20", "4x32x32x3"),
+    ]
+    for row in record["tried"]:
+        assert len(row["ratios"]) == 3
+        assert 0 < row["ratio_min"] <= row["ratio_median"] <= row["ratio_max"]
+        assert row["verdict"] in ("faster", "slower", "no difference")
+    assert record["plan"] == {"rounds": 3, "seconds": 0.01}
+    assert record["absent"] == []
+    assert record["versions"]["tensorflow"] and record["machine"]["cpu"]
+
+
+def test_a_setting_that_cannot_be_is_absent(monkeypatch):
+    from harness.loop import MODULES
+    from harness.race import Plan
+    from trials import processes
+
+    monkeypatch.setitem(MODULES, processes.SIDE, "tests.benchmarks.stub")
+    name, plain, _ = processes.WORKS["train"]
+    variants = {"absent": "what is not there", "fast": "the fast one"}
+    monkeypatch.setitem(processes.WORKS, "train", (name, plain, variants))
+    plan = Plan(rounds=3, seconds=0.02, timeout=20)
+    found, absent = processes.run("train", "resnet20", 8, plan, lambda line: None)
+    reason = "No module named 'nothing'"
+    assert absent == [{"loop": "train resnet20 absent", "reason": reason}]
+    (fast,) = found
+    assert (fast["tried"], fast["precision"]) == ("the fast one", "bfloat16")
+    assert len(fast["ratios"]) == 3 and fast["verdict"] == "faster"
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        ("resnet20", "no argument is expected, received 'resnet20'"),
+        ("--json_output=setup.py/tried.json", "json_output"),
+    ],
+)
+def test_wrong_arguments(argument, text):
+    answer = run(["benchmarks/tried.py"], argument)
+    assert answer.returncode != 0
+    assert text in answer.stdout + answer.stderr
+
+
+@pytest.mark.slow
+def test_the_real_processes(tmp_path):
+    target = tmp_path / "tried.json"
+    answer = run(["benchmarks/tried.py"], "--quick", f"--json_output={target}")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    record = json.loads(target.read_text())
+    assert len(record["tried"]) == 11 + 3 + 1 and not record["absent"]

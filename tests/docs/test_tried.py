@@ -1,0 +1,35 @@
+import json
+
+import performance
+
+
+def test_the_table(tmp_path, monkeypatch):
+    row = {
+        "name": "batch norm",
+        "plain": "88 channels",
+        "tried": "96 channels",
+        "precision": "bfloat16",
+        "shape": "8x32x32x88",
+        "used_in": "resnet_tf/layers/vectors.py",
+        "ratio_median": 8.0,
+        "ratio_min": 7.5,
+        "ratio_max": 10.25,
+        "verdict": "faster",
+    }
+    record = {
+        "plan": {"rounds": 5, "seconds": 0.5},
+        "tried": [row, row | {"used_in": "", "verdict": "slower"}],
+        "absent": [{"loop": "train net memory", "reason": "refused"}],
+    }
+    (tmp_path / "tried.json").write_text(json.dumps(record))
+    monkeypatch.setattr(performance, "BENCHMARKS", tmp_path)
+    first, _, *_, used, unused = performance.tried().splitlines()
+    assert first == (
+        "5 rounds of turns of about 0.5 s. Absent: train net memory: refused."
+    )
+    same = (
+        "| batch norm, bfloat16, 8x32x32x88 | 96 channels | 88 channels "
+        "| 8.00 (7.50 to 10.25) "
+    )
+    assert used == same + "| faster | [yes](../resnet_tf/layers/vectors.py) |"
+    assert unused == same + "| slower | no |"
