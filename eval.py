@@ -12,6 +12,7 @@ from absl import flags
 import hyper_parameters
 import resnet_tf
 from resnet_tf.errors import SettingError
+from resnet_tf.startup import one_thread_an_operation
 
 hyper_parameters.define_settings(
     {"data_dir", "cache_dir", "download", "test_batch_size", "mixed_precision"}
@@ -31,6 +32,7 @@ def main() -> None:
             f"json_output must lie in a folder that exists, received "
             f"{values.json_output}"
         )
+    one_thread_an_operation()
     result = resnet_tf.evaluate(
         values.ckpt, values.split, **hyper_parameters.explicit_settings()
     )

@@ -6,6 +6,8 @@ import tempfile
 
 from resnet_tf.errors import SettingError
 
+_THREADS = "TF_NUM_INTRAOP_THREADS"  # read when TensorFlow starts its threads
+
 
 def import_tensorflow() -> None:
     """Imports TensorFlow and Keras without their start-up lines.
@@ -26,6 +28,26 @@ def import_tensorflow() -> None:
 
     # float32 means float32: GPUs would round its products to 10 bits.
     tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def one_thread_an_operation() -> None:
+    """Lets inference use `lanes()`; for a process that has not used TensorFlow yet.
+
+    Not for training: there, two cores on one operation are faster.
+    """
+    os.environ.setdefault(_THREADS, "1")
+
+
+def lanes() -> int:
+    """Returns the parts that a batch should be computed in: one, or one a core."""
+    return cores() if os.environ.get(_THREADS) == "1" else 1
+
+
+def cores() -> int:
+    """Returns the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _import_quietly() -> None:

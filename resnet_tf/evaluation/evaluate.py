@@ -33,7 +33,7 @@ def evaluate(
         data_dir, cache_dir, download: See `DataConfig`.
         test_batch_size: Images in a batch; the result does not depend on it,
             unless the network was told to (`bn_eval="batch"`).
-        mixed_precision: Type of the activations; see `TrainConfig`.
+        mixed_precision: Type of the activations, see `TrainConfig`.
 
     Returns:
         A dict of `checkpoint`, `dataset`, `preprocessing` and `Result.to_dict`.
@@ -49,10 +49,7 @@ def evaluate(
     folder = resolve(str(ckpt))
     config = read_config(folder / CONFIG)
     data = dataclasses.replace(
-        config.data,
-        data_dir=data_dir,
-        cache_dir=cache_dir,
-        download=download,
+        config.data, data_dir=data_dir, cache_dir=cache_dir, download=download
     )
     ensure_available(data)
 
@@ -61,13 +58,15 @@ def evaluate(
     from resnet_tf.checkpoints.weights import load_checkpoint
     from resnet_tf.evaluation.full_pass import FullPass
     from resnet_tf.models import POLICIES
+    from resnet_tf.models.inference import optimize_for_inference
 
     images = load_split(data, split)
     if len(images) == 0:
         raise DataError(f"split {split} of {folder} holds no images")
     require_classes(images, config.model.num_classes)
     checkpoint = load_checkpoint(folder, dtype=POLICIES[train.mixed_precision])
-    result = FullPass(checkpoint.model, data)(images, train.test_batch_size)
+    full_pass = FullPass(optimize_for_inference(checkpoint.model), data)
+    result = full_pass(images, train.test_batch_size)
     return {
         "checkpoint": str(folder),
         "dataset": data.dataset,

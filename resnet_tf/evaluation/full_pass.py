@@ -11,6 +11,8 @@ from resnet_tf.config import DataConfig
 from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.split import Split
 from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.models.lanes import side_by_side
+from resnet_tf.startup import lanes
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,11 @@ class FullPass:
     def __init__(self, model: keras.Model, config: DataConfig):
         side = config.stored_side
         signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
+        predict = side_by_side(model, lanes())
 
         @tf.function(input_signature=signature)
         def logits(images):
-            return model(normalize(images, config), training=False)
+            return predict(normalize(images, config))
 
         self._logits = logits
 

@@ -1,0 +1,55 @@
+"""A batch in lanes gives what the batch gives."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf import ModelConfig, build_resnet
+from resnet_tf.models.lanes import side_by_side
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).normal(size=(7, 32, 32, 3)).astype("float32")
+
+
+@pytest.mark.parametrize("size", [7, 2, 1])
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_any_batch_in_any_number_of_lanes(size, lanes, images):
+    model = build_resnet(ModelConfig(num_residual_blocks=1))
+    expected = model(images[:size], training=False)
+    run = tf.function(
+        side_by_side(model, lanes),
+        input_signature=[tf.TensorSpec((None, 32, 32, 3))],
+    )
+    found = run(images[:size])
+    assert found.shape == (size, 10)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_every_lane_is_computed_by_itself(images):
+    calls = []
+
+    def model(part, training):
+        assert training is False
+        calls.append(int(tf.shape(part)[0]))
+        return part
+
+    model._flatten_layers = list
+    np.testing.assert_array_equal(side_by_side(model, 3)(images), images)
+    assert calls == [3, 2, 2]
+
+
+def test_a_dict_of_outputs(images):
+    model = build_resnet(ModelConfig(num_residual_blocks=1), features=True)
+    expected = model(images, training=False)
+    found = side_by_side(model, 2)(images)
+    assert found.keys() == expected.keys()
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-4)
+
+
+def test_batch_statistics_see_the_whole_batch(images):
+    model = build_resnet(ModelConfig(num_residual_blocks=1, bn_eval="batch"))
+    expected = model(images, training=False)
+    np.testing.assert_array_equal(side_by_side(model, 2)(images), expected)
