@@ -24,6 +24,7 @@ BELOW = {
     "evaluation": GROUND | {"layers", "models", "data", "checkpoints"},
 }
 BELOW["training"] = GROUND | set(BELOW) - {"training"}
+BELOW["profiling"] = GROUND | {"models", "training"}
 BELOW["cli"] = GROUND | set(BELOW) - {"cli"}
 BELOW["__main__"] = {"cli"}
 
@@ -39,6 +40,7 @@ OUTSIDE = {
     "checkpoints": {"h5py", "keras", "numpy", "tensorflow"},
     "evaluation": {"keras", "numpy", "tensorflow"},
     "training": {"keras", "tensorflow"},
+    "profiling": {"keras", "numpy", "tensorflow"},
     "cli": {"tensorflow"},
     "__main__": set(),
 }
@@ -97,6 +99,7 @@ def test_scripts_are_short(script, lines):
         "resnet_tf.training.train",
         "resnet_tf.evaluation.evaluate",
         "resnet_tf.cli.main",
+        "resnet_tf.cli.bench",
         "hyper_parameters",
         "train",
         "eval",

@@ -15,39 +15,23 @@ def make(spec: dict[str, Any]) -> Work:
 
 
 def _training(spec: dict[str, Any]) -> Work:
-    import tensorflow as tf
-
-    from resnet_tf.training.trainer import Trainer
+    from resnet_tf.profiling.networks import training
 
     config = _config(spec)
-    trainer = Trainer(config, tf.distribute.get_strategy())
-    iterator = iter(_batches(spec, config.data))
-
-    def run(steps: int) -> None:
-        trainer.run(iterator, tf.constant(steps))
-        trainer.metrics.result()
-
-    return run, _facts(spec, trainer.model)
+    batches = _pipeline(spec, config.data) if spec["dataset"] else None
+    work, model = training(config, batches)
+    return work.run, _facts(spec, model)
 
 
 def _inference(spec: dict[str, Any]) -> Work:
-    import tensorflow as tf
-
     from resnet_tf.models import POLICIES, build_model
+    from resnet_tf.profiling.networks import inference
 
     model = build_model(_config(spec).model, dtype=POLICIES[spec["precision"]])
     facts = _facts(spec, model)
     if spec["variant"] == "optimized":
         model = resnet_tf.optimize_for_inference(model)
-    predict = tf.function(lambda images: model(images, training=False))
-    images = tf.random.stateless_normal((spec["batch"], 32, 32, 3), (0, 0))
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            logits = predict(images)
-        logits.numpy()
-
-    return run, facts
+    return inference(model, spec["batch"]).run, facts
 
 
 def _config(spec: dict[str, Any]):
@@ -65,20 +49,13 @@ def _config(spec: dict[str, Any]):
     return ExperimentConfig.from_flat(settings)
 
 
-def _batches(spec: dict[str, Any], config):
-    """Returns the pipeline's batches, or one batch in memory again and again."""
-    import tensorflow as tf
-
+def _pipeline(spec: dict[str, Any], config):
+    """Returns the batches of the input pipeline."""
     from resnet_tf.data.pipeline import training_batches
     from resnet_tf.data.sources import load_split
 
-    size = spec["batch"]
-    if spec["dataset"]:
-        split = load_split(config, "train")
-        return training_batches(split, config, batch_size=size, seed=0)
-    images = tf.random.stateless_normal((size, 32, 32, 3), (0, 0))
-    labels = tf.random.stateless_uniform((size,), (0, 0), 0, 10, tf.int32)
-    return tf.data.Dataset.from_tensors((images, labels)).repeat()
+    split = load_split(config, "train")
+    return training_batches(split, config, batch_size=spec["batch"], seed=0)
 
 
 def _facts(spec: dict[str, Any], model) -> dict[str, Any]:

@@ -1,16 +1,14 @@
 """What the machine can do: matrix products and copies of memory."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from harness.loop import PEAK, PRECISIONS, Loop
 from harness.race import Result
 from harness.serve import Work, serve
 
+from resnet_tf.startup import import_tensorflow
+
 COPY, PRODUCT = "copy", "product"
-SIDE = 2048  # of the matrices
-BYTES = 2**28  # of the memory that is copied
 
 
 def peak_loops() -> list[Loop]:
@@ -65,39 +63,11 @@ def _operations(result: Result) -> int:
 
 def make(spec: dict[str, Any]) -> Work:
     """Returns the loop of a `Loop` as a dict."""
-    return _copy() if spec["work"] == COPY else _product(spec["precision"])
+    import_tensorflow()
+    from resnet_tf.profiling.peaks import copy, product
 
-
-def _product(precision: str) -> Work:
-    import tensorflow as tf
-
-    a, b = (
-        tf.cast(tf.random.stateless_normal((SIDE, SIDE), (0, seed)), precision)
-        for seed in range(2)
-    )
-    product = tf.function(tf.matmul)
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            result = product(a, b)
-        result[0, 0].numpy()
-
-    return run, {"amount": 2 * SIDE**3}
-
-
-def _copy() -> Work:
-    import numpy as np
-
-    cores = len(os.sched_getaffinity(0))
-    source = np.ones((cores, BYTES // cores // 4), np.float32)
-    target = np.zeros_like(source)
-    pool = ThreadPoolExecutor(cores)
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            list(pool.map(np.copyto, target, source))
-
-    return run, {"amount": source.nbytes}
+    work = copy() if spec["work"] == COPY else product(spec["precision"])
+    return work.run, {"amount": work.amount}
 
 
 if __name__ == "__main__":

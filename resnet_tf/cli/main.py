@@ -5,10 +5,10 @@ import os
 from collections.abc import Sequence
 from typing import NoReturn
 
-from resnet_tf.cli import audit, preview, recipes
+from resnet_tf.cli import audit, bench, preview, recipes
 from resnet_tf.cli.outcome import USAGE, fail, guarded
 
-_COMMANDS = (audit, preview, recipes)
+_COMMANDS = (audit, bench, preview, recipes)
 
 
 class _Parser(argparse.ArgumentParser):

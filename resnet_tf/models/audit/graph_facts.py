@@ -70,31 +70,54 @@ def graph_facts(model: keras.Model, shape: tuple[int, int, int]) -> GraphFacts:
     Raises:
         ValueError: If the graph holds an operation that cannot be followed.
     """
-    graph, outputs = _trace(model, shape)
+    graph, outputs = trace(model, (1, *shape))
     behind = {graph.inputs[0].op.name: _Seen()}
     macs = 0
+    for op, maps in walk(graph):
+        behind[op.name] = _after(op, _joined(behind[x.op.name] for x in maps))
+        macs += multiply_adds(op)
+    end = _joined(behind[x.op.name] for x in outputs if x.op.name in behind)
+    return GraphFacts(macs, max(end.field), end.depth)
+
+
+def trace(
+    model: keras.Model, shape: tuple[int, int, int, int]
+) -> tuple[tf.Graph, list[tf.Tensor]]:
+    """Returns the graph of inference, without calls of other graphs, and its outputs.
+
+    Args:
+        model: A network with one input.
+        shape: (N, H, W, C) of the images.
+    """
+    images = tf.TensorSpec(shape, model.inputs[0].dtype)
+    with _inlined_functions():
+        call = tf.function(lambda x: model(x, training=False))
+        concrete = call.get_concrete_function(images)
+    return concrete.graph, concrete.outputs
+
+
+def walk(graph: tf.Graph) -> Iterator[tuple[tf.Operation, list[tf.Tensor]]]:
+    """Yields what runs on the images, in order: operations, each with those of its
+    inputs that depend on the images.
+
+    Args:
+        graph: From `trace`.
+
+    Raises:
+        ValueError: If there is an operation that cannot be followed.
+    """
+    reached = {graph.inputs[0].op.name}
     for op in graph.get_operations():
-        paths = [behind[x.op.name] for x in op.inputs if x.op.name in behind]
-        if not paths:
+        maps = [x for x in op.inputs if x.op.name in reached]
+        if not maps:
             continue
         if op.type in _UNKNOWN:
             raise ValueError(
                 "the network must be made of convolutions, matrix products, pooling "
                 f"and element-wise operations, received {op.type}"
             )
-        behind[op.name] = _after(op, _joined(paths))
-        macs += _macs(op)
-    end = _joined(behind[x.op.name] for x in outputs if x.op.name in behind)
-    return GraphFacts(macs, max(end.field), end.depth)
-
-
-def _trace(model: keras.Model, shape: tuple[int, int, int]):
-    """Returns the graph, without calls of other graphs, and its outputs."""
-    image = tf.TensorSpec((1, *shape), model.inputs[0].dtype)
-    with _inlined_functions():
-        call = tf.function(lambda x: model(x, training=False))
-        concrete = call.get_concrete_function(image)
-    return concrete.graph, concrete.outputs
+        reached.add(op.name)
+        yield op, maps
 
 
 @contextmanager
@@ -145,7 +168,8 @@ def _window(op: tf.Operation) -> list[int]:
     return [1 + (size - 1) * rate for size, rate in zip(sizes, rates, strict=True)]
 
 
-def _macs(op: tf.Operation) -> int:
+def multiply_adds(op: tf.Operation) -> int:
+    """Returns those of a convolution or a matrix product, 0 for any other operation."""
     if op.type not in _PER_OUTPUT:
         return 0
     kernel = list(op.inputs[1].shape)

@@ -1,0 +1,54 @@
+"""The loops of a network in this process: training, and inference."""
+
+import keras
+import tensorflow as tf
+
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.profiling.turns import Work
+from resnet_tf.training.trainer import Trainer
+
+
+def training(
+    config: ExperimentConfig, batches: tf.data.Dataset | None = None
+) -> tuple[Work, keras.Model]:
+    """Returns the training step, whose amount is images, and its network.
+
+    Args:
+        config: The experiment.
+        batches: (images (N, H, W, 3), labels (N,)) without end; one batch in memory
+            again and again if None.
+    """
+    trainer = Trainer(config, tf.distribute.get_strategy())
+    iterator = iter(_one_batch(config) if batches is None else batches)
+
+    def run(steps: int) -> None:
+        trainer.run(iterator, tf.constant(steps))
+        trainer.metrics.result()
+
+    return Work(run, config.train.train_batch_size), trainer.model
+
+
+def inference(model: keras.Model, batch: int) -> Work:
+    """Returns the forward pass, whose amount is images.
+
+    Args:
+        model: A network of a known image size.
+        batch: Images in a step.
+    """
+    predict = tf.function(lambda images: model(images, training=False))
+    images = tf.random.stateless_normal((batch, *model.input_shape[1:]), (0, 0))
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            logits = predict(images)
+        logits.numpy()
+
+    return Work(run, batch)
+
+
+def _one_batch(config: ExperimentConfig) -> tf.data.Dataset:
+    batch, side = config.train.train_batch_size, config.model.input_side
+    classes = config.model.num_classes
+    images = tf.random.stateless_normal((batch, side, side, 3), (0, 0))
+    labels = tf.random.stateless_uniform((batch,), (0, 0), 0, classes, tf.int32)
+    return tf.data.Dataset.from_tensors((images, labels)).repeat()

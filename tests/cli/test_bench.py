@@ -1,0 +1,97 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from resnet_tf.cli.main import main
+from resnet_tf.profiling import peaks
+
+SHORT = ["--batch=2", "--seconds=0", "--model=resnet20"]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(peaks, "SIDE", 64)
+    monkeypatch.setattr(peaks, "BYTES", 2**20)
+
+
+def test_the_figures_of_training_and_their_record(tmp_path, capsys):
+    target = tmp_path / "bench.json"
+    main(["bench", *SHORT, "--profile", f"--json_output={target}"])
+    lines = capsys.readouterr().out.splitlines()
+    first = [line.split()[0] for line in lines[:5]]
+    assert first == ["machine", "resnet20", "arithmetic", "achieved", "roofline"]
+    # 40,551,040 multiply-adds, two operations each, three passes.
+    assert "243.3 MFLOP an image" in lines[2]
+    record = json.loads(target.read_text())
+    assert record["operations_per_image"] == 6 * 40_551_040
+    assert (record["model"], record["work"], record["batch"]) == (
+        "resnet20",
+        "train",
+        2,
+    )
+    peak = record["peaks"]["operations_per_second"]["bfloat16"]
+    assert record["fraction_of_peak"] == pytest.approx(
+        record["images_per_second"] * 6 * 40_551_040 / peak
+    )
+    rows = record["layers"]
+    assert sum(row["operations"] for row in rows) == 2 * 6 * 40_551_040
+    assert record["seconds_allowed"] == pytest.approx(sum(r["seconds"] for r in rows))
+    assert record["seconds_measured"] == 2 / record["images_per_second"]
+    assert len(record["samples"]) == 5
+    assert record["versions"]["tensorflow"] == tf.__version__
+    runs = {one["type"]: one["count"] for one in record["profile"]["operations"]}
+    # 19 convolutions a step, in each of three steps.
+    assert runs["Conv2DBackpropFilter"] == 3 * 19
+    text = "\n".join(lines)
+    assert "conv 3x3 16->16             32x32x16      6" in text
+    assert "Conv2DBackpropFilter" in text and "times overlap" in text
+
+
+def test_inference_without_a_profile(capsys):
+    main(["bench", *SHORT, "--work=inference", "--mixed_precision=float32"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "inference, float32, batch 2" in lines[1]
+    assert "81.1 MFLOP an image" in lines[2] and "three times" not in lines[2]
+    assert "of the float32 matrix product" in lines[3]
+    assert not any(line.startswith(("layers", "operations")) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model=resnet21"], "unknown network 'resnet21'; did you mean resnet32"),
+        (["--batch=0"], "batch must be at least 1, received 0"),
+        (["--batch=two"], "argument --batch: invalid int value"),
+        (["--seconds=-1"], "seconds must be at least 0, received -1"),
+        (["--seconds=nan"], "seconds must be at least 0, received nan"),
+        (["--mixed_precision=float64"], "argument --mixed_precision: invalid choice"),
+        (["--work=sleep"], "argument --work: invalid choice"),
+        (["--json_output=nowhere/b.json"], "json_output must be a file in a folder"),
+        (["--json_output=."], "json_output must be a file in a folder that exists"),
+        (["resnet20"], "unrecognized arguments: resnet20"),
+    ],
+)
+def test_wrong_arguments(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("resnet_tf.cli.bench.import_tensorflow", pytest.fail)
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", *arguments])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {message}") and error.count("\n") == 1
+
+
+def test_help_needs_no_tensorflow():
+    code = (
+        "import sys, atexit; from resnet_tf.cli.main import main; "
+        "atexit.register(lambda: print('tensorflow' in sys.modules)); "
+        "main(['bench', '--help'])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert answer.returncode == 0 and "--profile" in answer.stdout
+    assert answer.stdout.endswith("False\n"), answer.stderr
