@@ -3,9 +3,10 @@
     python benchmarks/run.py --json_output=docs/benchmarks/run.json
     python benchmarks/run.py --quick --models=resnet20 --peer_python=PATH
 
-For each work and network, every side's loops take turns round by round, each in a
-process of its own; after two rounds the fastest variant of each side and precision
-goes on. `--quick` leaves out what compiles for minutes and shortens the rest.
+For each work, network and precision, the loops of all sides take turns round by
+round, each in a process of its own. Before that, the variants of a side do so among
+themselves; the fastest is the one that the others meet. `--quick` leaves out what
+compiles for minutes and shortens the rest.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from harness.figures import ratios, table
 from harness.loop import OURS, PEAK, TORCH, WORKS, Loop, loops
 from harness.machine import busy_share, environment
 from harness.peaks import peak_loops, roofline
-from harness.race import Plan, Result, race
+from harness.race import Plan, Result, heats, race
 from harness.record import make_room, write
 from peers.networks import MODELS
 
@@ -28,8 +29,8 @@ flags.DEFINE_string("peer_python", sys.executable, "Python in which torch is.")
 flags.DEFINE_multi_enum("models", MODELS, MODELS, "Networks.")
 flags.DEFINE_multi_enum("works", WORKS, WORKS, "What is measured of them.")
 flags.DEFINE_integer("batch", 128, "Images in a step.", lower_bound=2)
-flags.DEFINE_integer("rounds", 9, "Turns of each loop.", lower_bound=1)
-flags.DEFINE_float("seconds", 4.0, "Length of a turn.", lower_bound=0)
+flags.DEFINE_integer("rounds", Plan.rounds, "Turns of each loop.", lower_bound=1)
+flags.DEFINE_float("seconds", Plan.seconds, "Length of a turn.", lower_bound=0)
 flags.DEFINE_enum(
     "dataset", "cifar10", ["cifar10", "digits"], "Images of the real pipeline."
 )
@@ -54,10 +55,11 @@ def main(argv) -> int:
             record["busy_before"][f"{work} {model}"] = _busy()
             print(f"{work}, {model}, batch {values.batch}", flush=True)
             chosen = loops(work, model, values.batch, values.quick)
-            these = race(chosen, plan, _python)
-            print(table(these), flush=True)
+            these, best = heats(chosen, plan, _python)
+            found = ratios(these, best)
+            print(table(these, found), flush=True)
             results += these
-            record["ratios"] += ratios(these)
+            record["ratios"] += found
             write(record | _summary(results), values.json_output)
     if "train" in values.works:
         results += _whole_loop(plan)
@@ -97,7 +99,7 @@ def _whole_loop(plan: Plan) -> list[Result]:
         for dataset in ("", values.dataset)
     ]
     results = race(pair, plan, _python)
-    print(table(results), flush=True)
+    print(table(results, []), flush=True)
     return results
 
 

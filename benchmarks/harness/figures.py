@@ -9,27 +9,27 @@ from harness.race import Result, fastest
 BEST = "best"  # each side's own best precision: the figure that counts
 
 
-def ratios(results: list[Result]) -> list[dict[str, Any]]:
+def ratios(results: list[Result], best: list[Result]) -> list[dict[str, Any]]:
     """Returns our speed over each peer's, at equal precision and at the best.
 
     Args:
-        results: One race of one work and one network.
+        results: The races of one work and one network, by precision.
+        best: The fastest of each side, all of one race.
 
     Returns:
         Dicts of `work`, `model`, `precision`, `peer`, `ratio_median`, `ratio_min`
         and `ratio_max` (of the rounds), and the names of the two loops, `ours` and
         `theirs`. A peer that has no loop at a precision has no ratio there.
     """
+    races = {
+        precision: [r for r in results if r.loop.precision == precision]
+        for precision in PRECISIONS
+    }
     found = []
     for peer in PEERS:
-        for precision in (*PRECISIONS, BEST):
+        for precision, members in (*races.items(), (BEST, best)):
             ours, theirs = (
-                fastest(
-                    result
-                    for result in results
-                    if result.loop.side == side
-                    and precision in (BEST, result.loop.precision)
-                )
+                fastest(result for result in members if result.loop.side == side)
                 for side in (OURS, peer)
             )
             if ours and theirs:
@@ -52,8 +52,8 @@ def _ratio(ours: Result, theirs: Result, precision: str) -> dict[str, Any]:
     }
 
 
-def table(results: list[Result]) -> str:
-    """Returns images a second of every loop of a race, and the ratios."""
+def table(results: list[Result], found: list[dict[str, Any]]) -> str:
+    """Returns images a second of every loop, and the ratios that were found."""
     lines = [
         f"{'':28} {'images/s':>9} {'lowest':>8} {'highest':>8} "
         f"{'peak MiB':>9} {'first step':>11}"
@@ -63,7 +63,7 @@ def table(results: list[Result]) -> str:
         f"{ratio['precision']}: {ratio['ratio_median']:.2f} times {ratio['peer']} "
         f"({ratio['ratio_min']:.2f} to {ratio['ratio_max']:.2f}; "
         f"{ratio['ours']} / {ratio['theirs']})"
-        for ratio in ratios(results)
+        for ratio in found
     ]
     return "\n".join(lines)
 

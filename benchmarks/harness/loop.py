@@ -20,12 +20,12 @@ VARIANTS = {
     ("train", OURS): ("step",),
     ("train", TORCH): ("eager", "compile", "2 processes"),
     ("train", KERAS): ("tape", "fit", "jit"),
-    ("inference", OURS): ("optimized", "plain"),
+    ("inference", OURS): ("lanes", "optimized", "plain"),
     ("inference", TORCH): ("eager", "cast", "compile", "2 processes"),
     ("inference", KERAS): ("function", "jit"),
 }
 # What compiles for minutes, or is there for the full picture only.
-LONG = {"compile", "2 processes", "jit", "fit", "cast", "plain"}
+LONG = {"compile", "2 processes", "jit", "fit", "cast", "optimized", "plain"}
 
 
 @dataclass(frozen=True)

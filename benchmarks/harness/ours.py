@@ -1,15 +1,21 @@
-"""Our loops: the training step, alone or with the input pipeline, and inference."""
+"""Our loops: the training step, alone or with the input pipeline, and inference.
+
+Variants of inference: "lanes", as `eval.py` does it; "optimized", all threads on one
+operation; "plain", the model as it is trained.
+"""
 
 from typing import Any
 
 from harness.serve import Work, serve
 
 import resnet_tf
-from resnet_tf.startup import import_tensorflow
+from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 
 
 def make(spec: dict[str, Any]) -> Work:
     """Returns the loop of a `Loop` as a dict."""
+    if spec["variant"] == "lanes":
+        one_thread_an_operation()
     import_tensorflow()
     return {"train": _training, "inference": _inference}[spec["work"]](spec)
 
@@ -29,7 +35,7 @@ def _inference(spec: dict[str, Any]) -> Work:
 
     model = build_model(_config(spec).model, dtype=POLICIES[spec["precision"]])
     facts = _facts(spec, model)
-    if spec["variant"] == "optimized":
+    if spec["variant"] != "plain":
         model = resnet_tf.optimize_for_inference(model)
     return inference(model, spec["batch"]).run, facts
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.loop import Loop
+from harness.loop import PRECISIONS, Loop
 from harness.process import AbsentError, LoopProcess
 
 
@@ -20,16 +20,16 @@ class Plan:
 
     Attributes:
         rounds: Turns of each loop that is not dropped.
-        qualifying: Rounds after which only the fastest variant of each side and
-            precision goes on.
+        qualifying: Rounds before these that the variants of a side have among
+            themselves, after which only the fastest is left; 0 drops none.
         seconds: Length of a turn; at least one step.
         timeout: Seconds that a start or a turn may take.
     """
 
-    rounds: int = 9
+    rounds: int = 5
     qualifying: int = 2
-    seconds: float = 4.0
-    timeout: float = 900.0
+    seconds: float = 2.0
+    timeout: float = 180.0
 
 
 @dataclass
@@ -86,21 +86,42 @@ def race(
     """
     with ExitStack() as stack:
         runners = [_Runner(loop, stack) for loop in loops]
-        for runner in runners:
-            runner.start(plan, python(runner.result.loop))
-            say(f"  {runner.result.loop.name}: {runner.result.absent or 'ready'}")
-        _require_one_network([runner.result for runner in runners])
-        for number in range(plan.rounds):
-            if number == plan.qualifying:
-                _drop_the_slower(runners)
-            running = [runner for runner in runners if runner.process]
-            # Another one begins each round: no loop always follows the same other.
-            start = number % max(len(running), 1)
-            for runner in running[start:] + running[:start]:
-                runner.turn()
+        for variants in _groups(runners):
+            for runner in variants:
+                runner.start(plan, python(runner.result.loop))
+                say(f"  {runner.result.loop.name}: {runner.result.absent or 'ready'}")
+            _require_one_network([runner.result for runner in runners])
+            if plan.qualifying and len(variants) > 1:
+                _alternate(variants, plan.qualifying)
+                _drop_the_slower(variants)
+        _alternate(runners, plan.rounds)
         for runner in runners:
             runner.result.qualified = runner.process is not None
     return [runner.result for runner in runners]
+
+
+def heats(
+    loops: Iterable[Loop], plan: Plan, python: Callable[[Loop], str]
+) -> tuple[list[Result], list[Result]]:
+    """Returns what the loops did, and the fastest of each side in one race.
+
+    Each precision has a race of its own, or all the processes would not fit into
+    the memory. Where the best precisions of the sides differ, these run once more.
+
+    Args:
+        loops, plan, python: See `race`.
+    """
+    loops = list(loops)
+    results = []
+    for precision in PRECISIONS:
+        same = [loop for loop in loops if loop.precision == precision]
+        results += race(same, plan, python)
+    sides = {loop.side: None for loop in loops}
+    best = [fastest(r for r in results if r.loop.side == side) for side in sides]
+    best = [result for result in best if result]
+    if len({result.loop.precision for result in best}) > 1:
+        best = race([result.loop for result in best], plan, python)
+    return results, best
 
 
 def fastest(results: Iterable[Result]) -> Result | None:
@@ -156,19 +177,35 @@ class _Runner:
         return seconds
 
 
-def _drop_the_slower(runners: list[_Runner]) -> None:
-    """Stops all but the fastest variant of each side and precision."""
+def _groups(runners: list[_Runner]) -> list[list[_Runner]]:
+    """Returns the variants of each side, precision, work and data set."""
     groups: dict[tuple, list[_Runner]] = {}
     for runner in runners:
-        if runner.process:
-            loop = runner.result.loop
-            key = loop.side, loop.precision, loop.work, loop.dataset
-            groups.setdefault(key, []).append(runner)
-    for group in groups.values():
-        best = max(group, key=lambda runner: max(runner.result.samples))
-        for runner in group:
-            if runner is not best:
-                runner.stop()
+        loop = runner.result.loop
+        key = loop.side, loop.precision, loop.work, loop.dataset
+        groups.setdefault(key, []).append(runner)
+    return list(groups.values())
+
+
+def _alternate(runners: list[_Runner], rounds: int) -> None:
+    """Gives every process that runs so many turns, round by round."""
+    for number in range(rounds):
+        running = [runner for runner in runners if runner.process]
+        # Another one begins each round: no loop always follows the same other.
+        start = number % max(len(running), 1)
+        for runner in running[start:] + running[:start]:
+            runner.turn()
+
+
+def _drop_the_slower(variants: list[_Runner]) -> None:
+    """Stops all but the fastest, whose rounds begin anew."""
+    running = [runner for runner in variants if runner.process]
+    best = max(running, key=lambda runner: max(runner.result.samples), default=None)
+    for runner in running:
+        if runner is best:
+            runner.result.samples.clear()
+        else:
+            runner.stop()
 
 
 def _require_one_network(results: list[Result]) -> None:

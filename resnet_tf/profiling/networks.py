@@ -4,7 +4,9 @@ import keras
 import tensorflow as tf
 
 from resnet_tf.config import ExperimentConfig
+from resnet_tf.models.lanes import side_by_side
 from resnet_tf.profiling.turns import Work
+from resnet_tf.startup import lanes
 from resnet_tf.training.trainer import Trainer
 
 
@@ -29,13 +31,13 @@ def training(
 
 
 def inference(model: keras.Model, batch: int) -> Work:
-    """Returns the forward pass, whose amount is images.
+    """Returns the forward pass in `lanes()`, whose amount is images.
 
     Args:
         model: A network of a known image size.
         batch: Images in a step.
     """
-    predict = tf.function(lambda images: model(images, training=False))
+    predict = tf.function(side_by_side(model, lanes()))
     images = tf.random.stateless_normal((batch, *model.input_shape[1:]), (0, 0))
 
     def run(steps: int) -> None:

@@ -1,6 +1,5 @@
 """What the machine can do: matrix products and copies of memory."""
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from resnet_tf.profiling import PRECISIONS
 from resnet_tf.profiling.turns import Work
+from resnet_tf.startup import cores
 
 SIDE = 2048  # of the matrices
 BYTES = 2**28  # of the memory that is copied
@@ -73,10 +73,10 @@ def copy() -> Work:
 
 def host_copy() -> Work:
     """Returns the copy in main memory, with as many threads as cores."""
-    cores = _cores()
-    source = np.ones((cores, BYTES // cores // 4), np.float32)
+    threads = cores()
+    source = np.ones((threads, BYTES // threads // 4), np.float32)
     target = np.zeros_like(source)
-    pool = ThreadPoolExecutor(cores)
+    pool = ThreadPoolExecutor(threads)
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -97,10 +97,3 @@ def device_copy() -> Work:
         result[0].numpy()
 
     return Work(run, BYTES)
-
-
-def _cores() -> int:
-    """Returns the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -6,7 +6,7 @@ from harness.figures import ratios, table
 from harness.loop import OURS, PEAK, TORCH, WORKS, Loop, loops
 from harness.peaks import roofline
 from harness.process import AbsentError, LoopProcess
-from harness.race import Plan, Result, fastest, race
+from harness.race import Plan, Result, fastest, heats, race
 
 PLAN = Plan(rounds=4, qualifying=2, seconds=0.03, timeout=20)
 
@@ -26,10 +26,11 @@ def run(*sides):
     return race(loops, PLAN, lambda loop: sys.executable, lambda line: None)
 
 
-def test_the_fastest_variant_goes_on_and_every_sample_is_kept(stubs):
+def test_the_fastest_variant_meets_the_peers(stubs):
     slow, fast, peer = run(
         (OURS, "float32", "slow"), (OURS, "float32", "fast"), (TORCH, "float32", "slow")
     )
+    # Two rounds of the variants alone, then four of the fastest and its peer.
     assert [len(r.samples) for r in (slow, fast, peer)] == [2, 4, 4]
     assert [r.qualified for r in (slow, fast, peer)] == [False, True, True]
     # 128 images in 5 ms and in 10 ms, at most.
@@ -49,7 +50,7 @@ def test_what_cannot_run_is_absent_with_its_reason(stubs):
     assert missing.absent == "No module named 'nothing'"
     assert failed.absent == "ended with code 1: the last line"
     assert dead.absent.startswith("ended with code 3")
-    text = table([ours, missing, failed, dead])
+    text = table([ours, missing, failed, dead], [])
     assert text.count("absent: ") == 3 and " times " not in text
     assert missing.to_dict()["absent"] and "absent" not in ours.to_dict()
 
@@ -79,18 +80,22 @@ def test_networks_of_other_sizes_are_no_peers(stubs):
 
 def result(side, precision, samples, variant="", **facts):
     loop = Loop("train", "resnet20", side, precision, variant)
-    return Result(loop, samples, facts, qualified=True)
+    told = {"peak_bytes": 2**20, "first_step_seconds": 1.0}
+    return Result(loop, samples, told | facts, qualified=True)
 
 
 def test_ratios_at_equal_and_at_the_best_precision():
-    found = ratios(
-        [
-            result(OURS, "float32", [10.0, 20.0, 30.0]),
-            result(OURS, "bfloat16", [40.0, 40.0, 60.0]),
-            result(TORCH, "float32", [10.0, 10.0, 10.0]),
-            result(TORCH, "bfloat16", [5.0, 5.0, 5.0]),
-        ]
-    )
+    results = [
+        result(OURS, "float32", [10.0, 20.0, 30.0]),
+        result(OURS, "bfloat16", [40.0, 40.0, 60.0]),
+        result(TORCH, "float32", [10.0, 10.0, 10.0]),
+        result(TORCH, "bfloat16", [5.0, 5.0, 5.0]),
+    ]
+    best = [
+        result(OURS, "bfloat16", [20.0, 40.0, 60.0]),
+        result(TORCH, "float32", [5.0, 10.0, 10.0]),
+    ]
+    found = ratios(results, best)
     assert [(r["precision"], r["peer"]) for r in found] == [
         ("float32", "torch"),
         ("bfloat16", "torch"),
@@ -98,10 +103,35 @@ def test_ratios_at_equal_and_at_the_best_precision():
     ]
     medians = [r["ratio_median"] for r in found]
     assert medians == [2.0, 8.0, 4.0]
-    best = found[2]
-    assert (best["ratio_min"], best["ratio_max"]) == (4.0, 6.0)
-    assert (best["work"], best["model"]) == ("train", "resnet20")
-    assert (best["ours"], best["theirs"]) == ("ours bfloat16", "torch float32")
+    last = found[2]
+    assert (last["ratio_min"], last["ratio_max"]) == (4.0, 6.0)
+    assert (last["work"], last["model"]) == ("train", "resnet20")
+    assert (last["ours"], last["theirs"]) == ("ours bfloat16", "torch float32")
+    assert "best: 4.00 times torch (4.00 to 6.00" in table(results, found)
+
+
+def test_heats_by_precision_and_a_final_where_the_best_differ(stubs):
+    loops = [
+        Loop("train", "resnet20", side, precision, variant)
+        for side, precision, variant in (
+            (OURS, "float32", "slow"),
+            (OURS, "bfloat16", "fast"),
+            (TORCH, "float32", "fast"),
+            (TORCH, "bfloat16", "slow"),
+        )
+    ]
+    results, best = heats(loops, PLAN, lambda loop: sys.executable)
+    assert [r.loop.precision for r in results] == ["float32"] * 2 + ["bfloat16"] * 2
+    assert [r.loop.precision for r in best] == ["bfloat16", "float32"]
+    assert not any(result in results for result in best)
+    results, best = heats(loops[:3], PLAN, lambda loop: sys.executable)
+    assert [result.loop.side for result in best] == [OURS, TORCH]
+
+
+def test_no_second_race_where_the_best_are_of_one_precision(stubs):
+    loops = [Loop("train", "", side, "bfloat16", "slow") for side in (OURS, TORCH)]
+    results, best = heats(loops, PLAN, lambda loop: sys.executable)
+    assert best == results
 
 
 def test_roofline_counts_three_passes_in_training():
