@@ -22,6 +22,7 @@ WORKS = {
             "one thread an operation": "one thread an operation, two at a time",
             "one operation at a time": "two threads an operation, one at a time",
             "memory": "freed memory is kept (mallopt)",
+            "2 processes": "two half batches, each with weights and a core of its own",
         },
     ),
     "inference": (

@@ -14,6 +14,7 @@ THREADS = {
     "memory": (None, None),
     "one thread an operation": (1, 2),
     "one operation at a time": (2, 1),
+    "2 processes": (1, 1),
 }
 # The variants of `harness.ours` that are compared in inference.
 INFERENCE = {"default": "optimized", "two halves": "lanes"}
@@ -36,7 +37,9 @@ def make(spec: dict[str, Any]) -> Work:
     if intra is not None:
         tf.config.threading.set_intra_op_parallelism_threads(intra)
         tf.config.threading.set_inter_op_parallelism_threads(inter)
-    return ours.make(spec | {"variant": "step"})
+    step = spec | {"variant": "step", "batch": spec["batch"] // spec["processes"]}
+    run, facts = ours.make(step)
+    return run, facts | {"amount": spec["batch"]}
 
 
 def _keep_memory() -> None:
