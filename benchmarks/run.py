@@ -5,8 +5,8 @@
 
 For each work, network and precision, the loops of all sides take turns round by
 round, each in a process of its own. Before that, the variants of a side do so among
-themselves; the fastest is the one that the others meet. `--quick` leaves out what
-compiles for minutes and shortens the rest.
+themselves, and the clearly slower ones go. `--quick` leaves out what compiles for
+minutes and shortens the rest.
 """
 
 import dataclasses

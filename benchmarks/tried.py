@@ -16,7 +16,7 @@ from harness.machine import environment
 from harness.race import Plan
 from harness.record import make_room, write
 from trials.pairs import entry, measure
-from trials.processes import NETWORKS, WORKS
+from trials.processes import STUDIES
 from trials.processes import run as run_processes
 
 from resnet_tf.startup import import_tensorflow
@@ -44,9 +44,9 @@ def main(argv) -> int:
         "absent": [],
     }
     _kernels(record, batch, plan)
-    for work in WORKS:
-        for model in NETWORKS[:1] if values.quick else NETWORKS:
-            found, absent = run_processes(work, model, batch, plan)
+    for study in STUDIES:
+        for model in study.models[:1] if values.quick else study.models:
+            found, absent = run_processes(study, model, batch, plan)
             _add(record, found, absent)
     return int(bool(record["absent"]))
 

@@ -1,5 +1,6 @@
 """The generated parts of docs/performance.md."""
 
+import itertools
 import json
 from collections.abc import Callable
 
@@ -12,9 +13,9 @@ def method(run: Measured) -> str:
     """How long the turns were, on what machine, with which settings."""
     plan = run.record["plan"]
     lines = [
-        f"{plan['rounds']} rounds; a turn lasts about {plan['seconds']:g} s. After "
-        f"round {plan['qualifying']} only the fastest setting of each side and "
-        "precision goes on.",
+        f"{plan['rounds']} rounds; a turn lasts about {plan['seconds']:g} s. Before "
+        f"them the settings of a side have {plan['qualifying']} rounds among "
+        "themselves, and the clearly slower ones go.",
         place(run),
     ]
     busy = run.record.get("busy_before", {}).values()
@@ -61,6 +62,28 @@ def roofline(run: Measured) -> str:
     )
     head = ["network", *(f"{WORKS[work]}, {precision}" for work, precision in columns)]
     return "\n\n".join(filter(None, [paragraph(*lines), table(head, rows)]))
+
+
+def operations() -> str:
+    """Where the time of a step goes, from the records of `bench --profile`."""
+    rows = []
+    for path in sorted((BENCHMARKS / "profiles").glob("*.json")):
+        record = json.loads(path.read_text())
+        spent = record["profile"]["operations"]
+        whole = sum(one["seconds"] for one in spent)
+        shares = (
+            f"{row['type']} {100 * row['seconds'] / whole:.0f} %" for row in spent
+        )
+        rows.append(
+            [
+                f"`{record['model']}`",
+                WORKS[record["work"]],
+                f"{1e3 * record['seconds_allowed']:.0f}",
+                f"{1e3 * record['seconds_measured']:.0f}",
+                ", ".join(itertools.islice(shares, 6)),
+            ]
+        )
+    return table(["network", "work", "ms allowed", "ms measured", "operations"], rows)
 
 
 def memory(run: Measured) -> str:
@@ -120,12 +143,21 @@ def tried() -> str:
             row["tried"],
             row["plain"],
             span(row["ratio_median"], row["ratio_min"], row["ratio_max"]),
+            f"{row['peak_ratio']:.2f}" if row.get("peak_ratio") else "",
             row["verdict"],
             f"[yes](../{row['used_in']})" if row.get("used_in") else "no",
         ]
         for row in record["tried"]
     )
-    head = ["what", "tried", "instead of", "times as fast", "verdict", "in use"]
+    head = [
+        "what",
+        "tried",
+        "instead of",
+        "times as fast",
+        "peak memory",
+        "verdict",
+        "in use",
+    ]
     plan = record["plan"]
     lines = [f"{plan['rounds']} rounds of turns of about {plan['seconds']:g} s."]
     lines += [
@@ -149,7 +181,7 @@ def parts() -> dict[str, Callable[[], str]]:
         "absent": absent,
     }
     made = {name: (lambda make=make: make(run)) for name, make in of_run.items()}
-    return made | {"tried": tried}
+    return made | {"operations": operations, "tried": tried}
 
 
 def _percent(fraction: float | None) -> str:

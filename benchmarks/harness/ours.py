@@ -52,6 +52,8 @@ def _config(spec: dict[str, Any]):
     }
     if spec["model"].startswith("resnet"):
         settings["order"] = "pre"
+    else:
+        settings["memory_efficient"] = spec.get("memory_efficient", False)
     return ExperimentConfig.from_flat(settings)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from harness.loop import PRECISIONS, Loop
 from harness.process import AbsentError, LoopProcess
 
+CLEARLY_SLOWER = 0.85  # times the fastest variant's best turn
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -21,7 +23,7 @@ class Plan:
     Attributes:
         rounds: Turns of each loop that is not dropped.
         qualifying: Rounds before these that the variants of a side have among
-            themselves, after which only the fastest is left; 0 drops none.
+            themselves, after which the clearly slower ones go; 0 drops none.
         seconds: Length of a turn; at least one step.
         timeout: Seconds that a start or a turn may take.
     """
@@ -42,7 +44,7 @@ class Result:
         facts: What the loop said of itself; `first_step_seconds`, from the
             command to the end of the first step; `peak_bytes`, see `serve`.
         absent: Why the loop could not run (to the end), or "".
-        qualified: Whether it ran to the end: the fastest of its side and precision.
+        qualified: Whether it ran to the end.
     """
 
     loop: Loop
@@ -198,14 +200,14 @@ def _alternate(runners: list[_Runner], rounds: int) -> None:
 
 
 def _drop_the_slower(variants: list[_Runner]) -> None:
-    """Stops all but the fastest, whose rounds begin anew."""
+    """Stops those that are clearly not the fastest; the others' rounds begin anew."""
     running = [runner for runner in variants if runner.process]
-    best = max(running, key=lambda runner: max(runner.result.samples), default=None)
+    best = max((max(r.result.samples) for r in running), default=0)
     for runner in running:
-        if runner is best:
-            runner.result.samples.clear()
-        else:
+        if max(runner.result.samples) < CLEARLY_SLOWER * best:
             runner.stop()
+        else:
+            runner.result.samples.clear()
 
 
 def _require_one_network(results: list[Result]) -> None:

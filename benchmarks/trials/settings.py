@@ -15,6 +15,7 @@ THREADS = {
     "one thread an operation": (1, 2),
     "one operation at a time": (2, 1),
     "2 processes": (1, 1),
+    "recomputed": (None, None),
 }
 # The variants of `harness.ours` that are compared in inference.
 INFERENCE = {"default": "optimized", "two halves": "lanes"}
@@ -37,8 +38,12 @@ def make(spec: dict[str, Any]) -> Work:
     if intra is not None:
         tf.config.threading.set_intra_op_parallelism_threads(intra)
         tf.config.threading.set_inter_op_parallelism_threads(inter)
-    step = spec | {"variant": "step", "batch": spec["batch"] // spec["processes"]}
-    run, facts = ours.make(step)
+    step = {
+        "variant": "step",
+        "batch": spec["batch"] // spec["processes"],
+        "memory_efficient": spec["variant"] == "recomputed",
+    }
+    run, facts = ours.make(spec | step)
     return run, facts | {"amount": spec["batch"]}
 
 

@@ -44,6 +44,7 @@ def test_the_record(tmp_path):
         ("gradient of batch norm", "4x32x32x88"),
         *[("training of resnet20", "4x32x32x3")] * 4,
         ("inference of resnet20", "4x32x32x3"),
+        ("training of densenet_bc100_k12", "2x32x32x3"),
     ]
     for row in record["tried"]:
         assert len(row["ratios"]) == 3
@@ -60,15 +61,15 @@ def test_a_setting_that_cannot_be_is_absent(monkeypatch):
     from trials import processes
 
     monkeypatch.setitem(MODULES, processes.SIDE, "tests.benchmarks.stub")
-    name, plain, _ = processes.WORKS["train"]
     variants = {"absent": "what is not there", "fast": "the fast one"}
-    monkeypatch.setitem(processes.WORKS, "train", (name, plain, variants))
+    study = processes.Study("train", ("resnet20",), "as it is", variants, share=0.5)
     plan = Plan(rounds=3, seconds=0.02, timeout=20)
-    found, absent = processes.run("train", "resnet20", 8, plan, lambda line: None)
+    found, absent = processes.run(study, "resnet20", 8, plan, lambda line: None)
     reason = "No module named 'nothing'"
     assert absent == [{"loop": "train resnet20 absent", "reason": reason}]
     (fast,) = found
-    assert (fast["tried"], fast["precision"]) == ("the fast one", "bfloat16")
+    assert (fast["plain"], fast["tried"]) == ("as it is", "the fast one")
+    assert (fast["precision"], fast["shape"]) == ("bfloat16", "4x32x32x3")
     assert len(fast["ratios"]) == 3 and fast["verdict"] == "faster"
 
 
@@ -91,4 +92,4 @@ def test_the_real_processes(tmp_path):
     answer = run(["benchmarks/tried.py"], "--quick", f"--json_output={target}")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     record = json.loads(target.read_text())
-    assert len(record["tried"]) == 11 + 3 + 1 and not record["absent"]
+    assert len(record["tried"]) == 11 + 4 + 1 + 1 and not record["absent"]

@@ -1,5 +1,8 @@
 """The pages say what the record says, also where something is missing in it."""
 
+import json
+
+import performance
 import pytest
 from comparison import inference, precisions, training
 from measured import Measured
@@ -122,7 +125,8 @@ def test_what_is_absent_is_told_with_its_reason(run):
 
 def test_how_it_was_measured(run):
     text = " ".join(method(run).split())
-    assert "3 rounds; a turn lasts about 4 s. After round 2 only" in text
+    assert "3 rounds; a turn lasts about 4 s. Before them the settings of" in text
+    assert "have 2 rounds among themselves" in text
     assert "Batch 8, 2 cores of a CPU; TensorFlow 2, Keras 3." in text
     assert "other programs used up to 25 % of the cores" in text
     assert "Settings of PyTorch: eager." in text
@@ -142,3 +146,21 @@ def test_missing_keys(bare):
     assert roofline(bare) == "Not measured."
     assert absent(bare) == "Nothing: every loop ran."
     assert "Settings of PyTorch: absent." in method(bare)
+
+
+def test_where_the_time_goes(tmp_path, monkeypatch):
+    operations = [{"type": f"Op{i}", "count": 1, "seconds": 7.0 - i} for i in range(7)]
+    record = {
+        "model": "net",
+        "work": "train",
+        "seconds_allowed": 0.0301,
+        "seconds_measured": 0.05,
+        "profile": {"steps": 1, "operations": operations},
+    }
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "net.json").write_text(json.dumps(record))
+    monkeypatch.setattr(performance, "BENCHMARKS", tmp_path)
+    assert last(performance.operations()) == (
+        "| `net` | training | 30 | 50 "
+        "| Op0 25 %, Op1 21 %, Op2 18 %, Op3 14 %, Op4 11 %, Op5 7 % |"
+    )
