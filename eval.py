@@ -12,7 +12,9 @@ from absl import flags
 import hyper_parameters
 import resnet_tf
 from resnet_tf.errors import SettingError
-from resnet_tf.startup import one_thread_an_operation
+from resnet_tf.startup import cores
+
+MOST_LANES = 8  # each is a copy of the graph
 
 hyper_parameters.define_settings(
     {"data_dir", "cache_dir", "download", "test_batch_size", "mixed_precision"}
@@ -32,9 +34,11 @@ def main() -> None:
             f"json_output must lie in a folder that exists, received "
             f"{values.json_output}"
         )
-    one_thread_an_operation()
     result = resnet_tf.evaluate(
-        values.ckpt, values.split, **hyper_parameters.explicit_settings()
+        values.ckpt,
+        values.split,
+        lanes=min(cores(), MOST_LANES),
+        **hyper_parameters.explicit_settings(),
     )
     low, high = result["interval"]
     print(f"{result['checkpoint']} on {result['dataset']} {result['split']}")

@@ -6,8 +6,6 @@ import tempfile
 
 from resnet_tf.errors import SettingError
 
-_THREADS = "TF_NUM_INTRAOP_THREADS"  # read when TensorFlow starts its threads
-
 
 def import_tensorflow() -> None:
     """Imports TensorFlow and Keras without their start-up lines.
@@ -31,16 +29,13 @@ def import_tensorflow() -> None:
 
 
 def one_thread_an_operation() -> None:
-    """Lets inference use `lanes()`; for a process that has not used TensorFlow yet.
+    """Lets a batch be computed in lanes, each on a core of its own.
 
-    Not for training: there, two cores on one operation are faster.
+    For a process that has not used TensorFlow yet. With the whole batch in one
+    piece, several cores on one operation are faster.
     """
-    os.environ.setdefault(_THREADS, "1")
-
-
-def lanes() -> int:
-    """Returns the parts that a batch should be computed in: one, or one a core."""
-    return cores() if os.environ.get(_THREADS) == "1" else 1
+    # Read when TensorFlow starts its threads.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 def cores() -> int:

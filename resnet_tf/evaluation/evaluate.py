@@ -6,11 +6,11 @@ from typing import Any
 
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.resolve import resolve
-from resnet_tf.config import TrainConfig
+from resnet_tf.config import DataConfig, TrainConfig
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
 from resnet_tf.data.split import SplitName
 from resnet_tf.errors import DataError
-from resnet_tf.startup import import_tensorflow
+from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 
 _PREPROCESSING = "image_size resize normalization channel_mean channel_std".split()
 
@@ -24,6 +24,7 @@ def evaluate(
     download: bool = True,
     test_batch_size: int = 250,
     mixed_precision: str = "float32",
+    lanes: int = 1,
 ) -> dict[str, Any]:
     """Returns the error of a checkpoint on the data that it was trained for.
 
@@ -33,7 +34,9 @@ def evaluate(
         data_dir, cache_dir, download: See `DataConfig`.
         test_batch_size: Images in a batch; the result does not depend on it,
             unless the network was told to (`bn_eval="batch"`).
-        mixed_precision: Type of the activations, see `TrainConfig`.
+        mixed_precision: Type of the activations; see `TrainConfig`.
+        lanes: Parts of a batch that are computed side by side, one core and one
+            thread each, if TensorFlow has not been used yet; 1 on a GPU.
 
     Returns:
         A dict of `checkpoint`, `dataset`, `preprocessing` and `Result.to_dict`.
@@ -49,27 +52,40 @@ def evaluate(
     folder = resolve(str(ckpt))
     config = read_config(folder / CONFIG)
     data = dataclasses.replace(
-        config.data, data_dir=data_dir, cache_dir=cache_dir, download=download
+        config.data,
+        data_dir=data_dir,
+        cache_dir=cache_dir,
+        download=download,
     )
     ensure_available(data)
 
     # Here and not above: TensorFlow is not needed to say that data is missing.
+    if lanes > 1:
+        one_thread_an_operation()
     import_tensorflow()
+    images = load_split(data, split)
+    if len(images) == 0:
+        raise DataError(f"split {split} of {folder} holds no images")
+    require_classes(images, config.model.num_classes)
+    full_pass = _full_pass(folder, data, train.mixed_precision, lanes)
+    return {
+        "checkpoint": str(folder),
+        "dataset": data.dataset,
+        **full_pass(images, train.test_batch_size).to_dict(),
+        "preprocessing": {name: getattr(data, name) for name in _PREPROCESSING},
+    }
+
+
+def _full_pass(folder: Path, data: DataConfig, precision: str, lanes: int):
+    """Returns the pass of the checkpoint's network, optimised for inference."""
+    import tensorflow as tf
+
     from resnet_tf.checkpoints.weights import load_checkpoint
     from resnet_tf.evaluation.full_pass import FullPass
     from resnet_tf.models import POLICIES
     from resnet_tf.models.inference import optimize_for_inference
 
-    images = load_split(data, split)
-    if len(images) == 0:
-        raise DataError(f"split {split} of {folder} holds no images")
-    require_classes(images, config.model.num_classes)
-    checkpoint = load_checkpoint(folder, dtype=POLICIES[train.mixed_precision])
-    full_pass = FullPass(optimize_for_inference(checkpoint.model), data)
-    result = full_pass(images, train.test_batch_size)
-    return {
-        "checkpoint": str(folder),
-        "dataset": data.dataset,
-        **result.to_dict(),
-        "preprocessing": {name: getattr(data, name) for name in _PREPROCESSING},
-    }
+    model = load_checkpoint(folder, dtype=POLICIES[precision]).model
+    if tf.config.list_physical_devices("GPU"):
+        lanes = 1
+    return FullPass(optimize_for_inference(model), data, lanes)

@@ -12,7 +12,6 @@ from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.split import Split
 from resnet_tf.evaluation.statistics import wilson_interval
 from resnet_tf.models.lanes import side_by_side
-from resnet_tf.startup import lanes
 
 
 @dataclass(frozen=True)
@@ -95,12 +94,13 @@ class FullPass:
     Args:
         model: From images to logits; its current weights are used.
         config: How the images are fitted and normalised for the model.
+        lanes: Parts of a batch that are computed side by side.
     """
 
-    def __init__(self, model: keras.Model, config: DataConfig):
+    def __init__(self, model: keras.Model, config: DataConfig, lanes: int = 1):
         side = config.stored_side
         signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
-        predict = side_by_side(model, lanes())
+        predict = side_by_side(model, lanes)
 
         @tf.function(input_signature=signature)
         def logits(images):

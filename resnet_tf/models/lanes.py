@@ -14,8 +14,8 @@ def side_by_side(
     """Returns a function that is the model in inference, its batch split in lanes.
 
     Cores that each work on images of their own need not wait for each other at
-    every operation. It pays in a `tf.function`, with one thread an operation; see
-    `startup.one_thread_an_operation`.
+    every operation. It pays in a `tf.function`, on CPUs, with one thread an
+    operation; see `startup.one_thread_an_operation`.
 
     Args:
         model: From images to logits, or to a dict of tensors.
@@ -29,8 +29,11 @@ def side_by_side(
         if lanes == 1:
             return model(images, training=False)
         size = tf.shape(images)[0]
-        ends = [-(-size * lane // lanes) for lane in range(lanes + 1)]
-        # With more lanes than images, the last ones all compute the last image.
+        ends = [
+            lane * (size // lanes) + tf.minimum(lane, size % lanes)
+            for lane in range(lanes + 1)
+        ]
+        # The lanes that fewer images leave empty compute the last one once more.
         starts = [tf.minimum(end, size - 1) for end in ends[:-1]]
         outputs = [
             model(images[start:end], training=False)

@@ -6,7 +6,6 @@ import tensorflow as tf
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.models.lanes import side_by_side
 from resnet_tf.profiling.turns import Work
-from resnet_tf.startup import lanes
 from resnet_tf.training.trainer import Trainer
 
 
@@ -30,14 +29,15 @@ def training(
     return Work(run, config.train.train_batch_size), trainer.model
 
 
-def inference(model: keras.Model, batch: int) -> Work:
-    """Returns the forward pass in `lanes()`, whose amount is images.
+def inference(model: keras.Model, batch: int, lanes: int = 1) -> Work:
+    """Returns the forward pass, whose amount is images.
 
     Args:
         model: A network of a known image size.
         batch: Images in a step.
+        lanes: Parts of the batch that are computed side by side.
     """
-    predict = tf.function(side_by_side(model, lanes()))
+    predict = tf.function(side_by_side(model, lanes))
     images = tf.random.stateless_normal((batch, *model.input_shape[1:]), (0, 0))
 
     def run(steps: int) -> None:

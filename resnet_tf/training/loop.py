@@ -45,7 +45,7 @@ class Run:
         require_classes(self._train_images, config.model.num_classes)
         self._strategy = make_strategy(config.train)
         self._trainer = Trainer(config, self._strategy)
-        self._validate = FullPass(self._trainer.model, config.data)
+        self._validate = FullPass(self._trainer.model, config.data, config.train.lanes)
         self._state = RunState(
             folder.states,
             model=self._trainer.model,
@@ -225,7 +225,10 @@ class Run:
     def _errors(self, checkpoint: Path, splits: list[Split]) -> dict[str, Any]:
         """Returns the errors of a saved checkpoint, as `eval.py` computes them,
         and adds them to its metrics."""
-        full_pass = FullPass(load_checkpoint(checkpoint).model, self._config.data)
+        config = self._config
+        full_pass = FullPass(
+            load_checkpoint(checkpoint).model, config.data, config.train.lanes
+        )
         errors: dict[str, Any] = {}
         for split in splits:
             if len(split):

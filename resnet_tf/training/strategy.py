@@ -22,9 +22,10 @@ def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
     if config.strategy == "one" or (config.strategy == "auto" and not several):
         return tf.distribute.get_strategy()
     replicas = len(devices)
-    if config.train_batch_size % replicas:
+    if config.train_batch_size % (replicas * config.lanes):
+        lanes = f" of {config.lanes} lanes" if config.lanes > 1 else ""
         raise SettingError(
-            f"train_batch_size must be divisible by the {replicas} replicas, "
+            f"train_batch_size must be divisible by the {replicas} replicas{lanes}, "
             f"received {config.train_batch_size}"
         )
     if config.jit_compile and replicas > 1:

@@ -5,7 +5,7 @@ from typing import Any
 
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
-from resnet_tf.startup import import_tensorflow
+from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 from resnet_tf.training.run_folder import RunFolder
 
 
@@ -46,6 +46,8 @@ def train(
     folder.create()
 
     # Here and not above: nothing before this line needs TensorFlow.
+    if config.train.lanes > 1:
+        one_thread_an_operation()
     import_tensorflow()
     from resnet_tf.training.loop import Run
 

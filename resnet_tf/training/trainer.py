@@ -69,7 +69,7 @@ class Trainer:
     def _step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
         optimizer = self.optimizer
         with tf.GradientTape() as tape:
-            logits = self.model(images, training=True)
+            logits = self._logits(images)
             losses = self._losses(labels, logits)
             loss = tf.reduce_sum(losses) / self._config.train.train_batch_size
             if optimizer.loss_scale:
@@ -80,6 +80,12 @@ class Trainer:
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         optimizer.apply(gradients)
         self.metrics.add(losses, labels, logits)
+
+    def _logits(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the logits (N, classes), of one lane after another."""
+        parts = tf.split(images, self._config.train.lanes)
+        logits = [self.model(part, training=True) for part in parts]
+        return logits[0] if len(logits) == 1 else tf.concat(logits, axis=0)
 
     def _losses(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns the cross-entropy of each image, (N,)."""

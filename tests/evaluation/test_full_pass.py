@@ -27,6 +27,15 @@ def test_the_batch_size_does_not_matter(full_pass, split, batch_size):
     np.testing.assert_array_equal(result.predictions, whole.predictions)
 
 
+@pytest.mark.parametrize("lanes", [2, 4])
+def test_lanes_do_not_matter(tiny, split, lanes):
+    config = tiny()
+    model = build_model(config.model)
+    whole = FullPass(model, config.data)(split, 100)
+    result = FullPass(model, config.data, lanes)(split, 127)  # the last has 3 images
+    np.testing.assert_allclose(result.logits, whole.logits, atol=1e-4)
+
+
 def test_every_image_is_seen_once_and_in_order(full_pass, split):
     result = full_pass(split, 100)
     np.testing.assert_array_equal(result.labels, split.labels)

@@ -14,7 +14,7 @@ def images():
 
 
 @pytest.mark.parametrize("size", [7, 2, 1])
-@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4])
 def test_any_batch_in_any_number_of_lanes(size, lanes, images):
     model = build_resnet(ModelConfig(num_residual_blocks=1))
     expected = model(images[:size], training=False)

@@ -140,6 +140,51 @@ def test_one_step_by_hand(tiny):
         np.testing.assert_allclose((old - v) / rate, gradient, rtol=0.01, atol=1e-4)
 
 
+def test_batch_norm_sees_one_lane_after_another(tiny):
+    config = tiny(lanes=2, weight_decay=0.0)
+    trainer = Trainer(config, tf.distribute.get_strategy())
+    start = trainer.model.get_weights()
+    images = np.random.default_rng(0).normal(size=(16, 32, 32, 3)).astype("float32")
+    labels = np.arange(16, dtype=np.int32) % 10
+    with tf.GradientTape() as tape:
+        losses = [
+            tf.nn.sparse_softmax_cross_entropy_with_logits(
+                labels[half], trainer.model(images[half], training=True)
+            )
+            for half in (slice(8), slice(8, 16))
+        ]
+        loss = tf.reduce_mean(losses)
+    variables = [v.value for v in trainer.model.trainable_variables]
+    expected = tape.gradient(loss, variables)
+    averages = [np.array(w) for w in trainer.model.non_trainable_variables]
+    trainer.model.set_weights(start)
+    before = [v.numpy() for v in variables]
+    data = tf.data.Dataset.from_tensors((images, labels))
+    trainer.run(iter(data), tf.constant(1))
+    assert trainer.metrics.result()[0] == pytest.approx(float(loss), rel=1e-5)
+    for weight, average in zip(
+        trainer.model.non_trainable_variables, averages, strict=True
+    ):
+        np.testing.assert_allclose(weight, average, rtol=1e-4, atol=1e-6)
+    moved = [old - v.numpy() for v, old in zip(variables, before, strict=True)]
+    factor = np.abs(moved[-1]).max() / np.abs(expected[-1]).max()
+    for step, gradient in zip(moved, expected, strict=True):
+        np.testing.assert_allclose(step, factor * gradient, rtol=0.01, atol=1e-6)
+
+
+def test_lanes_give_the_same_bits_each_time(tiny):
+    runs = [arrays(trained(tiny(lanes=4), 4, call=call)) for call in (1, 4)]
+    for a, b in zip(*runs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("lanes", [3, 32])
+def test_lanes_divide_the_batch(tiny, lanes):
+    message = f"lanes must divide train_batch_size=16, received {lanes}"
+    with pytest.raises(SettingError, match=message):
+        tiny(lanes=lanes)
+
+
 def test_two_replicas_train_on_every_image_once(tiny):
     trainer = trained(tiny(strategy="mirrored"), 2)
     assert trainer._strategy.num_replicas_in_sync == 2
@@ -167,6 +212,10 @@ def test_two_replicas_come_near_one(tiny, precision):
         (
             {"train_batch_size": 15},
             "train_batch_size must be divisible by the 2 replicas, received 15",
+        ),
+        (
+            {"train_batch_size": 15, "lanes": 3},
+            "divisible by the 2 replicas of 3 lanes, received 15$",
         ),
         ({"jit_compile": True}, "jit_compile needs one replica, received 2"),
     ],
