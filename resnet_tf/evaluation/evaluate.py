@@ -6,7 +6,7 @@ from typing import Any
 
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.resolve import resolve
-from resnet_tf.config import DataConfig, TrainConfig
+from resnet_tf.config import TrainConfig
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
 from resnet_tf.data.split import SplitName
 from resnet_tf.errors import DataError
@@ -52,10 +52,7 @@ def evaluate(
     folder = resolve(str(ckpt))
     config = read_config(folder / CONFIG)
     data = dataclasses.replace(
-        config.data,
-        data_dir=data_dir,
-        cache_dir=cache_dir,
-        download=download,
+        config.data, data_dir=data_dir, cache_dir=cache_dir, download=download
     )
     ensure_available(data)
 
@@ -63,29 +60,17 @@ def evaluate(
     if lanes > 1:
         one_thread_an_operation()
     import_tensorflow()
+    from resnet_tf.evaluation.full_pass import checkpoint_pass
+    from resnet_tf.models import POLICIES
+
     images = load_split(data, split)
     if len(images) == 0:
         raise DataError(f"split {split} of {folder} holds no images")
     require_classes(images, config.model.num_classes)
-    full_pass = _full_pass(folder, data, train.mixed_precision, lanes)
+    full_pass = checkpoint_pass(folder, data, POLICIES[train.mixed_precision], lanes)
     return {
         "checkpoint": str(folder),
         "dataset": data.dataset,
         **full_pass(images, train.test_batch_size).to_dict(),
         "preprocessing": {name: getattr(data, name) for name in _PREPROCESSING},
     }
-
-
-def _full_pass(folder: Path, data: DataConfig, precision: str, lanes: int):
-    """Returns the pass of the checkpoint's network, optimised for inference."""
-    import tensorflow as tf
-
-    from resnet_tf.checkpoints.weights import load_checkpoint
-    from resnet_tf.evaluation.full_pass import FullPass
-    from resnet_tf.models import POLICIES
-    from resnet_tf.models.inference import optimize_for_inference
-
-    model = load_checkpoint(folder, dtype=POLICIES[precision]).model
-    if tf.config.list_physical_devices("GPU"):
-        lanes = 1
-    return FullPass(optimize_for_inference(model), data, lanes)

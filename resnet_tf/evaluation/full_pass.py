@@ -1,16 +1,19 @@
 """One pass over a split: every image once, whatever the batch size."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.config import DataConfig
 from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.split import Split
 from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.models.inference import optimize_for_inference
 from resnet_tf.models.lanes import side_by_side
 
 
@@ -117,3 +120,22 @@ class FullPass:
             ]
         )
         return Result(split.name, logits, split.labels, split.class_names)
+
+
+def checkpoint_pass(
+    folder: Path, config: DataConfig, dtype: str = "float32", lanes: int = 1
+) -> FullPass:
+    """Returns the pass of a checkpoint's network, optimised for inference.
+
+    Args:
+        folder: The checkpoint.
+        config: How the images are fitted and normalised.
+        dtype: Keras dtype policy of the network.
+        lanes: See `FullPass`; 1 is taken on a GPU, which needs no help to be busy.
+
+    Raises:
+        CheckpointError: If the checkpoint is damaged or inconsistent.
+    """
+    model = optimize_for_inference(load_checkpoint(folder, dtype=dtype).model)
+    gpu = tf.config.list_physical_devices("GPU")
+    return FullPass(model, config, 1 if gpu else lanes)

@@ -11,13 +11,13 @@ import tensorflow as tf
 from resnet_tf.checkpoints.files import METRICS, read_json, write_json
 from resnet_tf.checkpoints.initial import initialize
 from resnet_tf.checkpoints.run_state import RunState
-from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
+from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.data.split import Split
 from resnet_tf.errors import DivergedError, RunFolderError
-from resnet_tf.evaluation.full_pass import FullPass
+from resnet_tf.evaluation.full_pass import FullPass, checkpoint_pass
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.history import History, Row
 from resnet_tf.reporting.progress import Progress
@@ -226,13 +226,11 @@ class Run:
         """Returns the errors of a saved checkpoint, as `eval.py` computes them,
         and adds them to its metrics."""
         config = self._config
-        full_pass = FullPass(
-            load_checkpoint(checkpoint).model, config.data, config.train.lanes
-        )
+        full_pass = checkpoint_pass(checkpoint, config.data, lanes=config.train.lanes)
         errors: dict[str, Any] = {}
         for split in splits:
             if len(split):
-                result = full_pass(split, self._config.train.test_batch_size)
+                result = full_pass(split, config.train.test_batch_size)
                 errors[f"{split.name}_error"] = result.error
                 errors[f"n_{split.name}"] = result.n
         metrics = checkpoint / METRICS
