@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from resnet_tf.layers.vectors import filled, missing, widened
+from resnet_tf.layers.vectors import check_channels, filled, missing, widened
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
@@ -27,8 +27,9 @@ class BatchNorm(keras.layers.Layer):
             "batch"'s own, a habit of the TF1 original.
 
     Call arguments:
-        inputs: Float tensor of shape (N, H, W, C). It may have more channels than
-            the layer was built for; these are scaled to zeros, see `filled`.
+        inputs: Float tensor of shape (N, H, W, C). In training the channels that
+            `filled` adds may lie behind the C; whatever they hold, they are scaled
+            to zeros.
         training: If True (and the layer is trainable), normalise with the
             batch's statistics and update the moving averages; else normalise
             as `evaluation` says and update nothing.
@@ -38,7 +39,8 @@ class BatchNorm(keras.layers.Layer):
 
     Raises:
         ValueError: If `momentum` or `epsilon` is out of range, `evaluation` is
-            unknown, or the inputs have not four dimensions.
+            unknown, or the inputs have not four dimensions or another number of
+            channels.
 
     Reference: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
     """
@@ -87,11 +89,13 @@ class BatchNorm(keras.layers.Layer):
         )
 
     def call(self, inputs, training=False):
-        training = bool(training) and self.trainable
         width = inputs.shape[-1]
+        check_channels(width, self.gamma.shape[0], training)
+        training = bool(training) and self.trainable
         if training and inputs.dtype.size == 2 and missing(width):
             outputs = self._normalized(filled([inputs]), training)
-            # The gradient of `outputs[..., :width]` would be ten times slower.
+            # Not `outputs[..., :width]`: its gradient is slower, see
+            # docs/performance.md.
             return tf.slice(outputs, [0, 0, 0, 0], [-1, -1, -1, width])
         return self._normalized(inputs, training)
 
@@ -99,7 +103,12 @@ class BatchNorm(keras.layers.Layer):
         channels, width = self.gamma.shape[0], inputs.shape[-1]
         scale, offset, mean, variance = (
             widened(tf.convert_to_tensor(variable), 0, width)
-            for variable in self.variables
+            for variable in (
+                self.gamma,
+                self.beta,
+                self.moving_mean,
+                self.moving_variance,
+            )
         )
         outputs = tf.raw_ops.FusedBatchNormV3(
             x=inputs,

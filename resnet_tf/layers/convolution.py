@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from resnet_tf.layers.vectors import missing, widened
+from resnet_tf.layers.vectors import check_channels, missing, widened
 
 INITIALIZERS = {
     # He et al. 2015 ("Delving Deep into Rectifiers", section 2.2), the backward
@@ -21,6 +21,8 @@ INITIALIZERS = {
     "glorot_uniform": ("fan_avg", "uniform", 1.0),
 }
 STRIDE_PADDINGS = ("end", "both")
+# What `Conv2D` has of these arguments of Keras.
+_ONLY = {"data_format": "channels_last", "dilation_rate": (1, 1), "groups": 1}
 
 
 def convolution_initializer(name: str) -> keras.initializers.Initializer:
@@ -56,33 +58,42 @@ class Conv2D(keras.layers.Conv2D):
         filters: Output channels.
         kernel_size: Height and width of the kernel.
         strides: Step of the kernel.
-        **kwargs: See `keras.layers.Conv2D`; there is no `padding`.
+        **kwargs: See `keras.layers.Conv2D`; there is no `padding`, and
+            `data_format`, `dilation_rate` and `groups` are the defaults.
 
     Call arguments:
-        inputs: Float tensor of shape (N, H, W, C). In training it may have more
-            channels than the layer was built for, which do not count, see `filled`.
+        inputs: Float tensor of shape (N, H, W, C). In training the channels that
+            `filled` adds may lie behind the C; whatever they hold does not count.
         training: Whether a gradient will be asked for.
 
     Returns:
         Tensor of shape (N, ceil(H / strides), ceil(W / strides), filters), dtype
         of `inputs`.
+
+    Raises:
+        ValueError: If an argument must be the default and is not, or the inputs
+            have another number of channels.
     """
 
     def __init__(self, filters, kernel_size, strides=1, **kwargs):
         super().__init__(filters, kernel_size, strides, padding="same", **kwargs)
+        for name, expected in _ONLY.items():
+            if (received := getattr(self, name)) != expected:
+                raise ValueError(f"{name} must be {expected!r}, received {received!r}")
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.input_spec = keras.layers.InputSpec(ndim=4)  # of any width
+        self.input_spec = keras.layers.InputSpec(ndim=4)  # the width: below
 
     def call(self, inputs, training=None):
+        check_channels(inputs.shape[-1], self.kernel.shape[2], training)
         if not training:
             return super().call(inputs)
         kernel = widened(tf.convert_to_tensor(self.kernel), 2, inputs.shape[-1])
         x = self._convolved(inputs, kernel)
         if self.use_bias:
             x = tf.nn.bias_add(x, tf.convert_to_tensor(self.bias))
-        return x
+        return x if self.activation is None else self.activation(x)
 
     def _convolved(self, inputs, kernel):
         narrow = missing(self.filters) and self.filters < kernel.shape[2]

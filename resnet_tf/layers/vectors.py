@@ -28,6 +28,23 @@ def filled(parts: list[tf.Tensor]) -> tf.Tensor:
     return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
 
 
+def check_channels(received: int, built: int, training: bool | None) -> None:
+    """Refuses an input of a wrong width.
+
+    Args:
+        received: Channels of the input.
+        built: Channels that the layer was built for.
+        training: Whether the zeros of `filled` may lie behind these.
+
+    Raises:
+        ValueError: If it is any other number.
+    """
+    allowed = [built, built + missing(built)] if training else [built]
+    if received not in allowed:
+        expected = " or ".join(str(number) for number in dict.fromkeys(allowed))
+        raise ValueError(f"inputs must have {expected} channels, received {received}")
+
+
 def widened(weight: tf.Tensor, axis: int, channels: int) -> tf.Tensor:
     """Returns a weight with zeros behind it, for an input with zeros behind it.
 

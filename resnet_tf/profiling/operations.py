@@ -3,7 +3,7 @@
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,21 +54,19 @@ def profiled(run: Callable[[], None]) -> list[Operation]:
             run()
         finally:
             tf.profiler.experimental.stop()
-        found = []
-        for path in Path(folder).rglob("*.xplane.pb"):
-            found += read(reader.XSpace.FromString(path.read_bytes()))
-    return found
+        files = Path(folder).rglob("*.xplane.pb")
+        return read(reader.XSpace.FromString(path.read_bytes()) for path in files)
 
 
-def read(space: Any) -> list[Operation]:
+def read(spaces: Iterable[Any]) -> list[Operation]:
     """Returns the operations of a profile, the longest first.
 
     Args:
-        space: An `XSpace` of TensorFlow's profiler.
+        spaces: Each an `XSpace` of TensorFlow's profiler, one a file.
     """
     counts: Counter[str] = Counter()
     picoseconds: Counter[str] = Counter()
-    for plane in space.planes:
+    for plane in (plane for space in spaces for plane in space.planes):
         if plane.name != _HOST:
             continue
         types = {

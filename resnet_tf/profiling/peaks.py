@@ -76,11 +76,11 @@ def host_copy() -> Work:
     threads = cores()
     source = np.ones((threads, BYTES // threads // 4), np.float32)
     target = np.zeros_like(source)
-    pool = ThreadPoolExecutor(threads)
 
     def run(steps: int) -> None:
-        for _ in range(steps):
-            list(pool.map(np.copyto, target, source))
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in range(steps):
+                list(pool.map(np.copyto, target, source))
 
     return Work(run, source.nbytes)
 

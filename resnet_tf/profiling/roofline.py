@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from resnet_tf.profiling import INFERENCE, TRAIN
-from resnet_tf.profiling.layers import ADD, BATCH_NORM, CONV, DENSE, SCALE, Layer
+from resnet_tf.profiling.layers import ADD, BATCH_NORM, CONV, DENSE, Layer
 from resnet_tf.profiling.peaks import Peaks
 
 # Bytes of a training step as a multiple of those of the forward pass, which reads x
 # and writes y: convolutions do the same again for either gradient, batch norm reads
 # x and dy and writes dx, the gradient of a sum is that of its terms, and all others
 # read dy and write dx.
-_TRAINING_BYTES = {CONV: 3, DENSE: 3, SCALE: 3, BATCH_NORM: 2.5, ADD: 1}
+_TRAINING_BYTES = {CONV: 3, DENSE: 3, BATCH_NORM: 2.5, ADD: 1}
 _OTHERS = 2
 
 

@@ -142,16 +142,46 @@ def test_conv_owes_what_every_layer_owes(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_zeros_behind_the_input_change_nothing_in_training(dtype):
-    x = np.random.default_rng(0).normal(size=(2, 6, 6, 5)).astype("float32")
+def test_channels_beyond_the_kernel_do_not_count_in_training(dtype):
+    """Whatever they hold."""
+    wide = np.random.default_rng(0).normal(size=(2, 6, 6, 16)).astype("float32")
+    x = wide[..., :5]
     layer = Conv2D(3, 3, dtype=dtype)
     expected = layer(x, training=True)
-    wide = np.pad(x, [(0, 0)] * 3 + [(0, 11)])
     tolerance = 1e-6 if dtype == "float32" else 2e-2
     for found in (layer(wide, training=True), layer(x)):
         np.testing.assert_allclose(
             tf.cast(found, "float32"), tf.cast(expected, "float32"), atol=tolerance
         )
+
+
+def test_the_activation_counts_in_training_too():
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 5)).astype("float32")
+    layer, linear = Conv2D(3, 3, activation="relu"), Conv2D(3, 3)
+    for each in (layer, linear):
+        each.build(x.shape)
+    linear.set_weights(layer.get_weights())
+    expected = np.maximum(linear(x), 0)
+    assert (expected == 0).any()
+    for training in (False, True):
+        found = layer(x, training=training)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dilation_rate": 2}, r"dilation_rate must be \(1, 1\), received \(2, 2\)"),
+        ({"groups": 2}, "groups must be 1, received 2"),
+        (
+            {"data_format": "channels_first"},
+            "data_format must be 'channels_last', received 'channels_first'",
+        ),
+    ],
+)
+def test_what_keras_has_and_this_layer_has_not(arguments, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Conv2D(4, 3, **arguments)
 
 
 NARROW = [(8, 16, 40, 12, 3), (32, 32, 96, 12, 3), (8, 8, 40, 12, 1), (8, 9, 7, 3, 5)]

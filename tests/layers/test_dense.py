@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from resnet_tf.layers import DenseLayer, Transition, compressed
+from resnet_tf.layers import DenseLayer, Transition, compressed, vectors
 from resnet_tf.layers.dense import recomputed
 from tests.layers.harness import check_layer, check_saving
 
@@ -137,6 +137,146 @@ def test_recomputed_gradients_are_the_plain_ones(settings, jit_compile, frozen, 
         np.testing.assert_allclose(efficient, plain, rtol=0, atol=1e-5 * scale)
     np.testing.assert_allclose(*averages, rtol=1e-6)
     assert np.array_equal(averages[1], [np.zeros(6), np.ones(6)]) is frozen
+
+
+@pytest.mark.parametrize("settings", [{}, {"bottleneck": True}, {"new_first": True}])
+@pytest.mark.parametrize("jit_compile", [None, True])
+def test_recomputed_gradients_in_half_precision(settings, jit_compile):
+    """Of 28 channels, filled up to 32, and of a narrow convolution to 12."""
+    numbers = np.random.default_rng(0)
+    shapes = [(2, 6, 6, 16), (2, 6, 6, 12)]
+    parts = [tf.cast(numbers.normal(size=shape), "bfloat16") for shape in shapes]
+    noise = numbers.normal(size=(2, 6, 6, 40)).astype("float32")
+    found, state = [], None
+    for memory_efficient in (False, True):
+        layer = DenseLayer(
+            12, memory_efficient=memory_efficient, dtype="mixed_bfloat16", **settings
+        )
+        layer.build(shapes)
+        state = state or layer.get_weights()
+        layer.set_weights(state)
+
+        @tf.function(jit_compile=jit_compile)
+        def gradients(parts, layer=layer):
+            wanted = [*parts, *(weight.value for weight in layer.trainable_weights)]
+            with tf.GradientTape() as tape:
+                tape.watch(parts)
+                joined = tf.concat(layer(parts, training=True), -1)
+                loss = tf.reduce_sum(noise * tf.cast(joined, "float32"))
+            return tape.gradient(loss, wanted)
+
+        found.append(gradients(parts))
+        graph = gradients.get_concrete_function(parts).graph
+        # What the narrow gradient takes.
+        assert "ReverseV2" in {op.type for op in graph.get_operations()}
+    assert_close(*found, 3e-2)
+
+
+def assert_close(found, expected, tolerance):
+    """Asserts that no tensor differs by more than this share of its largest value."""
+    for one, other in zip(found, expected, strict=True):
+        one, other = (tf.cast(tensor, "float32").numpy() for tensor in (one, other))
+        scale = np.abs(other).max()
+        assert scale > 0
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float32", 2e-5), ("mixed_bfloat16", 3e-2)]
+)
+@pytest.mark.parametrize("bottleneck", [False, True])
+def test_the_zeros_change_no_gradient(bottleneck, dtype, tolerance, monkeypatch):
+    """A dense block that fills its vectors, and the same without the zeros."""
+    numbers = np.random.default_rng(0)
+    x = tf.constant(numbers.normal(size=(4, 6, 6, 16)), tf.float32)
+    noise = tf.constant(numbers.normal(size=(4, 6, 6, 16 + 3 * 12)), tf.float32)
+    layers = [DenseLayer(12, bottleneck, dtype=dtype) for _ in range(3)]
+    widths = []
+
+    def filled(parts):
+        x = vectors.filled(parts)
+        widths.append(x.shape[-1])
+        return x
+
+    def gradients():
+        moving = []
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            maps = [x]
+            for layer in layers:
+                maps = layer(maps, training=True)
+                moving += layer.non_trainable_weights
+            loss = tf.reduce_sum(noise * tf.cast(tf.concat(maps, -1), "float32"))
+        weights = [w.value for layer in layers for w in layer.trainable_weights]
+        found = tape.gradient(loss, [x, *weights])
+        return [loss, *found], [weight.numpy() for weight in moving]
+
+    gradients()  # builds
+    state = [layer.get_weights() for layer in layers]
+    monkeypatch.setattr("resnet_tf.layers.dense.filled", filled)
+    with_zeros, moved = gradients()
+    assert widths == [16, 32, 48]
+    for layer, weights in zip(layers, state, strict=True):
+        layer.set_weights(weights)
+    for module in ("dense", "batch_norm"):
+        name = f"resnet_tf.layers.{module}.filled"
+        monkeypatch.setattr(name, lambda parts: tf.concat(parts, -1))
+    plain, expected = gradients()
+    assert len(plain) == 2 + 3 * (6 if bottleneck else 3)
+    assert_close([*with_zeros, *moved], [*plain, *expected], tolerance)
+
+
+@pytest.mark.parametrize("memory_efficient", [False, True])
+def test_gradients_are_finite_in_float16(memory_efficient):
+    numbers = np.random.default_rng(0)
+    parts = [
+        tf.cast(numbers.normal(size=(2, 6, 6, width)), "float16") for width in (16, 12)
+    ]
+    layer = DenseLayer(12, memory_efficient=memory_efficient, dtype="mixed_float16")
+    with tf.GradientTape() as tape:
+        tape.watch(parts)
+        joined = tf.concat(layer(parts, training=True), -1)
+        loss = tf.reduce_mean(tf.square(tf.cast(joined, "float32")))
+    assert joined.dtype == "float16"
+    weights = [weight.value for weight in layer.trainable_weights]
+    for gradient in tape.gradient(loss, [*parts, *weights]):
+        assert np.isfinite(gradient).all() and np.any(gradient != 0)
+
+
+@pytest.mark.parametrize("memory_efficient", [False, True])
+def test_every_replica_does_what_one_device_does(memory_efficient):
+    """Of its own images; the moving averages are those of the replicas, averaged."""
+    numbers = np.random.default_rng(0)
+    x = tf.constant(numbers.normal(size=(2, 4, 6, 6, 28)), "float32")  # a half each
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    alone = [DenseLayer(12) for _ in range(2)]
+    with strategy.scope():
+        layer = DenseLayer(12, memory_efficient=memory_efficient)
+        layer.build(x.shape[1:])
+    for each in alone:
+        each.build(x.shape[1:])
+        each.set_weights(layer.get_weights())
+
+    def gradients(x, layer):
+        weights = [weight.value for weight in layer.trainable_weights]
+        with tf.GradientTape() as tape:
+            new = layer([x[..., :16], x[..., 16:]], training=True)[-1]
+            loss = tf.reduce_sum(tf.square(new))
+        return tape.gradient(loss, weights)
+
+    @tf.function
+    def step():
+        values = strategy.experimental_distribute_values_from_function(
+            lambda context: x[context.replica_id_in_sync_group]
+        )
+        return strategy.run(gradients, (values, layer))
+
+    found = [strategy.experimental_local_results(each) for each in step()]
+    expected = [gradients(half, each) for half, each in zip(x, alone, strict=True)]
+    for replica in range(2):
+        assert_close([each[replica] for each in found], expected[replica], 2e-5)
+    averages = [each.bn1.moving_mean.numpy() for each in alone]
+    assert_close([layer.bn1.moving_mean], [sum(averages) / 2], 1e-5)
 
 
 def test_only_what_the_gradient_needs_is_computed_again():

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from resnet_tf.layers.vectors import filled, missing, widened
+from resnet_tf.layers import BatchNorm, Conv2D
+from resnet_tf.layers.vectors import check_channels, filled, missing, widened
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,40 @@ def test_a_weight_is_widened_at_its_end():
     wide = widened(weight, 1, 5)
     np.testing.assert_array_equal(wide[:, :3], weight)
     np.testing.assert_array_equal(wide[:, 3:], np.zeros((1, 2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("received", "built", "training"),
+    [(7, 7, False), (7, 7, True), (16, 7, True), (32, 32, True)],
+)
+def test_the_width_of_an_input(received, built, training):
+    check_channels(received, built, training)
+
+
+@pytest.mark.parametrize(
+    ("received", "built", "training", "expected"),
+    [
+        (16, 7, False, "7"),
+        (16, 7, None, "7"),
+        (6, 7, True, "7 or 16"),
+        (32, 7, True, "7 or 16"),
+        (48, 32, True, "32"),
+    ],
+)
+def test_another_width(received, built, training, expected):
+    message = f"inputs must have {expected} channels, received {received}"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        check_channels(received, built, training)
+
+
+@pytest.mark.parametrize(
+    ("training", "width", "expected"),
+    [(False, 16, "7"), (True, 6, "7 or 16"), (True, 8, "7 or 16")],
+)
+@pytest.mark.parametrize("make", [BatchNorm, lambda: Conv2D(3, 3)])
+def test_the_layers_refuse_another_width(make, training, width, expected):
+    layer = make()
+    layer.build((None, 4, 4, 7))
+    message = f"inputs must have {expected} channels, received {width}"
+    with pytest.raises(ValueError, match=message):
+        layer(np.ones((2, 4, 4, width), "float32"), training=training)

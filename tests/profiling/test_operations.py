@@ -44,7 +44,7 @@ def test_a_made_up_profile():
         ],
     ]
     profile = space(**{"/host:CPU": threads, "/device:GPU:0": [[("a:Conv2D", 9.0)]]})
-    assert read(profile) == [
+    assert read([profile]) == [
         Operation("Conv2D", 3, 2.0),
         Operation("FusedConv2D", 1, 0.25),
         Operation("MatMul", 1, 0.125),
@@ -52,7 +52,19 @@ def test_a_made_up_profile():
 
 
 def test_an_empty_profile():
-    assert read(space()) == []
+    assert read([]) == read([space()]) == []
+
+
+def test_the_files_of_a_profile_are_one():
+    files = [
+        space(**{"/host:CPU": [[("a:Conv2D", 1.0), ("b:MatMul", 1.5)]]}),
+        space(**{"/host:CPU": [[("a:Relu", 2.0), ("b:Conv2D", 1.25)]]}),
+    ]
+    assert read(files) == [
+        Operation("Conv2D", 2, 2.25),
+        Operation("Relu", 1, 2.0),
+        Operation("MatMul", 1, 1.5),
+    ]
 
 
 def test_a_real_profile():

@@ -1,4 +1,5 @@
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -30,6 +31,12 @@ def test_the_copy_uses_a_thread_a_core(cores, monkeypatch):
     monkeypatch.setattr(np, "copyto", lambda target, source: rows.append(source.nbytes))
     host_copy().run(1)
     assert rows == [4096 // cores] * cores
+
+
+def test_the_copy_leaves_no_threads():
+    before = threading.active_count()
+    host_copy().run(2)
+    assert threading.active_count() == before
 
 
 def test_cores_where_no_affinity_is_known(monkeypatch):
