@@ -5,8 +5,8 @@
 
 For each work, network and precision, the loops of all sides take turns round by
 round, each in a process of its own. Before that, the variants of a side do so among
-themselves, and the clearly slower ones go. `--quick` leaves out what compiles for
-minutes and shortens the rest.
+themselves, and at most two go on. At last the fastest loop of each side meet in a
+final. `--quick` leaves out what compiles for minutes and shortens the rest.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from harness.commands import waiting_times
 from harness.figures import ratios, table
 from harness.loop import OURS, PEAK, TORCH, WORKS, Loop, loops
 from harness.machine import busy_share, environment
+from harness.paths import command
 from harness.peaks import peak_loops, roofline
 from harness.race import Plan, Result, heats, race
 from harness.record import make_room, write
@@ -31,6 +32,9 @@ flags.DEFINE_multi_enum("works", WORKS, WORKS, "What is measured of them.")
 flags.DEFINE_integer("batch", 128, "Images in a step.", lower_bound=2)
 flags.DEFINE_integer("rounds", Plan.rounds, "Turns of each loop.", lower_bound=1)
 flags.DEFINE_float("seconds", Plan.seconds, "Length of a turn.", lower_bound=0)
+flags.DEFINE_float(
+    "timeout", Plan.timeout, "Seconds that a start or a turn may take.", lower_bound=0
+)
 flags.DEFINE_enum(
     "dataset", "cifar10", ["cifar10", "digits"], "Images of the real pipeline."
 )
@@ -43,38 +47,42 @@ def main(argv) -> int:
     values, plan = flags.FLAGS, _plan()
     make_room(values.json_output)
     record = {
-        "command": " ".join(["benchmarks/run.py", *sys.argv[1:]]),
+        "command": command("benchmarks/run.py", sys.argv[1:]),
+        "quick": values.quick,
         "plan": dataclasses.asdict(plan),
         **environment(),
         "ratios": [],
         "busy_before": {},
     }
-    results = race(peak_loops(), plan, _python)
+    results, finals = race(peak_loops(), plan, _python), []
     for work in values.works:
         for model in values.models:
             record["busy_before"][f"{work} {model}"] = _busy()
             print(f"{work}, {model}, batch {values.batch}", flush=True)
             chosen = loops(work, model, values.batch, values.quick)
-            these, best = heats(chosen, plan, _python)
-            found = ratios(these, best)
-            print(table(these, found), flush=True)
+            these, final = heats(chosen, plan, _python)
+            found = ratios(these, final)
+            print(table(these, []), "final", table(final, found), sep="\n", flush=True)
             results += these
+            finals += final
             record["ratios"] += found
-            write(record | _summary(results), values.json_output)
+            write(record | _summary(results, finals), values.json_output)
     if "train" in values.works:
         results += _whole_loop(plan)
     record["seconds"] = waiting_times(values.dataset, values.quick)
     for name, seconds in record["seconds"].items():
         print(f"{name}: {min(seconds):.2f} s")
-    write(record | _summary(results), values.json_output)
-    return int(any(r.absent for r in results if r.loop.side in (OURS, PEAK)))
+    write(record | _summary(results, finals), values.json_output)
+    return _exit_code(results, finals)
 
 
 def _plan() -> Plan:
     values = flags.FLAGS
     if values.quick:
-        return Plan(rounds=3, qualifying=1, seconds=min(values.seconds, 0.5))
-    return Plan(rounds=values.rounds, seconds=values.seconds)
+        plan = Plan(rounds=3, qualifying=1, seconds=min(values.seconds, 0.5))
+    else:
+        plan = Plan(rounds=values.rounds, seconds=values.seconds)
+    return dataclasses.replace(plan, timeout=values.timeout)
 
 
 def _python(loop: Loop) -> str:
@@ -103,21 +111,33 @@ def _whole_loop(plan: Plan) -> list[Result]:
     return results
 
 
-def _summary(results: list[Result]) -> dict[str, Any]:
+def _summary(results: list[Result], finals: list[Result]) -> dict[str, Any]:
     return {
         "roofline": roofline(results),
         "loops": [result.to_dict() for result in results],
-        "absent": [
-            {
-                "work": result.loop.work,
-                "model": result.loop.model,
-                "loop": result.loop.name,
-                "reason": result.absent,
-            }
-            for result in results
-            if result.absent
-        ],
+        "finals": [result.to_dict() for result in finals],
+        "absent": _absent(results) + _absent(finals, " (final)"),
     }
+
+
+def _absent(results: list[Result], note: str = "") -> list[dict[str, str]]:
+    return [
+        {
+            "work": result.loop.work,
+            "model": result.loop.model,
+            "loop": result.loop.name + note,
+            "reason": result.absent,
+        }
+        for result in results
+        if result.absent
+    ]
+
+
+def _exit_code(results: list[Result], finals: list[Result]) -> int:
+    """Returns 1 if a loop of ours or a peak could not run, or any in a final, where
+    each has run before."""
+    needed = [r for r in results if r.loop.side in (OURS, PEAK)] + finals
+    return int(any(result.absent for result in needed))
 
 
 if __name__ == "__main__":

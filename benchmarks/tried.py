@@ -13,6 +13,7 @@ from typing import Any
 
 from absl import app, flags
 from harness.machine import environment
+from harness.paths import command
 from harness.race import Plan
 from harness.record import make_room, write
 from trials.pairs import entry, measure
@@ -37,7 +38,8 @@ def main(argv) -> int:
     if values.quick:
         batch, plan = 4, Plan(rounds=3, seconds=min(values.seconds, 0.01))
     record = {
-        "command": " ".join(["benchmarks/tried.py", *sys.argv[1:]]),
+        "command": command("benchmarks/tried.py", sys.argv[1:]),
+        "quick": values.quick,
         "plan": {"rounds": plan.rounds, "seconds": plan.seconds},
         **environment(),
         "tried": [],

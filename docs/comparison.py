@@ -91,7 +91,7 @@ def _cells(run: Measured, work: str, model: str, precision: str) -> list[str]:
 def _rate(loop: dict | None, precision: str) -> str:
     if loop is None:
         return ABSENT
-    setting = [loop["variant"]] if loop["side"] != OURS else []
+    setting = [loop["variant"]] if loop["variant"] else []
     if precision == BEST:
         setting.insert(0, loop["precision"])
     return f"{rate(loop):,.0f}" + (f" ({', '.join(setting)})" if setting else "")

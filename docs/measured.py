@@ -54,11 +54,13 @@ class Measured:
             work: A key of `WORKS`.
             model: Name of the network.
             side: A key of `SIDES`.
-            precision: One of `PRECISIONS`, or `BEST` for any.
+            precision: One of `PRECISIONS`, or `BEST` for the one of the final; in
+                a record without finals, for any.
         """
+        finals = self.record.get("finals", self.loops)
         candidates = [
             loop
-            for loop in self.loops
+            for loop in (finals if precision == BEST else self.loops)
             if (loop["work"], loop["model"], loop["side"]) == (work, model, side)
             and loop["qualified"]
             and precision in (BEST, loop["precision"])

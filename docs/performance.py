@@ -12,10 +12,12 @@ from measured import BENCHMARKS, PRECISIONS, SIDES, WORKS, Measured, rate
 def method(run: Measured) -> str:
     """How long the turns were, on what machine, with which settings."""
     plan = run.record["plan"]
+    rounds = f"{plan['qualifying']} round" + "s" * (plan["qualifying"] != 1)
     lines = [
         f"{plan['rounds']} rounds; a turn lasts about {plan['seconds']:g} s. Before "
-        f"them the settings of a side have {plan['qualifying']} rounds among "
-        "themselves, and the clearly slower ones go.",
+        f"them the settings of a side have {rounds} among "
+        "themselves: the best two go on, or one where the other is clearly slower. A "
+        f"start or a turn may take {plan['timeout']:g} s.",
         place(run),
     ]
     busy = run.record.get("busy_before", {}).values()
@@ -24,7 +26,7 @@ def method(run: Measured) -> str:
             f"Just before the races other programs used up to {100 * max(busy):.0f} % "
             "of the cores."
         )
-    if "--quick" in run.record["command"].split():
+    if run.record.get("quick"):
         lines.append(
             "**The run was a `--quick` one: few and short turns, and none of the "
             "settings that compile for long.**"
@@ -54,7 +56,7 @@ def roofline(run: Measured) -> str:
     for row in record.get("networks", []):
         if not row["dataset"]:
             key = row["model"], row["work"], row["precision"]
-            found.setdefault(key, row["fraction"])
+            found[key] = max(row["fraction"], found.get(key, 0.0))
     columns = [(work, precision) for work in WORKS for precision in PRECISIONS]
     rows = (
         [f"`{model}`", *(_percent(found.get((model, *column))) for column in columns)]
@@ -69,6 +71,8 @@ def operations() -> str:
     rows = []
     for path in sorted((BENCHMARKS / "profiles").glob("*.json")):
         record = json.loads(path.read_text())
+        if record["profile"] is None:
+            continue
         spent = record["profile"]["operations"]
         whole = sum(one["seconds"] for one in spent)
         shares = (
@@ -78,12 +82,15 @@ def operations() -> str:
             [
                 f"`{record['model']}`",
                 WORKS[record["work"]],
+                record["mixed_precision"],
+                str(record["batch"]),
                 f"{1e3 * record['seconds_allowed']:.0f}",
                 f"{1e3 * record['seconds_measured']:.0f}",
                 ", ".join(itertools.islice(shares, 6)),
             ]
         )
-    return table(["network", "work", "ms allowed", "ms measured", "operations"], rows)
+    head = ["network", "work", "precision", "batch"]
+    return table([*head, "ms allowed", "ms measured", "operations"], rows)
 
 
 def memory(run: Measured) -> str:
@@ -145,7 +152,7 @@ def tried() -> str:
             span(row["ratio_median"], row["ratio_min"], row["ratio_max"]),
             f"{row['peak_ratio']:.2f}" if row.get("peak_ratio") else "",
             row["verdict"],
-            f"[yes](../{row['used_in']})" if row.get("used_in") else "no",
+            _use(row),
         ]
         for row in record["tried"]
     )
@@ -186,6 +193,13 @@ def parts() -> dict[str, Callable[[], str]]:
 
 def _percent(fraction: float | None) -> str:
     return ABSENT if fraction is None else f"{100 * fraction:.0f} %"
+
+
+def _use(row: dict) -> str:
+    """Returns whether a trial is in use, with a link to where."""
+    if not row.get("used_in"):
+        return "no"
+    return f"[{'option' if row.get('option') else 'yes'}](../{row['used_in']})"
 
 
 def _mebibytes(loop: dict | None) -> str:

@@ -9,12 +9,12 @@ from harness.race import Result, fastest
 BEST = "best"  # each side's own best precision: the figure that counts
 
 
-def ratios(results: list[Result], best: list[Result]) -> list[dict[str, Any]]:
+def ratios(results: list[Result], finals: list[Result]) -> list[dict[str, Any]]:
     """Returns our speed over each peer's, at equal precision and at the best.
 
     Args:
         results: The races of one work and one network, by precision.
-        best: The fastest of each side, all of one race.
+        finals: The fastest of each side, in a race of their own.
 
     Returns:
         Dicts of `work`, `model`, `precision`, `peer`, `ratio_median`, `ratio_min`
@@ -27,7 +27,7 @@ def ratios(results: list[Result], best: list[Result]) -> list[dict[str, Any]]:
     }
     found = []
     for peer in PEERS:
-        for precision, members in (*races.items(), (BEST, best)):
+        for precision, members in (*races.items(), (BEST, finals)):
             ours, theirs = (
                 fastest(result for result in members if result.loop.side == side)
                 for side in (OURS, peer)

@@ -1,5 +1,9 @@
 """Our loops: the training step, alone or with the input pipeline, and inference.
 
+Variants of training: "step", the whole batch at once; "lanes", a part of it on each
+core, one thread an operation (`--lanes`), the counterpart of PyTorch's "2 processes":
+there, too, batch norm sees only a part, on 2 cores half a batch.
+
 Variants of inference: "lanes", as `eval.py` does it; "optimized", all threads on one
 operation; "plain", the model as it is trained.
 """
@@ -9,12 +13,17 @@ from typing import Any
 from harness.serve import Work, serve
 
 import resnet_tf
-from resnet_tf.startup import import_tensorflow, one_thread_an_operation
+from resnet_tf.startup import cores, import_tensorflow, one_thread_an_operation
 
 
 def make(spec: dict[str, Any]) -> Work:
-    """Returns the loop of a `Loop` as a dict."""
+    """Returns the loop of a `Loop` as a dict.
+
+    It may also have `memory_efficient`, and the `lanes` of training.
+    """
     if spec["variant"] == "lanes":
+        spec = {"lanes": _lanes(spec), **spec}
+    if spec.get("lanes", 1) > 1:
         one_thread_an_operation()
     import_tensorflow()
     return {"train": _training, "inference": _inference}[spec["work"]](spec)
@@ -37,7 +46,14 @@ def _inference(spec: dict[str, Any]) -> Work:
     facts = _facts(spec, model)
     if spec["variant"] != "plain":
         model = resnet_tf.optimize_for_inference(model)
-    return inference(model, spec["batch"]).run, facts
+    return inference(model, spec["batch"], spec.get("lanes", 1)).run, facts
+
+
+def _lanes(spec: dict[str, Any]) -> int:
+    """Returns the parts of a batch: one a core, in training of equal size."""
+    if spec["work"] == "inference":
+        return cores()
+    return max(n for n in range(1, cores() + 1) if spec["batch"] % n == 0)
 
 
 def _config(spec: dict[str, Any]):
@@ -50,6 +66,8 @@ def _config(spec: dict[str, Any]):
         "dataset": spec["dataset"] or "cifar10",
         "weight_decay": 1e-4,
     }
+    if spec["work"] == "train":
+        settings["lanes"] = spec.get("lanes", 1)
     if spec["model"].startswith("resnet"):
         settings["order"] = "pre"
     else:
@@ -68,12 +86,13 @@ def _pipeline(spec: dict[str, Any], config):
 
 def _facts(spec: dict[str, Any], model) -> dict[str, Any]:
     from resnet_tf.models.audit.facts import facts
+    from resnet_tf.profiling.layers import layers
+    from resnet_tf.profiling.roofline import step_operations
 
-    counted = facts(model)
     return {
         "amount": spec["batch"],
-        "parameters": counted.parameters,
-        "macs": counted.macs,
+        "parameters": facts(model).parameters,
+        "operations_per_image": step_operations(layers(model, 1), spec["work"]),
     }
 
 

@@ -20,11 +20,10 @@ def peak_loops() -> list[Loop]:
 def roofline(results: list[Result]) -> dict[str, Any]:
     """Returns the peaks, and how close our loops come to them.
 
-    A multiply-add is two operations; a training step does three times the
-    multiply-adds of the forward pass: forward, and the gradients of inputs and of
-    kernels. A copied byte is read and written, and counts once. `fraction` is of
-    the best product of the same precision; whatever is neither a convolution nor
-    a dense layer counts as nothing.
+    The operations are those of `resnet_tf.profiling.roofline.step_operations`:
+    whatever is neither a convolution nor a dense layer counts as nothing. A copied
+    byte is read and written, and counts once. `fraction` is of the best product of
+    the same precision.
 
     Args:
         results: Those of `peak_loops` and of any other loops.
@@ -41,11 +40,12 @@ def roofline(results: list[Result]) -> dict[str, Any]:
             "precision": result.loop.precision,
             "variant": result.loop.variant,
             "dataset": result.loop.dataset,
-            "operations_per_image": _operations(result),
-            "fraction": result.median * _operations(result) / peak,
+            "operations_per_image": operations,
+            "fraction": result.median * operations / peak,
         }
         for result in results
-        if result.qualified and "macs" in result.facts
+        if result.qualified
+        if (operations := result.facts.get("operations_per_image"))
         if (peak := peaks.get((PRODUCT, result.loop.precision)))
     ]
     products = {precision: peaks.get((PRODUCT, precision)) for precision in PRECISIONS}
@@ -54,11 +54,6 @@ def roofline(results: list[Result]) -> dict[str, Any]:
         "copied_bytes_per_second": peaks.get((COPY, "float32")),
         "networks": networks,
     }
-
-
-def _operations(result: Result) -> int:
-    passes = 3 if result.loop.work == "train" else 1
-    return passes * 2 * result.facts["macs"]
 
 
 def make(spec: dict[str, Any]) -> Work:

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.loop import MODULES, Loop
+from harness.paths import without_folders
 
 FOLDER = Path(__file__).resolve().parents[1]
 
 
 class AbsentError(Exception):
-    """A loop cannot run here; the message says why."""
+    """A loop cannot run here; the message says why, without folders."""
+
+    def __init__(self, reason: str):
+        super().__init__(without_folders(reason))
 
 
 class LoopProcess:
@@ -105,7 +109,7 @@ class _Process:
             )
         except OSError as error:
             self._errors.close()
-            raise AbsentError(f"{python}: {error.strerror}") from error
+            raise AbsentError(f"{Path(python).name}: {error.strerror}") from error
 
     def ask(self, steps: int) -> None:
         try:

@@ -14,6 +14,7 @@ from harness.loop import PRECISIONS, Loop
 from harness.process import AbsentError, LoopProcess
 
 CLEARLY_SLOWER = 0.85  # times the fastest variant's best turn
+MOST = 2  # variants of a side and precision that go on, or memory runs out
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Plan:
     Attributes:
         rounds: Turns of each loop that is not dropped.
         qualifying: Rounds before these that the variants of a side have among
-            themselves, after which the clearly slower ones go; 0 drops none.
+            themselves, after which the best `MOST` go on, or fewer where others
+            are clearly slower; 0 drops none.
         seconds: Length of a turn; at least one step.
         timeout: Seconds that a start or a turn may take.
     """
@@ -31,7 +33,7 @@ class Plan:
     rounds: int = 5
     qualifying: int = 2
     seconds: float = 2.0
-    timeout: float = 180.0
+    timeout: float = 600.0
 
 
 @dataclass
@@ -95,7 +97,7 @@ def race(
             _require_one_network([runner.result for runner in runners])
             if plan.qualifying and len(variants) > 1:
                 _alternate(variants, plan.qualifying)
-                _drop_the_slower(variants)
+                _keep_the_best(variants)
         _alternate(runners, plan.rounds)
         for runner in runners:
             runner.result.qualified = runner.process is not None
@@ -105,10 +107,11 @@ def race(
 def heats(
     loops: Iterable[Loop], plan: Plan, python: Callable[[Loop], str]
 ) -> tuple[list[Result], list[Result]]:
-    """Returns what the loops did, and the fastest of each side in one race.
+    """Returns what the loops did, and then the fastest of each side in a final.
 
     Each precision has a race of its own, or all the processes would not fit into
-    the memory. Where the best precisions of the sides differ, these run once more.
+    the memory. The final is always run anew: samples that a loop was chosen by
+    flatter the side that had more of them to choose from.
 
     Args:
         loops, plan, python: See `race`.
@@ -120,10 +123,7 @@ def heats(
         results += race(same, plan, python)
     sides = {loop.side: None for loop in loops}
     best = [fastest(r for r in results if r.loop.side == side) for side in sides]
-    best = [result for result in best if result]
-    if len({result.loop.precision for result in best}) > 1:
-        best = race([result.loop for result in best], plan, python)
-    return results, best
+    return results, race([result.loop for result in best if result], plan, python)
 
 
 def fastest(results: Iterable[Result]) -> Result | None:
@@ -199,12 +199,13 @@ def _alternate(runners: list[_Runner], rounds: int) -> None:
             runner.turn()
 
 
-def _drop_the_slower(variants: list[_Runner]) -> None:
-    """Stops those that are clearly not the fastest; the others' rounds begin anew."""
-    running = [runner for runner in variants if runner.process]
-    best = max((max(r.result.samples) for r in running), default=0)
-    for runner in running:
-        if max(runner.result.samples) < CLEARLY_SLOWER * best:
+def _keep_the_best(variants: list[_Runner]) -> None:
+    """Stops all but the best `MOST`, and of these what is clearly slower; the
+    others' rounds begin anew."""
+    best = {r: max(r.result.samples) for r in variants if r.process}
+    ranked = sorted(best, key=best.get, reverse=True)
+    for place, runner in enumerate(ranked):
+        if place >= MOST or best[runner] < CLEARLY_SLOWER * best[ranked[0]]:
             runner.stop()
         else:
             runner.result.samples.clear()

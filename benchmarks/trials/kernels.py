@@ -11,6 +11,7 @@ from resnet_tf.layers.vectors import filled
 
 EPSILON = 1e-3
 FILLED = "resnet_tf/layers/vectors.py"
+NARROW = "resnet_tf/layers/convolution.py"
 
 
 def kernel_pairs(batch: int) -> list[Pair]:
@@ -27,7 +28,9 @@ def kernel_pairs(batch: int) -> list[Pair]:
                 ("gradient of batch norm", _batch_norm_gradient),
             )
         ),
-        *(_narrow(shape, 12, half) for shape in (wide, small)),
+        _narrow(wide, 12, half, NARROW),
+        _narrow(small, 12, half, NARROW),
+        _narrow(wide, 12, "float32"),
         _slice(wide, 88, half),
         *(_fused(shape, half) for shape in ((batch, 32, 32, 16), (batch, 16, 16, 32))),
         *(_product(wide, 48, precision) for precision in (half, "float32")),
@@ -77,7 +80,9 @@ def _batch_norm_gradient(x, dy=None):
     return gradient[:3]
 
 
-def _narrow(shape: tuple[int, ...], filters: int, precision: str) -> Pair:
+def _narrow(
+    shape: tuple[int, ...], filters: int, precision: str, used_in: str = ""
+) -> Pair:
     """The kernel's gradient with input and output in each other's place."""
     trial = Trial(
         f"kernel gradient of a 3x3 convolution to {filters} channels",
@@ -85,7 +90,7 @@ def _narrow(shape: tuple[int, ...], filters: int, precision: str) -> Pair:
         "input and output change places",
         precision,
         _text(shape),
-        "resnet_tf/layers/convolution.py",
+        used_in,
     )
     inputs = (
         _normal(shape, precision),

@@ -19,6 +19,7 @@ class Trial:
         shape: What they do it to.
         used_in: Where the package does it the other way, as a path from the root,
             or "".
+        option: Whether it does so only if told to.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Trial:
     precision: str
     shape: str
     used_in: str = ""
+    option: bool = False
 
 
 @dataclass(frozen=True)

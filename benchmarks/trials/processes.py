@@ -27,6 +27,7 @@ class Study:
         precision: "float32" or "bfloat16".
         share: Of the batch that the others have.
         used_in: See `Trial`, by variant.
+        options: The variants that are an `option`, see `Trial`.
     """
 
     work: str
@@ -36,6 +37,7 @@ class Study:
     precision: str = "bfloat16"
     share: float = 1.0
     used_in: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
     def loops(self, model: str, batch: int) -> list[Loop]:
         """Returns the plain loop of a network, then the others."""
@@ -55,6 +57,7 @@ class Study:
             loop.precision,
             f"{loop.batch}x32x32x3",
             self.used_in.get(loop.variant, ""),
+            loop.variant in self.options,
         )
 
 
@@ -67,14 +70,22 @@ STUDIES = (
             "one thread an operation": "one thread an operation, two at a time",
             "one operation at a time": "two threads an operation, one at a time",
             "memory": "freed memory is kept (mallopt)",
-            "2 processes": "two half batches, each with weights and a core of its own",
+            "2 processes": "two half batches, each with weights and one thread of its "
+            "own",
+            "lanes": "two half batches side by side, one thread an operation; batch "
+            "norm by halves (`--lanes`)",
         },
+        used_in={"lanes": "resnet_tf/training/trainer.py"},
+        options=("lanes",),
     ),
     Study(
         "inference",
         ("resnet20", "densenet40_k12"),
         "one batch, all threads on an operation",
-        {"two halves": "half batches side by side, one thread an operation"},
+        {
+            "two halves": "parts of the batch side by side, one a core, one thread an "
+            "operation"
+        },
         used_in={"two halves": "resnet_tf/models/lanes.py"},
     ),
     Study(
@@ -85,6 +96,7 @@ STUDIES = (
         precision="float32",
         share=0.5,
         used_in={"recomputed": "resnet_tf/layers/dense.py"},
+        options=("recomputed",),
     ),
 )
 

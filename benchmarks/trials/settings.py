@@ -15,6 +15,7 @@ THREADS = {
     "one thread an operation": (1, 2),
     "one operation at a time": (2, 1),
     "2 processes": (1, 1),
+    "lanes": (None, None),  # as `harness.ours` has it: one thread an operation
     "recomputed": (None, None),
 }
 # The variants of `harness.ours` that are compared in inference.
@@ -31,17 +32,18 @@ def make(spec: dict[str, Any]) -> Work:
         return ours.make(spec | {"variant": INFERENCE[spec["variant"]]})
     if spec["variant"] == "memory":
         _keep_memory()
-    import_tensorflow()
-    import tensorflow as tf
-
     intra, inter = THREADS[spec["variant"]]
     if intra is not None:
+        import_tensorflow()
+        import tensorflow as tf
+
         tf.config.threading.set_intra_op_parallelism_threads(intra)
         tf.config.threading.set_inter_op_parallelism_threads(inter)
     step = {
         "variant": "step",
         "batch": spec["batch"] // spec["processes"],
         "memory_efficient": spec["variant"] == "recomputed",
+        "lanes": 2 if spec["variant"] == "lanes" else 1,
     }
     run, facts = ours.make(spec | step)
     return run, facts | {"amount": spec["batch"]}

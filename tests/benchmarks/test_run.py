@@ -39,6 +39,7 @@ def test_the_record(tmp_path):
         "--seconds=0.02",
         "--models=resnet20",
         "--peer_python=nowhere/python",
+        "--timeout=500",
         f"--json_output={target}",
     )
     assert answer.returncode == 0, answer.stderr
@@ -58,7 +59,7 @@ def test_the_record(tmp_path):
             "work": work,
             "model": "resnet20",
             "loop": f"torch {precision} eager",
-            "reason": "nowhere/python: No such file or directory",
+            "reason": "python: No such file or directory",
         }
         for work in ("train", "inference")
         for precision in ("float32", "bfloat16")
@@ -71,7 +72,55 @@ def test_the_record(tmp_path):
     assert set(record["seconds"]) == {"train.py --help", "eval.py --help"}
     assert set(record["busy_before"]) == {"train resnet20", "inference resnet20"}
     assert record["versions"]["tensorflow"] and record["machine"]["flags"]
-    assert record["plan"]["rounds"] == 3
+    assert record["plan"] == {
+        "rounds": 3,
+        "qualifying": 1,
+        "seconds": 0.02,
+        "timeout": 500.0,
+    }
+    assert record["quick"] is True
+    assert "--peer_python=PATH --" in record["command"]
+    assert str(tmp_path) not in record["command"]
+    # The rates of the best ratios are those of the finals.
+    finals = [(loop["work"], loop["side"]) for loop in record["finals"]]
+    assert finals == [(w, s) for w in ("train", "inference") for s in ("ours", "keras")]
+    for ratio in record["ratios"]:
+        if ratio["precision"] == "best":
+            ours, theirs = (
+                loop["samples"]
+                for loop in record["finals"]
+                if loop["work"] == ratio["work"]
+            )
+            best = max(a / b for a, b in zip(ours, theirs, strict=True))
+            assert ratio["ratio_max"] == best
+
+
+@pytest.mark.parametrize(
+    ("place", "side", "code"),
+    [("heats", "torch", 0), ("heats", "ours", 1), ("finals", "torch", 1)],
+)
+def test_who_is_absent_decides_the_exit_code(place, side, code):
+    there = "Result(Loop('train', 'net', 'ours', 'float32'), [1.0])"
+    gone = f"Result(Loop('train', 'net', '{side}', 'float32'), absent='no memory')"
+    heats, finals = ([there] + [gone] * (place == name) for name in ("heats", "finals"))
+    results = f"[{', '.join(heats)}], [{', '.join(finals)}]"
+    program = WITH_STUBS.replace(
+        "app.run(run.main)",
+        "from harness.loop import Loop\nfrom harness.race import Result\nimport json\n"
+        f"print(json.dumps(run._summary({results})['absent']))\n"
+        f"sys.exit(run._exit_code({results}))",
+    )
+    answer = run(["-c", program])
+    assert answer.returncode == code, answer.stderr
+    note = " (final)" if place == "finals" else ""
+    assert json.loads(answer.stdout) == [
+        {
+            "work": "train",
+            "model": "net",
+            "loop": f"{side} float32{note}",
+            "reason": "no memory",
+        }
+    ]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_the_record(tmp_path):
     assert [(row["name"], row["shape"]) for row in record["tried"]] == [
         ("batch norm", "4x32x32x88"),
         ("gradient of batch norm", "4x32x32x88"),
-        *[("training of resnet20", "4x32x32x3")] * 4,
+        *[("training of resnet20", "4x32x32x3")] * 5,
         ("inference of resnet20", "4x32x32x3"),
         ("training of densenet_bc100_k12", "2x32x32x3"),
     ]
@@ -52,6 +52,12 @@ def test_the_record(tmp_path):
         assert row["verdict"] in ("faster", "slower", "no difference")
     assert record["plan"] == {"rounds": 3, "seconds": 0.01}
     assert record["absent"] == []
+    assert [row["tried"] for row in record["tried"] if row["option"]] == [
+        "two half batches side by side, one thread an operation; batch norm by halves "
+        "(`--lanes`)",
+        "`memory_efficient`",
+    ]
+    assert record["quick"] is True and str(tmp_path) not in record["command"]
     assert record["versions"]["tensorflow"] and record["machine"]["cpu"]
 
 
@@ -92,4 +98,4 @@ def test_the_real_processes(tmp_path):
     answer = run(["benchmarks/tried.py"], "--quick", f"--json_output={target}")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     record = json.loads(target.read_text())
-    assert len(record["tried"]) == 11 + 4 + 1 + 1 and not record["absent"]
+    assert len(record["tried"]) == 12 + 5 + 1 + 1 and not record["absent"]

@@ -10,7 +10,7 @@ from performance import absent, input_cost, memory, method, roofline, waiting
 
 PLACE = {
     "command": "benchmarks/run.py",
-    "plan": {"rounds": 3, "qualifying": 2, "seconds": 4.0},
+    "plan": {"rounds": 3, "qualifying": 2, "seconds": 4.0, "timeout": 600.0},
     "versions": {"tensorflow": "2", "keras": "3"},
     "machine": {"cpu": "a CPU", "cores": 2},
 }
@@ -58,8 +58,9 @@ def run():
                         "model": "net",
                         "precision": "float32",
                         "dataset": "",
-                        "fraction": 0.555,
+                        "fraction": fraction,
                     }
+                    for fraction in (0.3, 0.555, 0.4)
                 ],
             },
         }
@@ -78,17 +79,32 @@ def last(text):
 
 def test_every_side_is_at_its_best(run):
     assert last(training(run)) == (
-        "| `net` | 2,000 (bfloat16) | 50 (float32, eager) | 40.00 (0.50 to 9.00) "
+        "| `net` | 2,000 (bfloat16, step) | 50 (float32, eager) | 40.00 (0.50 to 9.00) "
         "| absent | absent |"
     )
     assert inference(run) == "Not measured."
+
+
+def test_the_best_are_those_of_the_final(run):
+    finals = [
+        loop("ours", "bfloat16", [1500.0], variant="step"),
+        loop("torch", "float32", [30.0], variant="eager"),
+    ]
+    run.record["finals"] = finals
+    expected = "| `net` | 1,500 (bfloat16, step) | 30 (float32, eager) | 40.00"
+    assert last(training(run)).startswith(expected)
+    # At equal precision they are those of the heats.
+    assert "| 2,000 (step) | 40 (eager) |" in precisions(run)
+    run.record["finals"] = finals[:1]
+    expected = "| `net` | 1,500 (bfloat16, step) | absent |"
+    assert last(training(run)).startswith(expected)
 
 
 def test_equal_precision(run):
     of = "| training | `net` | "
     assert precisions(run).splitlines()[2:] == [
         of + "float32 | 100 | 50 (eager) | 2.00 (0.50 to 9.00) | absent | absent |",
-        of + "bfloat16 | 2,000 | 40 (eager) | absent | absent | absent |",
+        of + "bfloat16 | 2,000 (step) | 40 (eager) | absent | absent | absent |",
     ]
 
 
@@ -126,7 +142,8 @@ def test_what_is_absent_is_told_with_its_reason(run):
 def test_how_it_was_measured(run):
     text = " ".join(method(run).split())
     assert "3 rounds; a turn lasts about 4 s. Before them the settings of" in text
-    assert "have 2 rounds among themselves" in text
+    assert "have 2 rounds among themselves: the best two go on" in text
+    assert "A start or a turn may take 600 s." in text
     assert "Batch 8, 2 cores of a CPU; TensorFlow 2, Keras 3." in text
     assert "other programs used up to 25 % of the cores" in text
     assert "Settings of PyTorch: eager." in text
@@ -134,7 +151,7 @@ def test_how_it_was_measured(run):
 
 
 def test_a_quick_run_is_called_so(bare):
-    bare.record["command"] += " --quick"
+    bare.record["quick"] = True
     assert "The run was a `--quick` one" in method(bare)
 
 
@@ -153,14 +170,18 @@ def test_where_the_time_goes(tmp_path, monkeypatch):
     record = {
         "model": "net",
         "work": "train",
+        "mixed_precision": "float32",
+        "batch": 8,
         "seconds_allowed": 0.0301,
         "seconds_measured": 0.05,
         "profile": {"steps": 1, "operations": operations},
     }
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "net.json").write_text(json.dumps(record))
+    without = json.dumps(record | {"profile": None})
+    (tmp_path / "profiles" / "zero.json").write_text(without)
     monkeypatch.setattr(performance, "BENCHMARKS", tmp_path)
     assert last(performance.operations()) == (
-        "| `net` | training | 30 | 50 "
+        "| `net` | training | float32 | 8 | 30 | 50 "
         "| Op0 25 %, Op1 21 %, Op2 18 %, Op3 14 %, Op4 11 %, Op5 7 % |"
     )

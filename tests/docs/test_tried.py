@@ -18,12 +18,16 @@ def test_the_table(tmp_path, monkeypatch):
     }
     record = {
         "plan": {"rounds": 5, "seconds": 0.5},
-        "tried": [row, row | {"used_in": "", "peak_ratio": 0.4}],
+        "tried": [
+            row,
+            row | {"option": True},
+            row | {"used_in": "", "peak_ratio": 0.4},
+        ],
         "absent": [{"loop": "train net memory", "reason": "refused"}],
     }
     (tmp_path / "tried.json").write_text(json.dumps(record))
     monkeypatch.setattr(performance, "BENCHMARKS", tmp_path)
-    first, _, *_, used, unused = performance.tried().splitlines()
+    first, *_, used, option, unused = performance.tried().splitlines()
     assert first == (
         "5 rounds of turns of about 0.5 s. Absent: train net memory: refused."
     )
@@ -32,4 +36,5 @@ def test_the_table(tmp_path, monkeypatch):
         "| 8.00 (7.50 to 10.25) "
     )
     assert used == same + "|  | faster | [yes](../resnet_tf/layers/vectors.py) |"
+    assert option == used.replace("[yes]", "[option]")
     assert unused == same + "| 0.40 | faster | no |"

@@ -1,0 +1,50 @@
+"""What our loops set, before anything runs."""
+
+import pytest
+from harness import ours
+from harness.loop import OURS, Loop, loops
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What becomes of a spec on four cores, and whether threads are limited."""
+    seen = []
+    monkeypatch.setattr(ours, "cores", lambda: 4)
+    monkeypatch.setattr(ours, "import_tensorflow", lambda: None)
+    monkeypatch.setattr(ours, "one_thread_an_operation", lambda: seen.append("one"))
+    for name in ("_training", "_inference"):
+        monkeypatch.setattr(ours, name, lambda spec: seen.append(spec.get("lanes", 1)))
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("work", "variant", "batch", "expected"),
+    [
+        ("train", "step", 128, [1]),
+        ("train", "lanes", 128, ["one", 4]),
+        ("train", "lanes", 6, ["one", 3]),  # which parts equally
+        ("inference", "lanes", 6, ["one", 4]),
+        ("inference", "optimized", 128, [1]),
+    ],
+)
+def test_lanes_are_cores(told, work, variant, batch, expected):
+    ours.make({"work": work, "variant": variant, "batch": batch})
+    assert told == expected
+
+
+def test_a_study_says_how_many(told):
+    ours.make({"work": "train", "variant": "step", "batch": 128, "lanes": 2})
+    assert told == ["one", 2]
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_they_reach_the_config(lanes):
+    spec = {"work": "train", "model": "resnet20", "precision": "bfloat16"}
+    config = ours._config(spec | {"batch": 8, "dataset": "", "lanes": lanes})
+    assert config.train.lanes == lanes and config.train.train_batch_size == 8
+
+
+def test_lanes_of_training_are_not_in_a_quick_run():
+    wanted = Loop("train", "resnet20", OURS, "float32", "lanes", 8)
+    assert wanted in loops("train", "resnet20", 8)
+    assert wanted not in loops("train", "resnet20", 8, quick=True)
