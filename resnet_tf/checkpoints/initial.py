@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import socket
+from collections.abc import Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import keras
 
 from resnet_tf.checkpoints import torchvision
 from resnet_tf.checkpoints.files import CONFIG, read_config
+from resnet_tf.checkpoints.grow import grow, require_growth
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.checkpoints.state_dict import read_state_dict
 from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
@@ -46,8 +48,8 @@ class _Loaded(NamedTuple):
 def initialize(model: keras.Model, config: ExperimentConfig) -> str:
     """Fills a new model from `config.train.init_from`.
 
-    The source must be the same network. Its head is loaded too where it has as
-    many classes; else the model's stays as it is.
+    The source must be the same network, or with `grow` a shallower one. Its head is
+    loaded too where it has as many classes; else the model's stays as it is.
 
     Args:
         model: What `build_model(config.model)` returned, under any strategy.
@@ -62,6 +64,12 @@ def initialize(model: keras.Model, config: ExperimentConfig) -> str:
         SettingError: If the source is not for this network.
     """
     source = config.train.init_from
+    if config.train.grow and (
+        source == IMAGENET or source.endswith((WEIGHTS_SUFFIX, *TORCH_SUFFIXES))
+    ):
+        raise SettingError(
+            f"grow needs a checkpoint or run folder to start from, received {source}"
+        )
     if source == IMAGENET:
         loaded = _from_imagenet(model, config)
     elif source.endswith(WEIGHTS_SUFFIX):
@@ -93,15 +101,20 @@ def _from_checkpoint(model: keras.Model, config: ExperimentConfig) -> _Loaded:
             f"received {source!r}"
         ) from error
     found = read_config(folder / CONFIG)
-    if wrong := _other_network(found.model, config.model):
+    free = _FREE | ({"num_residual_blocks"} if config.train.grow else set())
+    if wrong := _other_network(found.model, config.model, free):
         raise CheckpointError(
             "init_from must be the same network apart from num_classes, received "
             f"{source} with {', '.join(wrong)}"
         )
-    return _copy(load_checkpoint(folder).model, model)
+    if not config.train.grow:
+        return _copy(load_checkpoint(folder).model, model)
+    require_growth(found.model, config.model)
+    source = load_checkpoint(folder).model
+    return _Loaded(grow(source, model, config), source.output_shape[-1])
 
 
-def _other_network(theirs: ModelConfig, ours: ModelConfig) -> list[str]:
+def _other_network(theirs: ModelConfig, ours: ModelConfig, free: Set[str]) -> list[str]:
     """Returns what makes `theirs` another network, such as "order=pre, not post"."""
     names = ["model"]
     if theirs.model == ours.model:
@@ -110,7 +123,7 @@ def _other_network(theirs: ModelConfig, ours: ModelConfig) -> list[str]:
     return [
         f"{name}={theirs}, not {ours}"
         for name, (theirs, ours) in values.items()
-        if theirs != ours and name not in _FREE
+        if theirs != ours and name not in free
     ]
 
 

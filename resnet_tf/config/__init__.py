@@ -9,7 +9,7 @@ from resnet_tf.config.datasets import DATASETS, FOLDER, DatasetInfo, folder_info
 from resnet_tf.config.experiment import ExperimentConfig, differences
 from resnet_tf.config.fields import FieldSpec, unknown
 from resnet_tf.config.model import ModelConfig, named_network
-from resnet_tf.config.networks import FAMILIES, HEAD, NETWORKS
+from resnet_tf.config.networks import FAMILIES, HEAD, NETWORKS, RESNET
 from resnet_tf.config.optimizer import OptimizerConfig
 from resnet_tf.config.recipes import (
     DEFAULT_RECIPE,
@@ -28,6 +28,7 @@ __all__ = [
     "HEAD",
     "NETWORKS",
     "RECIPES",
+    "RESNET",
     "DataConfig",
     "DatasetInfo",
     "ExperimentConfig",

@@ -31,6 +31,12 @@ class TrainConfig(Section):
         "(densenet121, downloaded by Keras). A head of other classes starts anew.",
         was=None,
     )
+    grow: bool = field(
+        False,
+        "Start from a shallower residual network, --init_from: its blocks, and after "
+        "them new ones that change nothing at first.",
+        was=False,
+    )
     freeze: Literal["none", "backbone"] = field(
         "none",
         "Weights that stay as they are: none, or all but the dense head.",
@@ -73,6 +79,8 @@ class TrainConfig(Section):
                 f"lanes must divide train_batch_size={self.train_batch_size}, "
                 f"received {self.lanes}"
             )
+        if self.grow and self.init_from is None:
+            raise SettingError("grow needs init_from, received grow alone")
         if self.freeze != "none" and self.init_from is None:
             raise SettingError(
                 f"freeze needs init_from, received freeze={self.freeze} alone"

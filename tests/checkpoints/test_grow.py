@@ -1,0 +1,99 @@
+"""A grown network starts as the function of the shallower one, and can learn."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf.checkpoints.initial import initialize
+from resnet_tf.checkpoints.weights import save_checkpoint
+from resnet_tf.errors import CheckpointError, SettingError
+from resnet_tf.models import build_model
+from resnet_tf.training.trainer import Trainer
+from tests.checkpoints.test_initial import moved
+
+NETWORKS = [
+    {"order": "pre"},
+    {"order": "post"},
+    {"order": "post", "shortcut": "B"},
+    {"order": "pre", "bottleneck": True},
+]
+
+
+@pytest.fixture
+def grown(tiny, tmp_path):
+    """Returns a function from settings to (shallow model, config of a deeper one)."""
+
+    def make(blocks=3, build=moved, **settings):
+        shallow = tiny(num_residual_blocks=1, **settings)
+        source = build(shallow.model)
+        save_checkpoint(tmp_path / "shallow", source, shallow, {})
+        start = {"init_from": str(tmp_path / "shallow"), "grow": True}
+        return source, tiny(num_residual_blocks=blocks, **start, **settings)
+
+    return make
+
+
+@pytest.mark.parametrize("settings", NETWORKS)
+def test_the_function_is_preserved(settings, grown, images):
+    source, config = grown(**settings)
+    model = build_model(config.model)
+    line = initialize(model, config)
+    expected = source(images, training=False).numpy()
+    found = model(images, training=False)
+    assert len(model.weights) > len(source.weights)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    assert line == (
+        f"weights from {config.train.init_from}: {len(source.weights)} tensors, "
+        "the head among them"
+    )
+
+
+@pytest.mark.parametrize("settings", NETWORKS)
+def test_new_blocks_learn(settings, grown, images):
+    _, config = grown(build=build_model, init_lr=0.1, **settings)
+    trainer = Trainer(config, tf.distribute.get_strategy())
+    initialize(trainer.model, config)
+    # The first update moves what ends the residual, the second all of it.
+    before = {w.path: np.array(w) for w in trainer.model.trainable_weights}
+    labels = np.arange(8, dtype=np.int32)
+    batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
+    trainer.run(batches, tf.constant(3))
+    for weight in trainer.model.trainable_weights:
+        assert np.isfinite(weight).all(), weight.path
+        assert np.any(np.array(weight) != before[weight.path]), weight.path
+
+
+def test_as_many_blocks_are_a_copy(grown, images):
+    source, config = grown(blocks=1)
+    model = build_model(config.model)
+    initialize(model, config)
+    np.testing.assert_array_equal(model(images), source(images))
+
+
+def test_another_head_starts_anew(tiny, tmp_path):
+    theirs = tiny(num_residual_blocks=1, dataset="cifar100")
+    save_checkpoint(tmp_path / "shallow", moved(theirs.model), theirs, {})
+    start = {"init_from": str(tmp_path / "shallow"), "grow": True}
+    config = tiny(num_residual_blocks=2, **start)
+    model = build_model(config.model)
+    assert "the head of 100 classes starts anew for 10" in initialize(model, config)
+
+
+def test_what_cannot_grow(grown, tiny, tmp_path):
+    with pytest.raises(SettingError, match="grow needs init_from"):
+        tiny(grow=True)
+    _, config = grown(shortcut="none")
+    with pytest.raises(SettingError, match="with shortcuts, received .*shortcut=none"):
+        initialize(build_model(config.model), config)
+    deep = tiny(num_residual_blocks=3)
+    save_checkpoint(tmp_path / "deep", moved(deep.model), deep, {})
+    start = {"init_from": str(tmp_path / "deep"), "grow": True}
+    config = tiny(num_residual_blocks=2, **start)
+    with pytest.raises(SettingError, match="at least 3, .* received 2"):
+        initialize(build_model(config.model), config)
+    config = tiny(num_residual_blocks=3, order="post", **start)
+    with pytest.raises(CheckpointError, match="order=pre, not post"):
+        initialize(build_model(config.model), config)
+    config = tiny(init_from="resnet18.pth", grow=True)
+    with pytest.raises(SettingError, match="grow needs a checkpoint or run folder"):
+        initialize(build_model(config.model), config)
