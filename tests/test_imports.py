@@ -25,6 +25,7 @@ BELOW = {
 }
 BELOW["training"] = GROUND | set(BELOW) - {"training"}
 BELOW["profiling"] = GROUND | {"models", "training"}
+BELOW["interop"] = GROUND | set(BELOW) - {"interop", "profiling"}
 BELOW["cli"] = GROUND | set(BELOW) - {"cli"}
 BELOW["__main__"] = {"cli"}
 
@@ -41,6 +42,7 @@ OUTSIDE = {
     "evaluation": {"keras", "numpy", "tensorflow"},
     "training": {"keras", "tensorflow"},
     "profiling": {"keras", "numpy", "tensorflow"},
+    "interop": {"keras", "numpy", "tensorflow", "torch"},
     "cli": {"tensorflow"},
     "__main__": set(),
 }

@@ -1,8 +1,6 @@
 """The state dicts of torchvision's `resnet18` and `densenet121` in our networks.
 
-The networks are the same, padding included; names and layouts differ: kernels of
-convolutions are (O, I, H, W) there and (H, W, I, O) here, those of the head
-(classes, channels) and (channels, classes).
+The networks are the same, padding included; names and layouts differ.
 """
 
 import re
@@ -13,20 +11,17 @@ import keras
 import numpy as np
 
 from resnet_tf.checkpoints.state_dict import StateDict
+from resnet_tf.checkpoints.torch_layout import (
+    assign_tensors,
+    head_classes,
+    without_counters,
+)
 from resnet_tf.config import HEAD
 from resnet_tf.errors import CheckpointError
 
 # What batch norm adds to the variance in both networks.
 BN_EPSILON = 1e-5
 
-_WEIGHTS = {
-    "kernel": "weight",
-    "gamma": "weight",
-    "bias": "bias",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
 _RESNET_PARTS = {
     "stem_conv": "conv1",
     "stem_bn": "bn1",
@@ -38,14 +33,13 @@ _DENSENET_PARTS = {
     "stem_bn": "features.norm0",
     "final_bn": "features.norm5",
 }
-# Their axes as ours, by the number of dimensions.
-_THEIR_AXES = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
 # The published densenet121 has "norm.1" where the network now says "norm1".
 _OLD_NAME = re.compile(r"(.*\.denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 
 
-def _resnet_layer(name: str) -> str:
-    if place := re.fullmatch(r"stage(\d)_block(\d)/(.*)", name):
+def resnet_layer(name: str) -> str:
+    """Returns torchvision's name of a layer of a residual network, less the head."""
+    if place := re.fullmatch(r"stage(\d)_block(\d+)/(.*)", name):
         part = _RESNET_PARTS.get(place[3], place[3])
         return f"layer{place[1]}.{int(place[2]) - 1}.{part}"
     return _RESNET_PARTS[name]
@@ -69,7 +63,7 @@ class _Names(NamedTuple):
 
 
 _NETWORKS = {
-    "resnet18": _Names("fc", _resnet_layer),
+    "resnet18": _Names("fc", resnet_layer),
     "densenet121": _Names("classifier", _densenet_layer),
 }
 NETWORKS = tuple(_NETWORKS)
@@ -85,11 +79,7 @@ def num_classes(network: str, state_dict: Mapping[str, np.ndarray]) -> int:
     Raises:
         CheckpointError: If it has no head.
     """
-    name = f"{_NETWORKS[network].head}.bias"
-    bias = state_dict.get(name)
-    if bias is None or bias.ndim != 1:
-        raise CheckpointError(f"torchvision's {network} must have the tensor {name}")
-    return bias.size
+    return head_classes(state_dict, _NETWORKS[network].head, f"torchvision's {network}")
 
 
 def assign(
@@ -111,54 +101,28 @@ def assign(
             in the network; the model is unchanged then.
     """
     names = _NETWORKS[model.name]
-    left = _current_names(state_dict)
+    left = current_names(state_dict)
     if not head:
         left = {name: x for name, x in left.items() if _layer(name) != names.head}
-    found = []
-    for weight in model.weights:
-        layer, _, kind = weight.path.rpartition("/")
-        if layer != HEAD:
-            name = f"{names.layer(layer)}.{_WEIGHTS[kind]}"
-        elif head:
-            name = f"{names.head}.{_WEIGHTS[kind]}"
-        else:
-            continue
-        if name not in left:
-            raise CheckpointError(
-                f"torchvision's {model.name} must have the tensor {name}"
-            )
-        found.append((weight, _in_our_layout(left.pop(name), weight, name)))
-    if left:
-        raise CheckpointError(
-            f"torchvision's {model.name} must have no tensor {min(left)!r:.80}"
-        )
-    for weight, value in found:
-        weight.assign(value)
-    return len(found)
+
+    def layer_name(layer: str) -> str | None:
+        if layer == HEAD:
+            return names.head if head else None
+        return names.layer(layer)
+
+    return assign_tensors(model, left, layer_name, f"torchvision's {model.name}")
 
 
 def _layer(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _current_names(state_dict: Mapping[str, np.ndarray]) -> StateDict:
+def current_names(state_dict: Mapping[str, np.ndarray]) -> StateDict:
     """Returns the state dict without counters, by the names of today."""
     current = {}
-    for name, tensor in state_dict.items():
-        if name.endswith(".num_batches_tracked"):
-            continue
+    for name, tensor in without_counters(state_dict).items():
         new = _OLD_NAME.sub(r"\1\2", name)
         if new in current:
             raise CheckpointError(f"the tensor {new} must have one name")
         current[new] = tensor
     return current
-
-
-def _in_our_layout(tensor: np.ndarray, weight: keras.Variable, name: str) -> np.ndarray:
-    axes = _THEIR_AXES[len(weight.shape)]
-    shape = tuple(weight.shape[axis] for axis in axes)
-    if tensor.shape != shape:
-        raise CheckpointError(
-            f"the tensor {name} must have the shape {shape}, received {tensor.shape}"
-        )
-    return tensor.transpose(np.argsort(axes))

@@ -5,10 +5,10 @@ import os
 from collections.abc import Sequence
 from typing import NoReturn
 
-from resnet_tf.cli import audit, bench, preview, recipes
+from resnet_tf.cli import audit, bench, import_weights, preview, recipes
 from resnet_tf.cli.outcome import USAGE, fail, guarded
 
-_COMMANDS = (audit, bench, preview, recipes)
+_COMMANDS = (audit, bench, import_weights, preview, recipes)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = _Parser(prog="python -m resnet_tf", description="Tools of resnet_tf.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in _COMMANDS:
-        name = module.__name__.rpartition(".")[2]
+        name = getattr(module, "NAME", module.__name__.rpartition(".")[2])
         text = module.__doc__.partition("\n")[0]
         command = commands.add_parser(name, help=text, description=text)
         module.add_arguments(command)

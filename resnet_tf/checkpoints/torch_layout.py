@@ -1,0 +1,98 @@
+"""PyTorch's tensors in our networks: the kinds of weights and their axes.
+
+Kernels of convolutions are (O, I, H, W) there and (H, W, I, O) here, those of the
+dense head (classes, channels) and (channels, classes).
+"""
+
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+
+from resnet_tf.checkpoints.state_dict import StateDict
+from resnet_tf.errors import CheckpointError
+
+_COUNTER = ".num_batches_tracked"
+_KINDS = {
+    "kernel": "weight",
+    "gamma": "weight",
+    "bias": "bias",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+# Their axes as ours, by the number of dimensions.
+_THEIR_AXES = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
+
+
+def without_counters(state_dict: Mapping[str, np.ndarray]) -> StateDict:
+    """Returns the tensors that are weights: without `num_batches_tracked`."""
+    return {name: x for name, x in state_dict.items() if not name.endswith(_COUNTER)}
+
+
+def assign_tensors(
+    model: keras.Model,
+    tensors: Mapping[str, np.ndarray],
+    layer_name: Callable[[str], str | None],
+    owner: str,
+) -> int:
+    """Gives the model the tensors; each of them is used once.
+
+    Args:
+        model: The network.
+        tensors: Tensors by PyTorch's names, without counters.
+        layer_name: From the name of one of our layers, such as
+            "stage1_block1/conv1", to PyTorch's; None for a layer that stays as it
+            is.
+        owner: Whose network it is, for messages.
+
+    Returns:
+        The number of weights assigned.
+
+    Raises:
+        CheckpointError: If a tensor is missing, has another shape or has no place
+            in the network; the model is unchanged then.
+    """
+    left, found = dict(tensors), []
+    for weight in model.weights:
+        layer, _, kind = weight.path.rpartition("/")
+        theirs = layer_name(layer)
+        if theirs is None:
+            continue
+        name = f"{theirs}.{_KINDS[kind]}"
+        if name not in left:
+            raise CheckpointError(f"{owner} must have the tensor {name}")
+        found.append((weight, _in_our_layout(left.pop(name), weight, name)))
+    if left:
+        raise CheckpointError(f"{owner} must have no tensor {min(left)!r:.80}")
+    for weight, value in found:
+        weight.assign(value)
+    return len(found)
+
+
+def head_classes(state_dict: Mapping[str, np.ndarray], head: str, owner: str) -> int:
+    """Returns the number of classes of the dense head.
+
+    Args:
+        state_dict: Tensors by name.
+        head: PyTorch's name of the layer.
+        owner: Whose network it is, for the message.
+
+    Raises:
+        CheckpointError: If it has no head.
+    """
+    name = f"{head}.bias"
+    bias = state_dict.get(name)
+    if bias is None or bias.ndim != 1:
+        raise CheckpointError(f"{owner} must have the tensor {name}")
+    return bias.size
+
+
+def _in_our_layout(tensor: np.ndarray, weight: keras.Variable, name: str) -> np.ndarray:
+    axes = _THEIR_AXES[len(weight.shape)]
+    shape = tuple(weight.shape[axis] for axis in axes)
+    if tensor.shape != shape:
+        raise CheckpointError(
+            f"the tensor {name} must have the shape {shape}, received {tensor.shape}"
+        )
+    return tensor.transpose(np.argsort(axes))

@@ -1,0 +1,73 @@
+"""Turn published weights of another project into a checkpoint folder."""
+
+import argparse
+from pathlib import Path
+
+from resnet_tf.interop.files import require_new
+from resnet_tf.startup import import_tensorflow
+
+# What the command is called; a module cannot be.
+NAME = "import"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="File of weights: akamaster's .th, chenyaofo's .pt, torchvision's .pth, "
+        "a .ckpt of the UvA tutorial 5, or the prefix of a TF1 checkpoint such as "
+        "model_110.ckpt-79999; the network is recognised.",
+    )
+    parser.add_argument("--output", required=True, help="New folder to write.")
+    parser.add_argument(
+        "--split",
+        default="test",
+        choices=("test", "validation"),
+        help="Images to evaluate on.",
+    )
+    parser.add_argument("--data_dir", help="Folder of the data set.")
+    parser.add_argument("--cache_dir", help="Folder of decoded images.")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes the folder and prints what it holds.
+
+    Raises:
+        CheckpointError: If the weights are missing, damaged or not recognised.
+        SettingError: If the output is taken or cannot be written.
+    """
+    output = Path(arguments.output).expanduser()
+    require_new(output)
+    import_tensorflow()
+    from resnet_tf.interop.import_weights import import_weights
+
+    metrics = import_weights(
+        Path(arguments.source).expanduser(),
+        output,
+        split=arguments.split,
+        data_dir=arguments.data_dir,
+        cache_dir=arguments.cache_dir,
+    )
+    print(
+        f"{output}: {metrics['family']}, {metrics['tensors']} tensors, "
+        f"{metrics['parameters']:,} parameters"
+    )
+    for note in metrics["notes"]:
+        print(note)
+    if metrics["published_error"] is not None:
+        print(
+            f"published error {metrics['published_error']:.2f} % "
+            f"({metrics['published_where']})"
+        )
+    print(_measured(metrics, arguments.split))
+
+
+def _measured(metrics, split: str) -> str:
+    if "not_evaluated" in metrics:
+        return f"error not measured: {metrics['not_evaluated']}"
+    low, high = metrics[f"{split}_interval"]
+    return (
+        f"error {metrics[f'{split}_error']:.2f} % (n = {metrics[f'n_{split}']}, 95 % "
+        f"interval {low:.2f} to {high:.2f} %)"
+    )

@@ -1,0 +1,1 @@
+"""Weights of other projects: read, recognised, and written as checkpoint folders."""

@@ -1,0 +1,37 @@
+"""The files of a source and the folder that it becomes."""
+
+import hashlib
+from pathlib import Path
+
+from resnet_tf.errors import CheckpointError, SettingError
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def require_new(output: Path) -> None:
+    """Returns if `output` does not exist yet or is an empty folder.
+
+    Raises:
+        SettingError: If something is there.
+    """
+    try:
+        taken = output.exists() and not (output.is_dir() and not any(output.iterdir()))
+    except OSError as error:
+        raise SettingError(
+            f"output {output} cannot be used: {error.strerror}"
+        ) from error
+    if taken:
+        raise SettingError(
+            f"output must be a new or an empty folder, received {output}"
+        )

@@ -1,0 +1,80 @@
+"""torchvision's `resnet18` and `densenet121` at 224 pixels."""
+
+import functools
+from pathlib import Path
+
+from resnet_tf.checkpoints import torchvision
+from resnet_tf.checkpoints.state_dict import StateDict
+from resnet_tf.config import DATASETS, FOLDER, ExperimentConfig, folder_info
+from resnet_tf.interop.pytorch import pytorch_logits
+from resnet_tf.interop.source import Published, Source
+
+URL = "https://pytorch.org/vision"
+_IMAGENET_CLASSES, _IMAGENET_IMAGES = 1000, 1_281_167
+# Top-1 errors in percent, single crop.
+_ERRORS = {"resnet18": 30.24, "densenet121": 25.57}
+# A layer that the network has and those recognised before do not.
+_SIGNS = {
+    "resnet18": "layer4.1.conv2.weight",
+    "densenet121": "features.denseblock1.denselayer1.",
+}
+_DATASETS = {
+    info.num_classes: name for name, info in DATASETS.items() if name != "digits"
+}
+
+
+def recognise(path: Path, state_dict: StateDict) -> Source | None:
+    """Returns the network in a state dict, None if it is neither.
+
+    With 1,000 classes, or any number that no data set has, the config says
+    dataset=folder: one folder of images a class, in the order of their names.
+
+    Args:
+        path: The file that it was read from.
+        state_dict: Tensors by name, without the prefix "module.".
+
+    Raises:
+        CheckpointError: If there is no head.
+    """
+    for network, sign in _SIGNS.items():
+        if any(name.startswith(sign) for name in state_dict) and (
+            network != "resnet18" or "fc.weight" in state_dict
+        ):
+            return _source(path, network, state_dict)
+    return None
+
+
+def _source(path: Path, network: str, state_dict: StateDict) -> Source:
+    classes = torchvision.num_classes(network, state_dict)
+    dataset = _DATASETS.get(classes, FOLDER)
+    info, notes = None, ()
+    if dataset == FOLDER:
+        info = folder_info(classes, _IMAGENET_IMAGES)
+        notes = (
+            f"No data set of the package has its {classes:,} classes: it takes "
+            "--data_dir with one folder of images a class, in the order of the "
+            "classes.",
+        )
+    settings = {
+        "model": network,
+        "dataset": dataset,
+        "resize": 256,
+        "validation_size": 0,
+        "bn_epsilon": torchvision.BN_EPSILON,
+    }
+    where = f"50,000 validation images of ImageNet, top-1, {URL}"
+    imagenet = classes == _IMAGENET_CLASSES
+    return Source(
+        files=(path,),
+        family=f"torchvision {network}",
+        url=URL,
+        config=ExperimentConfig.from_flat(settings, "finetune224", info),
+        assign=functools.partial(torchvision.assign, state_dict=state_dict),
+        pytorch=functools.partial(
+            pytorch_logits,
+            network=network,
+            tensors=torchvision.current_names(state_dict),
+        ),
+        published=Published(_ERRORS[network], where) if imagenet else None,
+        notes=notes,
+    )

@@ -1,0 +1,121 @@
+"""From a file of another project to a checkpoint folder with its card."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from resnet_tf.checkpoints.files import METRICS, read_json, write_json
+from resnet_tf.checkpoints.weights import save_checkpoint
+from resnet_tf.config import FOLDER
+from resnet_tf.data.split import SplitName
+from resnet_tf.errors import DataError, SettingError
+from resnet_tf.evaluation.evaluate import evaluate
+from resnet_tf.interop import pytorch
+from resnet_tf.interop.card import card
+from resnet_tf.interop.files import require_new, sha256
+from resnet_tf.interop.recognise import recognise
+from resnet_tf.interop.source import Source
+from resnet_tf.models import build_model
+
+CARD = "README.md"
+COMPARED_IMAGES = 16
+
+
+def import_weights(
+    source: Path,
+    output: Path,
+    *,
+    split: SplitName = "test",
+    data_dir: str | None = None,
+    cache_dir: str | None = None,
+) -> dict[str, Any]:
+    """Writes a checkpoint folder of the weights, and evaluates it.
+
+    Args:
+        source: What `recognise` takes.
+        output: A new or an empty folder.
+        split: Images to evaluate on, if they are at hand; nothing is downloaded.
+        data_dir, cache_dir: See `DataConfig`.
+
+    Returns:
+        What `metrics.json` says: `family`, `url`, `source_sha256` by file,
+        `tensors`, `parameters`, `published_error` with `published_where`,
+        `pytorch_difference` (largest of a logit, None where PyTorch is not
+        installed) and `notes`; with images also `<split>_error`, `n_<split>` and
+        `<split>_interval`, else `not_evaluated`, the reason.
+
+    Raises:
+        CheckpointError: If the weights are missing, damaged or of no network that
+            is known here; nothing is written then.
+        SettingError: If `output` is taken or cannot be written.
+    """
+    require_new(output)
+    found = recognise(source)
+    model = build_model(found.config.model, dtype="float32")
+    metrics = {
+        "family": found.family,
+        "url": found.url,
+        "source_sha256": {path.name: sha256(path) for path in found.files},
+        "tensors": found.assign(model),
+        "parameters": sum(w.shape.num_elements() for w in model.trainable_weights),
+        "published_error": found.published.error if found.published else None,
+        "published_where": found.published.where if found.published else None,
+        "pytorch_difference": _difference(model, found),
+        "notes": list(found.notes),
+    }
+    with _written(output):
+        save_checkpoint(output, model, found.config, metrics)
+    dataset = found.config.data.dataset
+    metrics = read_json(output / METRICS)
+    metrics |= _measured(output, dataset, split, data_dir, cache_dir)
+    with _written(output):
+        write_json(output / METRICS, metrics)
+        text = card(found, metrics, output, split)
+        (output / CARD).write_text(text, encoding="utf-8")
+    return metrics
+
+
+def _difference(model: keras.Model, source: Source) -> float | None:
+    """Returns the largest difference of a logit from PyTorch's, None without it."""
+    if source.pytorch is None or not pytorch.installed():
+        return None
+    shape = (COMPARED_IMAGES, *model.input_shape[1:])
+    images = np.random.default_rng(0).normal(size=shape).astype("float32")
+    ours = keras.ops.convert_to_numpy(model(images, training=False))
+    return float(np.abs(source.pytorch(images) - ours).max())
+
+
+@contextlib.contextmanager
+def _written(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingError(f"output {output} cannot be written: {reason}") from error
+
+
+def _measured(
+    folder: Path,
+    dataset: str,
+    split: SplitName,
+    data_dir: str | None,
+    cache_dir: str | None,
+) -> dict[str, Any]:
+    """Returns the error on the images at hand, or why there is none."""
+    if dataset == FOLDER and data_dir is None:
+        return {"not_evaluated": "no --data_dir with the images"}
+    try:
+        result = evaluate(
+            folder, split, data_dir=data_dir, cache_dir=cache_dir, download=False
+        )
+    except DataError as error:
+        return {"not_evaluated": " ".join(str(error).split())}
+    return {
+        f"{split}_error": result["error"],
+        f"n_{split}": result["n"],
+        f"{split}_interval": result["interval"],
+    }

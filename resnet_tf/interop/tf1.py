@@ -1,0 +1,205 @@
+"""The checkpoints of the TF1 original, resnet-in-tensorflow, in our network.
+
+https://github.com/wenxinxu/resnet-in-tensorflow, whose released weights are
+`model_110.ckpt-79999`. The network is ours with order "pre", shortcut "A-pool" and
+epsilon 1e-3; its batch norm has no moving averages, see `recompute_statistics`.
+"""
+
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from resnet_tf.config import FOLDER, ExperimentConfig
+from resnet_tf.data.pipeline import normalize
+from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.source import Published, Source
+from resnet_tf.interop.statistics import recompute_statistics
+from resnet_tf.interop.tf1_file import (
+    checkpoint_files,
+    checkpoint_prefix,
+    read_variables,
+)
+from resnet_tf.models import build_model
+
+URL = "https://github.com/wenxinxu/resnet-in-tensorflow"
+RECIPE = "wenxinxu"
+BATCH_NOTE = (
+    "The checkpoint has no moving averages: batch norm uses each batch's own "
+    "statistics (bn_eval=batch), and logits depend on what else is in the batch."
+)
+
+_FIRST_CONV = re.compile(r"conv1_\d+/conv1_in_block/conv")
+_BLOCK = re.compile(r"stage(\d)_block(\d+)/(?:conv|bn)(\d)/(\w+)")
+_SCOPES = {"stem_conv": "conv0", "stem_bn": "conv0", "final_bn": "fc", "logits": "fc"}
+_HEAD = {"logits/kernel": "fc/fc_weights", "logits/bias": "fc/fc_bias"}
+_STATISTICS = ("moving_mean", "moving_variance")
+
+# What training needs beside the weights: the optimizer's slots, averages of loss
+# and error, and counters of steps, which have no name of their own.
+_MOMENTUM = re.compile(r"/Momentum(_\d+)?$")
+_AVERAGE = re.compile(r"(^|/)ExponentialMovingAverage(_\d+)?(/|$)")
+_COUNTER = re.compile(r"(Variable|global_step|validation_step)(_\d+)?")
+
+# The network, and the habits of the original that are switches of the recipe; it
+# trained on all of its training images.
+_ORIGINAL = {
+    "order": "pre",
+    "shortcut": "A-pool",
+    "stride_padding": "end",
+    "bn_epsilon": 1e-3,
+    "sampling": "window",
+    "crop_offsets": "asymmetric",
+    "first_decay_late": True,
+    "validation_size": 0,
+}
+# The lowest errors that it states, in percent, by data set and depth.
+_ERRORS = {("cifar10", 32): 6.7, ("cifar10", 56): 6.5, ("cifar10", 110): 6.2}
+_WHERE = f"the lowest of many evaluations on test images in training, {URL}"
+_DATASETS = {10: "cifar10", 100: "cifar100"}
+
+
+class Imported(NamedTuple):
+    """A network of the original with its weights.
+
+    Attributes:
+        model: The network, in float32.
+        config: The experiment, as `save_checkpoint` takes it.
+        note: One line that says what was read and where the statistics of batch
+            norm come from.
+    """
+
+    model: keras.Model
+    config: ExperimentConfig
+    note: str
+
+
+def read_tf1(path: str | Path, bn_eval: str = "batch") -> Source:
+    """Returns the network in a checkpoint of resnet-in-tensorflow, of any depth.
+
+    Every weight must be in it with its shape, and it must hold nothing else than
+    what training needs beside them, which is passed over by name; `assign` sees to
+    that.
+
+    Args:
+        path: See `checkpoint_prefix`.
+        bn_eval: "batch", as the original evaluates: each batch is normalised with
+            its own statistics. "moving" for a model that gets them from
+            `recompute_statistics`.
+
+    Raises:
+        CheckpointError: If there is no such checkpoint, it is damaged, or it is of
+            another network.
+    """
+    variables = read_variables(path)
+    config = _config(variables, bn_eval)
+    error = _ERRORS.get((config.data.dataset, config.model.layers_deep))
+    return Source(
+        files=checkpoint_files(checkpoint_prefix(path)),
+        family=f"wenxinxu/resnet-in-tensorflow ResNet-{config.model.layers_deep}",
+        url=URL,
+        config=config,
+        assign=functools.partial(_assign, variables=variables),
+        published=Published(error, _WHERE) if error else None,
+        notes=(BATCH_NOTE,) if bn_eval == "batch" else (),
+    )
+
+
+def import_tf1(path: str | Path, images: np.ndarray | None = None) -> Imported:
+    """Returns the network of a checkpoint with its weights; see `read_tf1`.
+
+    Args:
+        path: See `checkpoint_prefix`.
+        images: uint8 array (N, 32, 32, 3), RGB, of training images. With them
+            batch norm gets moving averages (`bn_eval="moving"`).
+
+    Raises:
+        CheckpointError: See `read_tf1`.
+        ValueError: If `images` has another shape.
+    """
+    source = read_tf1(path, "batch" if images is None else "moving")
+    model = build_model(source.config.model, dtype="float32")
+    used = source.assign(model)
+    if images is None:
+        statistics = BATCH_NOTE
+    else:
+        statistics = recompute_statistics(
+            model, images, lambda batch: normalize(batch, source.config.data)
+        )
+    note = f"{used} variables of {source.files[0].name} in {model.name}. {statistics}"
+    return Imported(model, source.config, note)
+
+
+def _config(variables: Mapping[str, np.ndarray], bn_eval: str) -> ExperimentConfig:
+    """Returns the experiment, its depth and classes from the variables."""
+    blocks = sum(bool(_FIRST_CONV.fullmatch(name)) for name in variables)
+    bias = variables.get(_HEAD["logits/bias"])
+    if not blocks or bias is None or bias.ndim != 1:
+        raise CheckpointError(
+            "a checkpoint of resnet-in-tensorflow must have the variables "
+            f"conv1_0/conv1_in_block/conv and fc/fc_bias, received {len(variables)} "
+            f"variables, the first {min(variables, default='')!r:.80}"
+        )
+    settings = {
+        **_ORIGINAL,
+        "num_residual_blocks": blocks,
+        "num_classes": bias.size,
+        "dataset": _DATASETS.get(bias.size, FOLDER),
+        "flip": True,
+        "bn_eval": bn_eval,
+    }
+    return ExperimentConfig.from_flat(settings, RECIPE)
+
+
+def _assign(model: keras.Model, variables: Mapping[str, np.ndarray]) -> int:
+    """Gives the model its weights; returns how many there are."""
+    places = {
+        _their_name(weight.path): weight
+        for weight in model.weights
+        if not weight.path.endswith(_STATISTICS)
+    }
+    missing = sorted(places.keys() - variables.keys())
+    if missing:
+        raise CheckpointError(f"{model.name} must have the variable {missing[0]}")
+    left = sorted(variables.keys() - places.keys())
+    for name in left:
+        if not _belongs_to_training(name, variables[name], places):
+            raise CheckpointError(f"{model.name} must have no variable {name!r:.80}")
+    for name, weight in places.items():
+        value, shape = variables[name], tuple(weight.shape)
+        if value.shape != shape or value.dtype != np.float32:
+            raise CheckpointError(
+                f"the variable {name} must be float32 of the shape {shape}, received "
+                f"{value.dtype} of {value.shape}"
+            )
+    for name, weight in places.items():
+        weight.assign(variables[name])
+    return len(places)
+
+
+def _their_name(path: str) -> str:
+    """Returns the original's name of a weight of ours, such as
+    `conv2_0/conv1_in_block/gamma` for `stage2_block1/bn1/gamma`."""
+    if path in _HEAD:
+        return _HEAD[path]
+    if block := _BLOCK.fullmatch(path):
+        stage, number, half, kind = block.groups()
+        scope = f"conv{stage}_{int(number) - 1}/conv{half}_in_block"
+    else:
+        layer, _, kind = path.rpartition("/")
+        scope = _SCOPES[layer]
+    return f"{scope}/{'conv' if kind == 'kernel' else kind}"
+
+
+def _belongs_to_training(
+    name: str, value: np.ndarray, weights: Mapping[str, keras.Variable]
+) -> bool:
+    if slot := _MOMENTUM.search(name):
+        return name[: slot.start()] in weights
+    if _AVERAGE.search(name):
+        return True
+    return value.ndim == 0 and _COUNTER.fullmatch(name) is not None

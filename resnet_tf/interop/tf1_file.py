@@ -1,0 +1,86 @@
+"""The checkpoints of TensorFlow 1: tensors by name, which run nothing when read.
+
+A V1 checkpoint is one file of the name that the user gave, the prefix; a V2
+checkpoint is `PREFIX.index` and `PREFIX.data-00000-of-00001`. `PREFIX.meta`, the
+graph, lies beside either and is not looked at.
+"""
+
+import glob
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from resnet_tf.errors import CheckpointError
+
+# The last bytes of a V1 file and of a V2 index, both tables of LevelDB's kind.
+_MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
+_INDEX = ".index"
+_SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+
+
+def checkpoint_prefix(path: str | Path) -> Path | None:
+    """Returns the name that TensorFlow knows a checkpoint by; None if it is none.
+
+    Only names and the last eight bytes of a file are looked at.
+
+    Args:
+        path: The prefix of a V2 checkpoint, one of its files (`.index`, `.meta`,
+            `.data-00000-of-00001`), or a V1 file.
+    """
+    path = Path(path)
+    if suffix := _SUFFIX.search(path.name):
+        path = path.with_name(path.name[: suffix.start()])
+    if not path.name:
+        return None
+    if path.with_name(path.name + _INDEX).is_file() or _is_v1(path):
+        return path
+    return None
+
+
+def is_tf1(path: str | Path) -> bool:
+    """Tells whether a path names a checkpoint, see `checkpoint_prefix`."""
+    return checkpoint_prefix(path) is not None
+
+
+def read_variables(path: str | Path) -> dict[str, np.ndarray]:
+    """Returns the variables of a TF1 checkpoint by name.
+
+    Args:
+        path: See `checkpoint_prefix`.
+
+    Raises:
+        CheckpointError: If there is none, or it is damaged.
+    """
+    prefix = checkpoint_prefix(path)
+    if prefix is None:
+        raise CheckpointError(f"{path} must be a checkpoint of TensorFlow 1")
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        names = sorted(reader.get_variable_to_shape_map())
+        return {name: np.asarray(reader.get_tensor(name)) for name in names}
+    except (tf.errors.OpError, LookupError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{prefix} cannot be read: {reason}") from error
+
+
+def checkpoint_files(prefix: Path) -> tuple[Path, ...]:
+    """Returns the files that hold the variables of a checkpoint."""
+    index = prefix.with_name(prefix.name + _INDEX)
+    if not index.is_file():
+        return (prefix,)
+    parts = prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*-of-*")
+    return (index, *sorted(parts))
+
+
+def _is_v1(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with open(path, "rb") as file:
+            file.seek(-len(_MAGIC), os.SEEK_END)
+            return file.read() == _MAGIC
+    except OSError:  # too short, or not ours to read
+        return False

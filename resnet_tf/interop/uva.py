@@ -1,0 +1,207 @@
+"""The Lightning checkpoints of the UvA Deep Learning tutorial 5.
+
+The layers are counted inside `nn.Sequential`, activations and pooling included;
+`hyper_parameters` name the network and its activation.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from resnet_tf.checkpoints.state_dict import StateDict, without_prefix
+from resnet_tf.checkpoints.torch_layout import (
+    assign_tensors,
+    head_classes,
+    without_counters,
+)
+from resnet_tf.config import HEAD, ExperimentConfig
+from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.pytorch import pytorch_logits
+from resnet_tf.interop.source import Published, Source
+
+URL = "https://github.com/phlippe/uvadlc_notebooks"
+_PUBLISHED = f"10,000 test images of cifar10, tutorial 5 of {URL}"
+_PREACT = "PreActResNetBlock"
+_RESNET_BLOCKS = 3
+# The places of GoogLeNet's blocks, by stage; between them are the poolings.
+_INCEPTION = ((0, 1), (3, 4, 5, 6), (8, 9))
+
+_RESNET_PARTS = {
+    "conv1": "net.0",
+    "bn1": "net.1",
+    "conv2": "net.3",
+    "bn2": "net.4",
+    "shortcut/conv": "downsample",
+}
+_PREACT_PARTS = {
+    "bn1": "net.0",
+    "conv1": "net.2",
+    "bn2": "net.3",
+    "conv2": "net.5",
+    "shortcut/bn": "downsample.0",
+    "shortcut/conv": "downsample.2",
+}
+_INCEPTION_PARTS = {
+    "conv_1x1": ("conv_1x1", 0),
+    "reduce_3x3": ("conv_3x3", 0),
+    "conv_3x3": ("conv_3x3", 3),
+    "reduce_5x5": ("conv_5x5", 0),
+    "conv_5x5": ("conv_5x5", 3),
+    "conv_pool": ("max_pool", 1),
+}
+_DENSE_PARTS = {"bn1": 0, "conv1": 2, "bn2": 3, "conv2": 5}
+_TRANSITION_PARTS = {"bn": 0, "conv": 2}
+
+
+def _residual_layer(name: str, parts: Mapping[str, str]) -> str:
+    if place := re.fullmatch(r"stage(\d)_block(\d)/(.*)", name):
+        block = (int(place[1]) - 1) * _RESNET_BLOCKS + int(place[2]) - 1
+        return f"blocks.{block}.{parts[place[3]]}"
+    return {"stem_conv": "input_net.0", "stem_bn": "input_net.1"}[name]
+
+
+def _googlenet_layer(name: str) -> str:
+    if place := re.fullmatch(r"stage(\d)_block(\d)/(\w+)/(conv|bn)", name):
+        block = _INCEPTION[int(place[1]) - 1][int(place[2]) - 1]
+        branch, first = _INCEPTION_PARTS[place[3]]
+        return f"inception_blocks.{block}.{branch}.{first + (place[4] == 'bn')}"
+    return {"stem/conv": "input_net.0", "stem/bn": "input_net.1"}[name]
+
+
+def _densenet_layer(name: str) -> str:
+    if place := re.fullmatch(r"stage(\d)_layer(\d)/(\w+)", name):
+        stage, layer = 2 * (int(place[1]) - 1), int(place[2]) - 1
+        return f"blocks.{stage}.block.{layer}.net.{_DENSE_PARTS[place[3]]}"
+    if place := re.fullmatch(r"transition(\d)/(\w+)", name):
+        stage = 2 * int(place[1]) - 1
+        return f"blocks.{stage}.transition.{_TRANSITION_PARTS[place[2]]}"
+    return {"stem_conv": "input_net.0", "final_bn": "output_net.0"}[name]
+
+
+class _Network(NamedTuple):
+    """One of the four: its `model_name`, its layers, and the error in percent."""
+
+    title: str
+    model_name: str
+    head: str
+    layer: Callable[[str], str]
+    recipe: str
+    error: float
+
+
+_NETWORKS = {
+    "uva_googlenet": _Network(
+        "GoogleNet",
+        "GoogleNet",
+        "output_net.2",
+        _googlenet_layer,
+        "uvadlc_adamw",
+        10.30,
+    ),
+    "uva_resnet": _Network(
+        "ResNet",
+        "ResNet",
+        "output_net.2",
+        functools.partial(_residual_layer, parts=_RESNET_PARTS),
+        "uvadlc_sgd",
+        8.94,
+    ),
+    "uva_preact": _Network(
+        "ResNetPreAct",
+        "ResNet",
+        "output_net.2",
+        functools.partial(_residual_layer, parts=_PREACT_PARTS),
+        "uvadlc_sgd",
+        8.93,
+    ),
+    "uva_densenet": _Network(
+        "DenseNet", "DenseNet", "output_net.4", _densenet_layer, "uvadlc_adamw", 9.77
+    ),
+}
+
+
+def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
+    """Returns the network in a checkpoint, None if it is none of the four.
+
+    Args:
+        path: The file that it was read from.
+        state_dict: Tensors by name.
+        data: All that the file holds; `hyper_parameters` beside the state dict,
+            without which the activation is ReLU.
+
+    Raises:
+        CheckpointError: If the hyper-parameters are another network's.
+        SettingError: If the activation or the number of classes is not known.
+    """
+    tensors = without_prefix(without_counters(state_dict), "model.")
+    model = _model(tensors)
+    if model is None:
+        return None
+    network = _NETWORKS[model]
+    owner = f"UvA tutorial 5's {network.title}"
+    hyper = data.get("hyper_parameters") if isinstance(data, dict) else None
+    classes = head_classes(tensors, network.head, owner)
+    dataset = {10: "cifar10", 100: "cifar100"}.get(classes)
+    if dataset is None:
+        raise CheckpointError(
+            f"{owner} must have 10 or 100 classes, received {classes}"
+        )
+    settings = {
+        "model": model,
+        "activation": _activation(hyper, network, owner),
+        "dataset": dataset,
+        # Theirs are 5,000 at random, so most of ours were trained on.
+        "validation_size": 0,
+    }
+    return Source(
+        files=(path,),
+        family=f"UvA Deep Learning tutorial 5 {network.title}",
+        url=URL,
+        config=ExperimentConfig.from_flat(settings, network.recipe),
+        assign=functools.partial(
+            assign_tensors,
+            tensors=tensors,
+            layer_name=lambda x: network.head if x == HEAD else network.layer(x),
+            owner=owner,
+        ),
+        pytorch=functools.partial(
+            pytorch_logits,
+            network=model,
+            tensors=tensors,
+            activation=settings["activation"],
+        ),
+        published=Published(network.error, _PUBLISHED) if classes == 10 else None,
+    )
+
+
+def _model(tensors: StateDict) -> str | None:
+    """Returns our name of the network that has such tensors."""
+    if "input_net.0.weight" not in tensors:
+        return None
+    if any(name.startswith("inception_blocks.") for name in tensors):
+        return "uva_googlenet"
+    if any(name.startswith("blocks.0.block.") for name in tensors):
+        return "uva_densenet"
+    if "blocks.0.net.5.weight" in tensors:
+        return "uva_preact"
+    return "uva_resnet" if "blocks.0.net.0.weight" in tensors else None
+
+
+def _activation(hyper: Any, network: _Network, owner: str) -> str:
+    """Returns the activation that the hyper-parameters name, once they fit."""
+    if hyper is None:
+        return "relu"
+    model = hyper.get("model_hparams") if isinstance(hyper, dict) else None
+    if not isinstance(model, dict) or hyper.get("model_name") != network.model_name:
+        raise CheckpointError(
+            f"{owner} must have hyper_parameters of {network.model_name}, received "
+            f"{hyper!r:.80}"
+        )
+    preact = model.get("block_name") == _PREACT
+    if network.model_name == "ResNet" and preact != (network.title == "ResNetPreAct"):
+        raise CheckpointError(
+            f"{owner} must not have block_name={model.get('block_name')!r:.40}"
+        )
+    return model.get("act_fn_name", "relu")

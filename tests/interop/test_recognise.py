@@ -1,0 +1,201 @@
+"""Each family's network, computed by hand, against ours with the same tensors."""
+
+import keras
+import numpy as np
+import pytest
+
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.imagenet import recognise as recognise_imagenet
+from resnet_tf.interop.recognise import recognise
+from resnet_tf.models import build_model
+
+FAMILIES = {
+    "akamaster": ("akamaster/pytorch_resnet_cifar10 ResNet-14", None),
+    "chenyaofo10": ("chenyaofo/pytorch-cifar-models ResNet-8", None),
+    "chenyaofo100": ("chenyaofo/pytorch-cifar-models ResNet-14", None),
+    "uva_googlenet": ("UvA Deep Learning tutorial 5 GoogleNet", 10.30),
+    "uva_resnet": ("UvA Deep Learning tutorial 5 ResNet", 8.94),
+    "uva_preact": ("UvA Deep Learning tutorial 5 ResNetPreAct", 8.93),
+    "uva_densenet": ("UvA Deep Learning tutorial 5 DenseNet", 9.77),
+}
+MODELS = {
+    "akamaster": {
+        "model": "resnet",
+        "num_residual_blocks": 2,
+        "order": "post",
+        "shortcut": "A-subsample",
+        "stride_padding": "both",
+    },
+    "chenyaofo10": {
+        "model": "resnet",
+        "num_residual_blocks": 1,
+        "order": "post",
+        "shortcut": "B",
+        "stride_padding": "both",
+    },
+    "chenyaofo100": {"model": "resnet", "num_residual_blocks": 2, "num_classes": 100},
+}
+MEANS = {
+    "akamaster": (0.485, 0.456, 0.406),
+    "chenyaofo10": (0.4914, 0.4822, 0.4465),
+    "chenyaofo100": (0.5070, 0.4865, 0.4409),
+}
+DEVIATIONS = {
+    "akamaster": (0.229, 0.224, 0.225),
+    "chenyaofo10": (0.2023, 0.1994, 0.2010),
+    "chenyaofo100": (0.2673, 0.2564, 0.2761),
+}
+CIFAR10 = (0.49139968, 0.48215841, 0.44653091), (0.24703223, 0.24348513, 0.26158784)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_equal_logits(name, made, write_torch, tmp_path):
+    network = made(name)
+    path = write_torch(tmp_path / "weights.pt", network.data())
+    found = recognise(path)
+    family, error = FAMILIES[name]
+    assert (found.family, found.files) == (family, (path,))
+    assert error == (found.published.error if found.published else None)
+    model, data = found.config.model, found.config.data
+    for key, value in MODELS.get(name, {"model": name}).items():
+        assert getattr(model, key) == value
+    assert model.bn_epsilon == 1e-5
+    assert data.dataset == ("cifar100" if name == "chenyaofo100" else "cifar10")
+    assert data.normalization == "mean_std" and data.validation_size == 0
+    assert data.channel_mean == MEANS.get(name, CIFAR10[0])
+    assert data.channel_std == DEVIATIONS.get(name, CIFAR10[1])
+    assert ExperimentConfig.from_dict(found.config.to_dict()) == found.config
+
+    model = build_model(found.config.model)
+    counted = [x for x in network.tensors if not x.endswith("num_batches_tracked")]
+    assert found.assign(model) == len(counted) == len(model.weights)
+    logits = model(network.images).numpy()
+    assert np.ptp(network.logits[0] - network.logits[1]) > 0.1
+    largest = np.abs(network.logits).max()
+    np.testing.assert_allclose(logits, network.logits, atol=1e-4 * largest)
+
+
+LAST = {
+    "akamaster": "module.layer3.1.bn2.running_var",
+    "chenyaofo100": "layer2.0.downsample.1.weight",
+    "uva_googlenet": "model.inception_blocks.9.max_pool.2.running_mean",
+    "uva_resnet": "model.blocks.6.downsample.bias",
+    "uva_preact": "model.blocks.6.downsample.0.bias",
+    "uva_densenet": "model.blocks.5.transition.2.weight",
+}
+
+
+@pytest.mark.parametrize("name", LAST)
+def test_strict(name, made, write_torch, tmp_path):
+    network, last = made(name), LAST[name]
+    plain = last.removeprefix("module.").removeprefix("model.")
+    surplus = last.rpartition(".")[0] + ".extra"
+    harms = [
+        ({last: None}, f"must have the tensor {plain}"),
+        ({surplus: np.ones(3, "float32")}, "must have no tensor '.*extra'"),
+        ({last: np.ones(1, "float32")}, f"{plain} must have the shape .*, received"),
+    ]
+    keras.utils.set_random_seed(1)
+    model = None
+    for index, (harm, message) in enumerate(harms):
+        path = write_torch(tmp_path / f"{index}.pt", network.data(**harm))
+        found = recognise(path)
+        model = model or build_model(found.config.model)
+        before = [weight.numpy() for weight in model.weights]
+        with pytest.raises(CheckpointError, match=message):
+            found.assign(model)
+        for weight, value in zip(model.weights, before, strict=True):
+            np.testing.assert_array_equal(weight, value)
+
+
+def _hyper(**changes):
+    model = {"act_fn_name": "tanh", **changes.pop("model", {})}
+    return {"model_name": "ResNet", "model_hparams": model, **changes}
+
+
+def test_the_activation_of_the_hyper_parameters(made, write_torch, tmp_path):
+    data = made("uva_resnet").data() | {"hyper_parameters": _hyper()}
+    found = recognise(write_torch(tmp_path / "ResNet.ckpt", data))
+    assert found.config.model.activation == "tanh"
+
+
+WRONG_UVA = [
+    (_hyper(model_name="DenseNet"), "must have hyper_parameters of ResNet"),
+    (_hyper(model={"block_name": "PreActResNetBlock"}), "must not have block_name"),
+    (_hyper(model={"act_fn_name": "swish"}), "activation must be one of"),
+    ([1], "must have hyper_parameters of ResNet"),
+]
+
+
+@pytest.mark.parametrize(("hyper", "message"), WRONG_UVA)
+def test_hyper_parameters_of_another_network(
+    hyper, message, made, write_torch, tmp_path
+):
+    data = made("uva_resnet").data() | {"hyper_parameters": hyper}
+    path = write_torch(tmp_path / "ResNet.ckpt", data)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        recognise(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_what_no_project_has(made, write_torch, tmp_path):
+    network = made("akamaster")
+    ones = np.ones(3, "float32")
+    cases = [
+        ({"a.weight": ones}, "must be of akamaster.*received 1 tensors such as 'a.we"),
+        (network.data(**{"module.linear.bias": ones}), "10 or 100 classes, received 3"),
+        (network.data(**{"module.linear.bias": None}), "the tensor linear.bias"),
+        (
+            network.data(**{"module.layer2.7.conv1.weight": ones}),
+            "as many blocks in each stage, received 2, 3, 2",
+        ),
+        # kuangliu's ImageNet-width ResNet-18: a fourth stage and "linear".
+        (
+            network.data(**{"module.layer4.1.conv2.weight": ones}),
+            "must be of akamaster",
+        ),
+        (["no state dict"], "a state dict must be tensors by name"),
+    ]
+    for index, (data, message) in enumerate(cases):
+        path = write_torch(tmp_path / f"{index}.pt", data)
+        with pytest.raises(CheckpointError, match=message):
+            recognise(path)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(CheckpointError, match="nothing.th is missing"):
+        recognise(tmp_path / "nothing.th")
+    (tmp_path / "empty.th").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="empty.th"):
+        recognise(tmp_path / "empty.th")
+
+
+def test_the_hash_in_the_name(made, write_torch, tmp_path):
+    data = made("chenyaofo10").data()
+    with pytest.raises(CheckpointError, match="SHA-256 must begin with 4118986f"):
+        recognise(write_torch(tmp_path / "cifar10_resnet20-4118986f.pt", data))
+    assert recognise(write_torch(tmp_path / "run-20241105.pt", data))
+
+
+@pytest.mark.parametrize(
+    ("network", "tensors", "error"),
+    [
+        ("resnet18", {"layer4.1.conv2.weight": 512, "fc.weight": 512}, 30.24),
+        ("densenet121", {"features.denseblock1.denselayer1.norm.1.bias": 64}, 25.57),
+    ],
+)
+def test_torchvision(network, tensors, error, tmp_path):
+    tensors = {name: np.ones(size, "float32") for name, size in tensors.items()}
+    head = "fc.bias" if network == "resnet18" else "classifier.bias"
+    found = recognise_imagenet(tmp_path, tensors | {head: np.zeros(1000, "float32")})
+    model, data = found.config.model, found.config.data
+    assert (found.family, model.model) == (f"torchvision {network}", network)
+    assert (model.num_classes, data.dataset) == (1000, "folder")
+    assert (data.resize, data.image_size) == (256, 224)
+    assert data.channel_mean == (0.485, 0.456, 0.406)
+    assert found.published.error == error
+    assert "one folder of images a class" in found.notes[0]
+    found = recognise_imagenet(tmp_path, tensors | {head: np.zeros(10, "float32")})
+    assert found.config.data.dataset == "cifar10"
+    assert (found.published, found.notes) == (None, ())

@@ -1,0 +1,304 @@
+"""Checkpoints written by TensorFlow 1's own Saver, from a graph of its kind."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from resnet_tf.checkpoints.files import read_config
+from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
+from resnet_tf.cli.main import main
+from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.tf1 import import_tf1, read_tf1
+from resnet_tf.interop.tf1_file import checkpoint_prefix, is_tf1, read_variables
+from resnet_tf.models import build_model
+
+v1 = tf.compat.v1
+V1, V2 = v1.train.SaverDef.V1, v1.train.SaverDef.V2
+EPSILON = 1e-3
+STEP = 79_999
+
+
+class Written(NamedTuple):
+    """A checkpoint, and what its own graph made of the images."""
+
+    prefix: Path
+    logits: np.ndarray
+
+
+def random_normal(scale, mean=0.0):
+    return v1.random_normal_initializer(mean, scale)
+
+
+def convolution(x, channels, stride=1):
+    # Small enough for epsilon to count beside the variance.
+    scale = 0.2 * (9 * int(x.shape[-1])) ** -0.5
+    kernel = v1.get_variable(
+        "conv", [3, 3, x.shape[-1], channels], initializer=random_normal(scale)
+    )
+    return tf.nn.conv2d(x, kernel, [1, stride, stride, 1], "SAME")
+
+
+def normalized_relu(x):
+    channels = x.shape[-1]
+    beta = v1.get_variable("beta", [channels], initializer=random_normal(0.2))
+    gamma = v1.get_variable("gamma", [channels], initializer=random_normal(0.2, 1.0))
+    mean, variance = tf.nn.moments(x, [0, 1, 2])
+    return tf.nn.relu(
+        tf.nn.batch_normalization(x, mean, variance, beta, gamma, EPSILON)
+    )
+
+
+def block(x, channels, bare):
+    grows = x.shape[-1] != channels
+    with v1.variable_scope("conv1_in_block"):
+        before = x if bare else normalized_relu(x)
+        y = convolution(before, channels, 2 if grows else 1)
+    with v1.variable_scope("conv2_in_block"):
+        y = convolution(normalized_relu(y), channels)
+    if grows:
+        x = tf.nn.avg_pool2d(x, 2, 2, "VALID")
+        more = (channels - int(x.shape[-1])) // 2
+        x = tf.pad(x, [[0, 0], [0, 0], [0, 0], [more, more]])
+    return x + y
+
+
+def network(x, blocks, classes):
+    with v1.variable_scope("conv0"):
+        x = normalized_relu(convolution(x, 16))
+    for stage, channels in enumerate((16, 32, 64), start=1):
+        for number in range(blocks):
+            with v1.variable_scope(f"conv{stage}_{number}"):
+                x = block(x, channels, bare=stage == 1 and number == 0)
+    with v1.variable_scope("fc"):
+        x = tf.reduce_mean(normalized_relu(x), [1, 2])
+        kernel = v1.get_variable(
+            "fc_weights", [64, classes], initializer=random_normal(0.3)
+        )
+        bias = v1.get_variable("fc_bias", [classes], initializer=random_normal(0.3))
+        return tf.matmul(x, kernel) + bias
+
+
+def write(
+    folder, images, blocks=1, version=V2, *, classes=10, training=False, extra=None
+) -> Written:
+    """Saves a network with random weights and runs it on the images as one batch.
+
+    `training` adds an optimizer, averages and counters; `extra` maps names of
+    further variables to their shapes.
+    """
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.set_random_seed(blocks)
+        logits = network(tf.constant(images), blocks, classes)
+        if training:
+            step, _ = (v1.Variable(0, trainable=False) for _ in range(2))
+            loss = tf.reduce_mean(tf.square(logits))
+            tf.train.ExponentialMovingAverage(0.95, step).apply([loss])
+            v1.train.MomentumOptimizer(0.1, 0.9).minimize(loss, global_step=step)
+        for name, shape in (extra or {}).items():
+            v1.get_variable(name, shape)
+        session.run(v1.global_variables_initializer())
+        saver = v1.train.Saver(v1.global_variables(), write_version=version)
+        path = saver.save(session, str(folder / "model.ckpt"), global_step=STEP)
+        return Written(Path(path), session.run(logits))
+
+
+def save_tensors(folder, tensors) -> Path:
+    """Saves arrays by name."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        for name, value in tensors.items():
+            v1.get_variable(name, initializer=value)
+        session.run(v1.global_variables_initializer())
+        return Path(v1.train.Saver().save(session, str(folder / "model.ckpt")))
+
+
+def tensors_of(prefix) -> dict[str, np.ndarray]:
+    reader = tf.train.load_checkpoint(str(prefix))
+    return {n: reader.get_tensor(n) for n in reader.get_variable_to_shape_map()}
+
+
+def assert_near(logits, expected, tolerance=1e-4):
+    assert logits.shape == expected.shape
+    assert np.abs(logits - expected).max() <= tolerance * np.abs(expected).max()
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    """Twelve random uint8 images."""
+    generator = np.random.default_rng(1)
+    shades = generator.integers(20, 236, (12, 1, 1, 3))
+    noise = generator.integers(-20, 21, (12, 32, 32, 3))
+    return (shades + noise).astype(np.uint8)
+
+
+@pytest.fixture
+def whitened(pixels) -> np.ndarray:
+    """The same images, each with mean 0 and deviation 1."""
+    values = pixels.astype("float64")
+    mean = values.mean((1, 2, 3), keepdims=True)
+    std = values.std((1, 2, 3), keepdims=True)
+    return ((values - mean) / std).astype("float32")
+
+
+@pytest.mark.parametrize("version", [V1, V2], ids=["V1", "V2"])
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_the_logits_are_those_of_the_original(tmp_path, images, blocks, version):
+    written = write(tmp_path, images, blocks, version)
+    model, config, note = import_tf1(written.prefix)
+    assert_near(model(images).numpy(), written.logits)
+    assert model.name == f"resnet{6 * blocks + 2}"
+    assert config.recipe == "wenxinxu"
+    assert config.model.bn_eval == "batch"
+    assert (config.data.dataset, config.data.normalization) == ("cifar10", "whitening")
+    variables = 18 * blocks + 5
+    name = written.prefix.name + (".index" if version == V2 else "")
+    assert note.startswith(f"{variables} variables of {name} in {model.name}. ")
+    assert "bn_eval=batch" in note and "\n" not in note
+
+
+def test_what_training_needs_is_passed_over(tmp_path, images):
+    # With names that other versions of TensorFlow give.
+    extra = {
+        "validation_step": [],
+        "div/ExponentialMovingAverage/biased": [],
+        "conv0/conv/ExponentialMovingAverage": [3, 3, 3, 16],
+    }
+    written = write(tmp_path, images, training=True, extra=extra)
+    # 23 weights and their slots, the average of the loss, two counters, `extra`.
+    assert len(read_variables(written.prefix)) == 23 + 23 + 1 + 2 + 3
+    model, _, note = import_tf1(written.prefix)
+    assert_near(model(images).numpy(), written.logits)
+    assert note.startswith("23 variables")
+
+
+@pytest.mark.parametrize(
+    ("version", "suffixes"),
+    [
+        (V1, ["", ".meta"]),
+        (V2, ["", ".meta", ".index", ".data-00000-of-00001"]),
+    ],
+)
+def test_a_checkpoint_is_recognised_by_each_of_its_files(
+    tmp_path, images, version, suffixes
+):
+    prefix = write(tmp_path, images, version=version).prefix
+    assert prefix.name == f"model.ckpt-{STEP}"
+    for suffix in suffixes:
+        name = f"{prefix}{suffix}"
+        assert is_tf1(name) and checkpoint_prefix(name) == prefix
+        assert import_tf1(name).model.name == "resnet8"
+    files = {f"{prefix}{end}" for end in suffixes} - {f"{prefix}.meta"}
+    if version == V2:
+        files.remove(str(prefix))
+    source = read_tf1(prefix)
+    assert {str(file) for file in source.files} == files
+    assert source.published is None and len(source.notes) == 1
+
+
+@pytest.mark.parametrize("name", ["", "absent.ckpt-1", "notes.index", "notes", "empty"])
+def test_other_files_are_no_checkpoint(tmp_path, name):
+    (tmp_path / "notes").write_text("not a table of tensors")
+    (tmp_path / "empty").touch()
+    assert not is_tf1(tmp_path / name)
+    with pytest.raises(CheckpointError, match="must be a checkpoint of TensorFlow 1"):
+        import_tf1(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("version", "suffix"), [(V1, ""), (V2, ".index"), (V2, ".data-00000-of-00001")]
+)
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
+def test_a_damaged_checkpoint_is_refused_in_one_line(
+    tmp_path, images, version, suffix, damage
+):
+    prefix = write(tmp_path, images, version=version).prefix
+    file = Path(f"{prefix}{suffix}")
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    if damage == "cut":
+        file.write_bytes(content[:middle])
+    elif damage == "changed":
+        content[middle] ^= 0xFF
+        file.write_bytes(content)
+    else:
+        file.unlink()
+    with pytest.raises(CheckpointError) as caught:
+        import_tf1(prefix)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("conv0/beta", None, "resnet8 must have the variable conv0/beta"),
+        ("conv3_0/conv2_in_block/conv", None, "variable conv3_0/conv2_in_block/conv"),
+        ("fc/fc_bias", None, "must have the variables .*fc/fc_bias, received 22"),
+        ("conv1_0/conv1_in_block/conv", None, "must have the variables conv1_0/"),
+        ("conv2_1/conv1_in_block/conv", np.zeros((3, 3), "float32"), "no variable"),
+        ("fc/moving_mean", np.zeros(64, "float32"), "no variable 'fc/moving_mean'"),
+        ("Variable", np.zeros(3, "float32"), "no variable 'Variable'"),
+        ("dense/Momentum", np.zeros(3, "float32"), "no variable 'dense/Momentum'"),
+        ("fc/gamma", np.ones(32, "float32"), r"fc/gamma must be .*\(64,\), .*\(32,\)"),
+        ("conv0/gamma", np.ones(16), "conv0/gamma must be float32 .* float64"),
+    ],
+)
+def test_another_network_is_refused(tmp_path, images, name, value, message):
+    tensors = tensors_of(write(tmp_path, images).prefix)
+    if value is None:
+        del tensors[name]
+    else:
+        tensors[name] = value
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(CheckpointError, match=message) as caught:
+        import_tf1(save_tensors(other, tensors))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("classes", "dataset"), [(100, "cifar100"), (7, "folder")])
+def test_the_data_set_follows_from_the_classes(tmp_path, images, classes, dataset):
+    written = write(tmp_path, images, classes=classes)
+    model, config, _ = import_tf1(written.prefix)
+    assert_near(model(images).numpy(), written.logits)
+    assert (config.data.dataset, config.model.num_classes) == (dataset, classes)
+
+
+def test_what_the_original_states_of_its_network(tmp_path, images):
+    source = read_tf1(write(tmp_path, images, blocks=5).prefix)
+    assert source.family == "wenxinxu/resnet-in-tensorflow ResNet-32"
+    assert source.published.error == 6.7
+    assert source.config.data.validation_size == 0
+    assert source.config.data.sampling == "window"
+
+
+def test_statistics_of_training_images(tmp_path, pixels, whitened):
+    """Whitened as the original's images, the one batch gives its own statistics."""
+    written = write(tmp_path, whitened)
+    model, config, note = import_tf1(written.prefix, pixels)
+    assert config.model.bn_eval == "moving"
+    assert note.endswith("Batch-norm statistics: 12 images, batches: 1.")
+    moving = model(whitened).numpy()
+    assert_near(moving, written.logits, 1e-2)
+    # One by one the images give what they give together.
+    singly = np.concatenate([model(image[None]).numpy() for image in whitened])
+    assert_near(singly, moving)
+
+
+def test_the_import_can_be_saved_as_a_checkpoint(tmp_path, pixels, whitened):
+    written = write(tmp_path, whitened)
+    model, config, _ = import_tf1(written.prefix, pixels)
+    save_checkpoint(tmp_path / "ours", model, config, {})
+    loaded = load_checkpoint(tmp_path / "ours")
+    assert loaded.config.to_dict() == config.to_dict()
+    np.testing.assert_array_equal(loaded.model(whitened), model(whitened))
+    assert build_model(loaded.config.model).count_params() == model.count_params()
+
+
+def test_the_command_takes_it(tmp_path, images):
+    prefix = write(tmp_path, images).prefix
+    main(["import", str(prefix), f"--output={tmp_path / 'out'}"])
+    again = read_config(tmp_path / "out" / "config.json")
+    assert (again.model.order, again.model.bn_eval) == ("pre", "batch")
+    assert "wenxinxu" in (tmp_path / "out" / "README.md").read_text()
