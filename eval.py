@@ -12,7 +12,7 @@ from absl import flags
 import hyper_parameters
 import resnet_tf
 from resnet_tf.errors import SettingError
-from resnet_tf.startup import cores
+from resnet_tf.machine import cores
 
 MOST_LANES = 8  # each is a copy of the graph
 

@@ -39,7 +39,7 @@ setup(
     extras_require={
         # The peer of `benchmarks/run.py`, in a virtual environment of its own.
         "bench": ["torch==2.13.0"],
-        "dev": ["build>=1.5", "pytest>=9.2", "ruff>=0.17"],
+        "dev": ["build>=1.5", "pytest>=9.2", "pytest-xdist>=3.8", "ruff>=0.17"],
         "gpu": ["tensorflow[and-cuda]>=2.21"],
     },
 )

@@ -16,7 +16,7 @@ from typing import Any
 from absl import app, flags
 from harness.commands import waiting_times
 from harness.figures import ratios, table
-from harness.loop import OURS, PEAK, TORCH, WORKS, Loop, loops
+from harness.loop import OURS, PEAK, PRECISIONS, TORCH, WORKS, Loop, loops
 from harness.machine import busy_share, environment
 from harness.paths import command
 from harness.peaks import peak_loops, roofline
@@ -24,11 +24,19 @@ from harness.race import Plan, Result, heats, race
 from harness.record import make_room, write
 from peers.networks import MODELS
 
+from resnet_tf.machine import has_bfloat16
+
 flags.DEFINE_bool("quick", False, "Fewer and shorter turns, nothing that takes long.")
 flags.DEFINE_string("json_output", None, "File for the result.")
 flags.DEFINE_string("peer_python", sys.executable, "Python in which torch is.")
 flags.DEFINE_multi_enum("models", MODELS, MODELS, "Networks.")
 flags.DEFINE_multi_enum("works", WORKS, WORKS, "What is measured of them.")
+flags.DEFINE_multi_enum(
+    "precisions", None, PRECISIONS, "Precisions [those that the CPU multiplies in]."
+)
+flags.DEFINE_multi_enum(
+    "compiled", MODELS, MODELS, "Networks to measure with settings that compile long."
+)
 flags.DEFINE_integer("batch", 128, "Images in a step.", lower_bound=2)
 flags.DEFINE_integer("rounds", Plan.rounds, "Turns of each loop.", lower_bound=1)
 flags.DEFINE_float("seconds", Plan.seconds, "Length of a turn.", lower_bound=0)
@@ -50,6 +58,8 @@ def main(argv) -> int:
         "command": command("benchmarks/run.py", sys.argv[1:]),
         "quick": values.quick,
         "plan": dataclasses.asdict(plan),
+        "precisions": _precisions(),
+        "compiled": values.compiled,
         **environment(),
         "ratios": [],
         "busy_before": {},
@@ -59,7 +69,7 @@ def main(argv) -> int:
         for model in values.models:
             record["busy_before"][f"{work} {model}"] = _busy()
             print(f"{work}, {model}, batch {values.batch}", flush=True)
-            chosen = loops(work, model, values.batch, values.quick)
+            chosen = _loops(work, model)
             these, final = heats(chosen, plan, _python)
             found = ratios(these, final)
             print(table(these, []), "final", table(final, found), sep="\n", flush=True)
@@ -69,7 +79,8 @@ def main(argv) -> int:
             write(record | _summary(results, finals), values.json_output)
     if "train" in values.works:
         results += _whole_loop(plan)
-    record["seconds"] = waiting_times(values.dataset, values.quick)
+    fast = _precisions()[-1]
+    record["seconds"] = waiting_times(values.dataset, fast, values.quick)
     for name, seconds in record["seconds"].items():
         print(f"{name}: {min(seconds):.2f} s")
     write(record | _summary(results, finals), values.json_output)
@@ -83,6 +94,20 @@ def _plan() -> Plan:
     else:
         plan = Plan(rounds=values.rounds, seconds=values.seconds)
     return dataclasses.replace(plan, timeout=values.timeout)
+
+
+def _loops(work: str, model: str) -> list[Loop]:
+    """Returns the loops of all sides that the flags ask for."""
+    values = flags.FLAGS
+    compiled = model in values.compiled
+    all_ = loops(work, model, values.batch, values.quick, compiled)
+    return [loop for loop in all_ if loop.precision in _precisions()]
+
+
+def _precisions() -> list[str]:
+    """Returns the precisions to measure, the fastest one last."""
+    able = PRECISIONS if has_bfloat16() else PRECISIONS[:1]
+    return [p for p in PRECISIONS if p in (flags.FLAGS.precisions or able)]
 
 
 def _python(loop: Loop) -> str:
@@ -101,9 +126,9 @@ def _busy() -> float:
 def _whole_loop(plan: Plan) -> list[Result]:
     """Returns training of ResNet-20 without and with the input pipeline."""
     print("one batch in memory, then the input pipeline", flush=True)
-    values = flags.FLAGS
+    values, fast = flags.FLAGS, _precisions()[-1]
     pair = [
-        Loop("train", "resnet20", OURS, "bfloat16", "step", values.batch, dataset)
+        Loop("train", "resnet20", OURS, fast, "step", values.batch, dataset)
         for dataset in ("", values.dataset)
     ]
     results = race(pair, plan, _python)

@@ -17,9 +17,10 @@ from harness.paths import command
 from harness.race import Plan
 from harness.record import make_room, write
 from trials.pairs import entry, measure
-from trials.processes import STUDIES
+from trials.processes import STUDIES, suited
 from trials.processes import run as run_processes
 
+from resnet_tf.machine import has_bfloat16
 from resnet_tf.startup import import_tensorflow
 
 flags.DEFINE_bool("quick", False, "Small batches, short turns, one network.")
@@ -46,7 +47,7 @@ def main(argv) -> int:
         "absent": [],
     }
     _kernels(record, batch, plan)
-    for study in STUDIES:
+    for study in map(suited, STUDIES):
         for model in study.models[:1] if values.quick else study.models:
             found, absent = run_processes(study, model, batch, plan)
             _add(record, found, absent)
@@ -58,6 +59,8 @@ def _kernels(record: dict[str, Any], batch: int, plan: Plan) -> None:
     from trials.kernels import kernel_pairs
 
     for pair in kernel_pairs(batch):
+        if pair.trial.precision == "bfloat16" and not has_bfloat16():
+            continue
         ratios = measure(pair, plan.rounds, plan.seconds)
         _add(record, [entry(pair.trial, ratios)], [])
 

@@ -1,9 +1,10 @@
 """The tables of this package beside its peers, and where they come from."""
 
 from markup import paragraph, span, table
-from measured import BEST, OURS, PEERS, PRECISIONS, SIDES, WORKS, Measured, rate
+from measured import BEST, OURS, PEERS, SIDES, WORKS, Measured, rate
 
 ABSENT = "absent"
+_VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 def speed() -> str:
@@ -44,22 +45,31 @@ def precisions(run: Measured) -> str:
     rows = (
         [WORKS[work], f"`{model}`", precision, *_cells(run, work, model, precision)]
         for work, model in run.networks
-        for precision in PRECISIONS
+        for precision in run.precisions
     )
     return table(["work", "network", "precision", *_head()], rows)
 
 
 def place(run: Measured) -> str:
     """Returns the batch, the machine and the versions in a sentence."""
-    machine, versions = run.record["machine"], dict(run.record["versions"])
+    versions = dict(run.record["versions"])
     names = {"tensorflow": "TensorFlow", "keras": "Keras", "torch": "PyTorch"}
     versions["torch"] = run.torch_version
     known = [f"{names[key]} {versions[key]}" for key in names if versions.get(key)]
     batches = {loop["batch"] for loop in run.loops}
     return (
-        f"Batch {', '.join(map(str, sorted(batches)))}, {machine['cores']} cores of "
-        f"{machine['cpu']}; {', '.join(known)}."
+        f"Batch {', '.join(map(str, sorted(batches)))}, "
+        f"{processor(run.record['machine'])}; {', '.join(known)}."
     )
+
+
+def processor(machine: dict) -> str:
+    """Returns such as "2 cores of AMD EPYC (AVX2)": what its speed follows from."""
+    flags = set(machine.get("flags", ()))
+    wide = next((name for key, name in _VECTORS.items() if key in flags), "")
+    half = "bfloat16" if flags & {"avx512_bf16", "amx_bf16"} else ""
+    sets = ", ".join(filter(None, (wide, half)))
+    return f"{machine['cores']} cores of {machine['cpu']}" + (f" ({sets})" * bool(sets))
 
 
 def _best(run: Measured, work: str) -> str:

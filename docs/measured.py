@@ -78,6 +78,12 @@ class Measured:
         return None
 
     @property
+    def precisions(self) -> list[str]:
+        """The precisions that some loop was measured in."""
+        found = {loop["precision"] for loop in self.loops}
+        return [precision for precision in PRECISIONS if precision in found]
+
+    @property
     def input_pair(self) -> tuple[Loop, Loop] | None:
         """The training loops on one batch in memory and with the pipeline."""
         with_input = [loop for loop in self.record["loops"] if loop["dataset"]]

@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Callable
 
-from comparison import ABSENT, inference, place, precisions, training
+from comparison import ABSENT, inference, place, precisions, processor, training
 from markup import paragraph, points, span, spread, table
 from measured import BENCHMARKS, PRECISIONS, SIDES, WORKS, Measured, rate
 
@@ -26,11 +26,20 @@ def method(run: Measured) -> str:
             f"Just before the races other programs used up to {100 * max(busy):.0f} % "
             "of the cores."
         )
+    if run.precisions == list(PRECISIONS[:1]):
+        lines.append(
+            "All is in float32: unless told otherwise, only the precisions are "
+            "measured that the CPU has instructions for."
+        )
     if run.record.get("quick"):
         lines.append(
             "**The run was a `--quick` one: few and short turns, and none of the "
             "settings that compile for long.**"
         )
+    compiled = run.record.get("compiled")
+    if compiled is not None and not run.record.get("quick"):
+        where = ", ".join(f"`{model}`" for model in compiled) or "no network"
+        lines.append(f"Settings that compile for minutes were measured for {where}.")
     for side, name in SIDES.items():
         tried = dict.fromkeys(
             loop["variant"] for loop in run.loops if loop["side"] == side
@@ -57,7 +66,7 @@ def roofline(run: Measured) -> str:
         if not row["dataset"]:
             key = row["model"], row["work"], row["precision"]
             found[key] = max(row["fraction"], found.get(key, 0.0))
-    columns = [(work, precision) for work in WORKS for precision in PRECISIONS]
+    columns = [(work, precision) for work in WORKS for precision in run.precisions]
     rows = (
         [f"`{model}`", *(_percent(found.get((model, *column))) for column in columns)]
         for model in dict.fromkeys(model for model, *_ in found)
@@ -103,7 +112,7 @@ def memory(run: Measured) -> str:
         ]
         for work, model in run.networks
         if work == "train"
-        for precision in PRECISIONS
+        for precision in run.precisions
     )
     return table(["network", "precision", *SIDES.values()], rows)
 
@@ -142,8 +151,12 @@ def absent(run: Measured) -> str:
 
 
 def tried() -> str:
-    """What was tried for speed, from the record of `benchmarks/tried.py`."""
-    record = json.loads((BENCHMARKS / "tried.json").read_text())
+    """What was tried for speed, from the records of `benchmarks/tried.py`."""
+    paths = sorted(BENCHMARKS.glob("tried*.json"))
+    return "\n\n".join(_tried(json.loads(path.read_text())) for path in paths)
+
+
+def _tried(record: dict) -> str:
     rows = (
         [
             f"{row['name']}, {row['precision']}, {row['shape']}",
@@ -166,7 +179,10 @@ def tried() -> str:
         "in use",
     ]
     plan = record["plan"]
-    lines = [f"{plan['rounds']} rounds of turns of about {plan['seconds']:g} s."]
+    lines = [
+        f"On {processor(record['machine'])}, {plan['rounds']} rounds of turns of about "
+        f"{plan['seconds']:g} s."
+    ]
     lines += [
         f"Absent: {row['loop']}: {row['reason']}." for row in record.get("absent", [])
     ]

@@ -13,6 +13,10 @@ def import_tensorflow() -> None:
     TensorFlow's libraries write them to the process's stderr while they load,
     before any log level counts. They are shown after all if the import fails.
 
+    CPUs take oneDNN's kernels, unless `TF_ENABLE_ONEDNN_OPTS` says otherwise: by
+    itself TensorFlow takes them only where there are instructions beyond AVX-512,
+    and is far slower elsewhere (docs/performance.md).
+
     Raises:
         ImportError: If TensorFlow or Keras cannot be imported.
         SettingError: If Keras is told to use another backend.
@@ -20,6 +24,7 @@ def import_tensorflow() -> None:
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise SettingError(f"KERAS_BACKEND must be tensorflow, received {backend!r}")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "tensorflow" not in sys.modules:
         _import_quietly()
     import tensorflow as tf
@@ -36,13 +41,6 @@ def one_thread_an_operation() -> None:
     """
     # Read when TensorFlow starts its threads.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-
-
-def cores() -> int:
-    """Returns the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _import_quietly() -> None:

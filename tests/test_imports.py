@@ -11,9 +11,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "resnet_tf"
 
 # A room may import from itself and from the rooms listed for it.
-GROUND = {"errors", "config", "startup"}
+GROUND = {"errors", "config", "machine", "startup"}
 BELOW = {
     "errors": set(),
+    "machine": set(),
     "startup": {"errors"},
     "config": {"errors"},
     "layers": GROUND,
@@ -32,6 +33,7 @@ BELOW["__main__"] = {"cli"}
 # What each room may take from outside the package.
 OUTSIDE = {
     "errors": set(),
+    "machine": set(),
     "startup": {"keras", "tensorflow"},
     "config": set(),
     "layers": {"keras", "tensorflow"},

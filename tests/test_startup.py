@@ -17,10 +17,10 @@ def test_what_the_user_set_stays(monkeypatch):
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone has it")
-def test_cores_are_those_of_this_process(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 5, 7})
-    assert startup.cores() == 3
-    monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert startup.cores() == 6
+@pytest.mark.parametrize(("given", "taken"), [(None, "1"), ("0", "0")])
+def test_onednn_unless_the_user_says_otherwise(given, taken, monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    if given is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given)
+    startup.import_tensorflow()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == taken

@@ -11,14 +11,13 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST_REPORT = (
     "--recipe=onecycle",
     "--num_residual_blocks=3",
-    "--mixed_precision=bfloat16",
     "--train_steps=1",
     "--report_freq=1",
     "--validation_size=0",
 )
 
 
-def waiting_times(dataset: str, quick: bool) -> dict[str, list[float]]:
+def waiting_times(dataset: str, precision: str, quick: bool) -> dict[str, list[float]]:
     """Returns the seconds of each command, by what is waited for.
 
     `--help` of both scripts; with `quick` once, and nothing else. The first report of
@@ -27,6 +26,7 @@ def waiting_times(dataset: str, quick: bool) -> dict[str, list[float]]:
 
     Args:
         dataset: Images for the first report.
+        precision: That of the first report.
         quick: Leave out what takes long.
     """
     waits = {
@@ -35,7 +35,8 @@ def waiting_times(dataset: str, quick: bool) -> dict[str, list[float]]:
     }
     if quick:
         return waits
-    training = _script("train.py", f"--dataset={dataset}", *FIRST_REPORT)
+    flags = (f"--dataset={dataset}", f"--mixed_precision={precision}")
+    training = _script("train.py", *flags, *FIRST_REPORT)
     _seconds(1, training)
     waits["first report of resnet20"] = _seconds(3, training, until="step 1/1 ")
     predictions = [sys.executable, "-m", "harness.predictions"]

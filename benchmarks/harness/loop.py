@@ -13,8 +13,8 @@ MODULES = {
     PEAK: "harness.peaks",
 }
 
-# The settings of each side, first the one that a quick run takes: the others compile
-# for minutes, or are there for the full picture. The fastest of a precision is what
+# The settings of each side, first the one that a quick run takes: the others are there
+# for the full picture. The fastest of a precision is what
 # counts. "2 processes" halve the batch and the cores, as PyTorch's
 # DistributedDataParallel has it: batch norm sees half of the images, and so it does
 # in our "lanes" of training.
@@ -26,6 +26,9 @@ VARIANTS = {
     ("inference", TORCH): ("eager", "cast", "compile", "2 processes"),
     ("inference", KERAS): ("function", "jit"),
 }
+
+
+COMPILED = ("compile", "jit")  # for minutes, where the network is deep
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ class Loop:
         return " ".join(part for part in parts if part)
 
 
-def loops(work: str, model: str, batch: int, quick: bool = False) -> list[Loop]:
+def loops(
+    work: str, model: str, batch: int, quick: bool = False, compiled: bool = True
+) -> list[Loop]:
     """Returns the loops of all sides.
 
     Args:
@@ -70,6 +75,7 @@ def loops(work: str, model: str, batch: int, quick: bool = False) -> list[Loop]:
         model: Name of the network.
         batch: Images in a step.
         quick: Take only the first variant of each side.
+        compiled: Take those in `COMPILED` too.
     """
     return [
         Loop(work, model, side, precision, variant, batch)
@@ -78,4 +84,5 @@ def loops(work: str, model: str, batch: int, quick: bool = False) -> list[Loop]:
         for variant in VARIANTS[work, side][: 1 if quick else None]
         # Float32 has nothing to cast to.
         if (variant, precision) != ("cast", "float32")
+        if compiled or variant not in COMPILED
     ]

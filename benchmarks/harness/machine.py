@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.paths import without_folders
 
+from resnet_tf.machine import cpu_flags
 from resnet_tf.reporting.provenance import provenance
 
 # The environment variables that move figures, by their beginnings.
@@ -32,7 +33,7 @@ def environment() -> dict[str, Any]:
     that may run and the environment `variables` that move figures, without paths."""
     facts = provenance()
     more = {
-        "flags": _cpu_flags(),
+        "flags": cpu_flags(),
         "threads": len(os.sched_getaffinity(0)),
         "variables": _variables(),
     }
@@ -67,15 +68,3 @@ def _cpu_times() -> list[int]:
     """Returns the ticks of all cores by kind, less the guests', counted already."""
     with open("/proc/stat") as lines:
         return [int(field) for field in lines.readline().split()[1:9]]
-
-
-def _cpu_flags() -> list[str]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key.strip() in ("flags", "Features"):
-            return sorted(value.split())
-    return []

@@ -13,7 +13,8 @@ from typing import Any
 from harness.serve import Work, serve
 
 import resnet_tf
-from resnet_tf.startup import cores, import_tensorflow, one_thread_an_operation
+from resnet_tf.machine import cores
+from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 
 
 def make(spec: dict[str, Any]) -> Work:

@@ -10,6 +10,8 @@ from harness.loop import MODULES, Loop
 from harness.race import Plan, Result, race
 from trials.pairs import Trial, entry
 
+from resnet_tf.machine import has_bfloat16
+
 SIDE = "settings"
 MODULES[SIDE] = "trials.settings"
 PLAIN = "default"
@@ -65,10 +67,11 @@ STUDIES = (
     Study(
         "train",
         ("resnet20", "densenet40_k12"),
-        "threads and memory as they are",
+        "threads, memory and kernels as they are",
         {
             "one thread an operation": "one thread an operation, two at a time",
             "one operation at a time": "two threads an operation, one at a time",
+            "without oneDNN": "TensorFlow's own kernels (TF_ENABLE_ONEDNN_OPTS=0)",
             "memory": "freed memory is kept (mallopt)",
             "2 processes": "two half batches, each with weights and one thread of its "
             "own",
@@ -99,6 +102,11 @@ STUDIES = (
         options=("recomputed",),
     ),
 )
+
+
+def suited(study: Study) -> Study:
+    """Returns the study in a precision that this CPU multiplies in."""
+    return study if has_bfloat16() else dataclasses.replace(study, precision="float32")
 
 
 def run(

@@ -1,6 +1,7 @@
 """A loop of ours under settings of the process: threads, memory, halves of a batch."""
 
 import ctypes
+import os
 from typing import Any
 
 from harness import ours
@@ -15,6 +16,7 @@ THREADS = {
     "one thread an operation": (1, 2),
     "one operation at a time": (2, 1),
     "2 processes": (1, 1),
+    "without oneDNN": (None, None),
     "lanes": (None, None),  # as `harness.ours` has it: one thread an operation
     "recomputed": (None, None),
 }
@@ -32,6 +34,8 @@ def make(spec: dict[str, Any]) -> Work:
         return ours.make(spec | {"variant": INFERENCE[spec["variant"]]})
     if spec["variant"] == "memory":
         _keep_memory()
+    if spec["variant"] == "without oneDNN":
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     intra, inter = THREADS[spec["variant"]]
     if intra is not None:
         import_tensorflow()

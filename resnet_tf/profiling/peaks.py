@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from resnet_tf.machine import cores
 from resnet_tf.profiling import PRECISIONS
 from resnet_tf.profiling.turns import Work
-from resnet_tf.startup import cores
 
 SIDE = 2048  # of the matrices
 BYTES = 2**28  # of the memory that is copied

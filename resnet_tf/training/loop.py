@@ -18,6 +18,7 @@ from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.data.split import Split
 from resnet_tf.errors import DivergedError, RunFolderError
 from resnet_tf.evaluation.full_pass import FullPass, checkpoint_pass
+from resnet_tf.machine import has_bfloat16
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.history import History, Row
 from resnet_tf.reporting.progress import Progress
@@ -135,6 +136,12 @@ class Run:
                 f"below train_steps={train.train_steps}",
                 flush=True,
             )
+        if train.mixed_precision == "bfloat16" and _on_slow_cpu():
+            print(
+                "this CPU has no instructions for bfloat16: "
+                "--mixed_precision=float32 is several times as fast",
+                flush=True,
+            )
         if self._step:
             print(f"going on from step {self._step}", flush=True)
 
@@ -236,3 +243,8 @@ class Run:
         metrics = checkpoint / METRICS
         write_json(metrics, {**read_json(metrics), **errors})
         return errors
+
+
+def _on_slow_cpu() -> bool:
+    """Tells whether bfloat16 is slow here: no GPU, and no instructions for it."""
+    return not tf.config.list_physical_devices("GPU") and not has_bfloat16()

@@ -36,6 +36,8 @@ def test_the_record(tmp_path):
     answer = run(
         ["-c", WITH_STUBS],
         "--quick",
+        "--precisions=float32",
+        "--precisions=bfloat16",
         "--seconds=0.02",
         "--models=resnet20",
         "--peer_python=nowhere/python",
@@ -143,6 +145,8 @@ def test_the_real_loops(tmp_path):
     answer = run(
         ["benchmarks/run.py"],
         "--quick",
+        "--precisions=float32",
+        "--precisions=bfloat16",
         "--seconds=0",
         "--batch=8",
         "--models=resnet20",

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from trials.pairs import Pair, Trial, entry, measure
 
+from resnet_tf.machine import has_bfloat16
+
 ROOT = Path(__file__).parents[2]
 TRIAL = Trial("sleep", "long", "short", "float32", "1x1")
 
@@ -53,6 +55,8 @@ def test_the_verdict_follows_from_the_range(ratios, verdict):
 def test_both_ways_give_the_same(pairs):
     assert len(pairs) == 12
     for pair in pairs:
+        if pair.trial.precision == "bfloat16" and not has_bfloat16():
+            continue  # TensorFlow's own kernels, which sum in bfloat16
         ways = (_arrays(way()) for way in (pair.plain, pair.tried))
         for plain, tried in zip(*ways, strict=True):
             channels = plain.shape[-1]

@@ -4,7 +4,7 @@ import json
 
 import performance
 import pytest
-from comparison import inference, precisions, training
+from comparison import inference, precisions, processor, training
 from measured import Measured
 from performance import absent, input_cost, memory, method, roofline, waiting
 
@@ -147,6 +147,10 @@ def test_how_it_was_measured(run):
     assert "Batch 8, 2 cores of a CPU; TensorFlow 2, Keras 3." in text
     assert "other programs used up to 25 % of the cores" in text
     assert "Settings of PyTorch: eager." in text
+    assert "compile for minutes" not in text
+    run.record["compiled"] = ["net"]
+    assert "compile for minutes were measured for `net`." in method(run)
+    assert "All is in float32" not in text
     assert "--quick" not in text
 
 
@@ -163,6 +167,20 @@ def test_missing_keys(bare):
     assert roofline(bare) == "Not measured."
     assert absent(bare) == "Nothing: every loop ran."
     assert "Settings of PyTorch: absent." in method(bare)
+    assert "All is in float32" in method(bare)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sets"),
+    [
+        ([], ""),
+        (["avx2", "fma"], " (AVX2)"),
+        (["avx2", "avx512f", "avx512_bf16"], " (AVX-512, bfloat16)"),
+    ],
+)
+def test_the_processor(flags, sets):
+    machine = PLACE["machine"] | {"flags": flags}
+    assert processor(machine) == f"2 cores of a CPU{sets}"
 
 
 def test_where_the_time_goes(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ def test_the_table(tmp_path, monkeypatch):
     }
     record = {
         "plan": {"rounds": 5, "seconds": 0.5},
+        "machine": {"cpu": "a CPU", "cores": 2, "flags": ["avx2"]},
         "tried": [
             row,
             row | {"option": True},
@@ -27,10 +28,12 @@ def test_the_table(tmp_path, monkeypatch):
     }
     (tmp_path / "tried.json").write_text(json.dumps(record))
     monkeypatch.setattr(performance, "BENCHMARKS", tmp_path)
-    first, *_, used, option, unused = performance.tried().splitlines()
-    assert first == (
-        "5 rounds of turns of about 0.5 s. Absent: train net memory: refused."
+    sentences, table = performance.tried().split("\n\n")
+    assert " ".join(sentences.split()) == (
+        "On 2 cores of a CPU (AVX2), 5 rounds of turns of about 0.5 s. "
+        "Absent: train net memory: refused."
     )
+    *_, used, option, unused = table.splitlines()
     same = (
         "| batch norm, bfloat16, 8x32x32x88 | 96 channels | 88 channels "
         "| 8.00 (7.50 to 10.25) "
