@@ -16,6 +16,7 @@ from harness.machine import environment
 from harness.paths import command
 from harness.race import Plan
 from harness.record import make_room, write
+from peers.networks import MODELS
 from trials.pairs import entry, measure
 from trials.processes import STUDIES, suited
 from trials.processes import run as run_processes
@@ -25,6 +26,7 @@ from resnet_tf.startup import import_tensorflow
 
 flags.DEFINE_bool("quick", False, "Small batches, short turns, one network.")
 flags.DEFINE_string("json_output", None, "File for the result.")
+flags.DEFINE_multi_enum("models", MODELS, MODELS, "Networks, where one is needed.")
 flags.DEFINE_integer("rounds", 11, "Turns of each of a pair.", lower_bound=1)
 flags.DEFINE_float("seconds", 1.0, "Length of a turn.", lower_bound=0)
 
@@ -48,7 +50,8 @@ def main(argv) -> int:
     }
     _kernels(record, batch, plan)
     for study in map(suited, STUDIES):
-        for model in study.models[:1] if values.quick else study.models:
+        chosen = [model for model in study.models if model in values.models]
+        for model in chosen[:1] if values.quick else chosen:
             found, absent = run_processes(study, model, batch, plan)
             _add(record, found, absent)
     return int(bool(record["absent"]))

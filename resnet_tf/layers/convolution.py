@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from resnet_tf.layers.vectors import check_channels, missing, widened
+from resnet_tf.machine import has_bfloat16
 
 INITIALIZERS = {
     # He et al. 2015 ("Delving Deep into Rectifiers", section 2.2), the backward
@@ -98,8 +99,9 @@ class Conv2D(keras.layers.Conv2D):
     def _convolved(self, inputs, kernel):
         narrow = missing(self.filters) and self.filters < kernel.shape[2]
         centred = self.strides == (1, 1) and all(size % 2 for size in self.kernel_size)
-        # In float32 the narrow form's sums would be less exact, and no faster.
-        if narrow and centred and inputs.dtype.size == 2:
+        # In float32 the narrow form's sums would be less exact, and no faster; so they
+        # would in bfloat16, where TensorFlow's own kernels compute it.
+        if narrow and centred and inputs.dtype.size == 2 and has_bfloat16():
             return narrow_convolution(inputs, kernel)
         return tf.nn.conv2d(inputs, kernel, self.strides, "SAME")
 

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from resnet_tf.layers import Conv2D, TorchConv2D, conv, fan_in_uniform
 from resnet_tf.layers.convolution import narrow_convolution
+from resnet_tf.machine import has_bfloat16
 from tests.layers.by_hand import convolve
 from tests.layers.harness import check_layer, check_saving
 
@@ -187,6 +188,7 @@ def test_what_keras_has_and_this_layer_has_not(arguments, message):
 NARROW = [(8, 16, 40, 12, 3), (32, 32, 96, 12, 3), (8, 8, 40, 12, 1), (8, 9, 7, 3, 5)]
 
 
+@pytest.mark.skipif(not has_bfloat16(), reason="the CPU has no bfloat16")
 @pytest.mark.parametrize("sizes", NARROW)
 def test_the_narrow_gradients_are_as_exact_as_tensorflows(sizes):
     """Against float64, in bfloat16: where the layer uses them."""
@@ -217,10 +219,17 @@ def test_the_narrow_gradients_are_as_exact_as_tensorflows(sizes):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "filters", "narrow"),
-    [("bfloat16", 12, True), ("bfloat16", 16, False), ("float32", 12, False)],
+    ("dtype", "filters", "able", "narrow"),
+    [
+        ("bfloat16", 12, True, True),
+        ("bfloat16", 12, False, False),
+        ("bfloat16", 16, True, False),
+        ("float32", 12, True, False),
+    ],
 )
-def test_where_the_narrow_gradient_is_used(dtype, filters, narrow):
+def test_where_the_narrow_gradient_is_used(dtype, filters, able, narrow, monkeypatch):
+    place = "resnet_tf.layers.convolution.has_bfloat16"
+    monkeypatch.setattr(place, lambda: able)
     layer = Conv2D(filters, 3, use_bias=False, dtype=dtype)
     x = tf.ones((1, 4, 4, 20), dtype)
     layer.build(x.shape)

@@ -47,10 +47,10 @@ def train_killed(config, folder, monkeypatch, step, where="_call"):
 
 
 def test_a_real_training_learns(tiny, tmp_path):
-    config = tiny(train_steps=60, train_batch_size=32, report_freq=20, steps_per_call=0)
+    config = tiny(train_steps=90, train_batch_size=32, report_freq=30, steps_per_call=0)
     summary = resnet_tf.train(config, tmp_path)
     rows = read_history(tmp_path / "history.csv")
-    assert [row.step for row in rows] == [20, 40, 60]
+    assert [row.step for row in rows] == [30, 60, 90]
     assert rows[-1].train_loss < 0.75 * rows[0].train_loss
     assert summary["test_error"] < 50
 
