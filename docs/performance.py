@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from comparison import ABSENT, inference, place, precisions, processor, training
 from markup import paragraph, points, span, spread, table
-from measured import BENCHMARKS, PRECISIONS, SIDES, WORKS, Measured, rate
+from measured import BENCHMARKS, BEST, PRECISIONS, SIDES, TORCH, WORKS, Measured, rate
 
 
 def method(run: Measured) -> str:
@@ -73,6 +73,34 @@ def roofline(run: Measured) -> str:
     )
     head = ["network", *(f"{WORKS[work]}, {precision}" for work, precision in columns)]
     return "\n\n".join(filter(None, [paragraph(*lines), table(head, rows)]))
+
+
+def bound(run: Measured) -> str:
+    """How much faster than PyTorch the machine's matrix products would be."""
+    record = run.record.get("roofline", {})
+    peaks = record.get("operations_per_second", {})
+    an_image = {
+        (row["work"], row["model"]): row["operations_per_image"]
+        for row in record.get("networks", [])
+    }
+    rows = []
+    for work, model in run.networks:
+        loop = run.fastest(work, model, TORCH, BEST)
+        if loop and (work, model) in an_image and peaks.get(loop["precision"]):
+            share = rate(loop) * an_image[work, model] / peaks[loop["precision"]]
+            ratio = run.ratio(work, model, BEST, TORCH)
+            rows.append(
+                [
+                    WORKS[work],
+                    f"`{model}`",
+                    loop["precision"],
+                    _percent(share),
+                    f"{1 / share:.2f}",
+                    f"{ratio['ratio_median']:.2f}" if ratio else ABSENT,
+                ]
+            )
+    head = ["work", "network", "PyTorch's precision", "its share of the peak"]
+    return table([*head, "a loop at the peak is times as fast", "we are"], rows)
 
 
 def operations() -> str:
@@ -198,6 +226,7 @@ def parts() -> dict[str, Callable[[], str]]:
         "inference": inference,
         "precisions": precisions,
         "roofline": roofline,
+        "bound": bound,
         "memory": memory,
         "waiting": waiting,
         "input": input_cost,

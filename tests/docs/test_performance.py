@@ -6,7 +6,7 @@ import performance
 import pytest
 from comparison import inference, precisions, processor, training
 from measured import Measured
-from performance import absent, input_cost, memory, method, roofline, waiting
+from performance import absent, bound, input_cost, memory, method, roofline, waiting
 
 PLACE = {
     "command": "benchmarks/run.py",
@@ -59,6 +59,7 @@ def run():
                         "precision": "float32",
                         "dataset": "",
                         "fraction": fraction,
+                        "operations_per_image": 1e10,
                     }
                     for fraction in (0.3, 0.555, 0.4)
                 ],
@@ -120,6 +121,13 @@ def test_the_machine(run):
         "|---|---|---|---|---|",
         "| `net` | 56 % | absent | absent | absent |",
     ]
+
+
+def test_what_could_be_gained_at_most(run):
+    # 50 images/s of 10 GFLOP are a quarter of 2,000 GFLOP/s.
+    assert last(bound(run)) == ("| training | `net` | float32 | 25 % | 4.00 | 40.00 |")
+    run.record["roofline"]["operations_per_second"]["float32"] = None
+    assert bound(run) == "Not measured."
 
 
 def test_memory_and_waiting(run):
