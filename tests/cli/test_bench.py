@@ -32,7 +32,8 @@ def test_the_figures_of_training_and_their_record(tmp_path, capsys):
         "train",
         2,
     )
-    peak = record["peaks"]["operations_per_second"]["bfloat16"]
+    peaks = record["peaks"]["operations_per_second"]
+    peak = peaks[record["mixed_precision"]]
     assert record["fraction_of_peak"] == pytest.approx(
         record["images_per_second"] * 6 * 40_551_040 / peak
     )
