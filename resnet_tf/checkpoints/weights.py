@@ -62,9 +62,23 @@ def save_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"partial.{WEIGHTS}"
     model.save_weights(partial)
-    metrics = {**metrics, "weights_sha256": _sha256(partial)}
-    os.replace(partial, folder / WEIGHTS)
     write_json(folder / CONFIG, config.to_dict())
+    _put(partial, folder, metrics)
+
+
+def replace_weights(folder: Path, weights: Path) -> None:
+    """Gives a checkpoint other weights of the same network, and their SHA-256.
+
+    Args:
+        folder: A checkpoint folder.
+        weights: A `.weights.h5` on the same disk; it is moved.
+    """
+    _put(weights, folder, read_json(folder / METRICS))
+
+
+def _put(weights: Path, folder: Path, metrics: dict[str, Any]) -> None:
+    metrics = {**metrics, "weights_sha256": _sha256(weights)}
+    os.replace(weights, folder / WEIGHTS)
     write_json(folder / METRICS, metrics)
 
 
@@ -72,7 +86,7 @@ def load_checkpoint(folder: Path, *, dtype: str = "float32") -> Checkpoint:
     """Returns the checkpoint in `folder`, its weights in a new model.
 
     Every weight of the network must be in the file, with its shape, and the
-    file must hold no other.
+    file must hold no other. Kernels may be float16 there, see `write_half`.
 
     Args:
         folder: A checkpoint folder.
