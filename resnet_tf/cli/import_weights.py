@@ -26,7 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("test", "validation"),
         help="Images to evaluate on.",
     )
-    parser.add_argument("--data_dir", help="Folder of the data set.")
+    parser.add_argument(
+        "--data_dir",
+        help="Folder of the data set. A TF1 checkpoint has no moving averages of "
+        "batch norm: with this folder they are computed from its training images.",
+    )
+    parser.add_argument(
+        "--bn_eval",
+        choices=("moving", "batch"),
+        help="Batch norm of a TF1 checkpoint in evaluation: by moving averages, or "
+        "by each batch's own statistics, the original's habit [moving with "
+        "--data_dir, else batch].",
+    )
     parser.add_argument("--cache_dir", help="Folder of decoded images.")
 
 
@@ -35,7 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         CheckpointError: If the weights are missing, damaged or not recognised.
-        SettingError: If the output is taken or cannot be written.
+        DataError: If the training images for the moving averages cannot be had.
+        SettingError: If the output is taken or cannot be written, or `bn_eval` is
+            given for a file that has moving averages.
     """
     output = Path(arguments.output).expanduser()
     require_new(output)
@@ -48,6 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         split=arguments.split,
         data_dir=arguments.data_dir,
         cache_dir=arguments.cache_dir,
+        bn_eval=arguments.bn_eval,
     )
     print(
         f"{output}: {metrics['family']}, {metrics['tensors']} tensors, "

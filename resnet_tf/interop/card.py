@@ -43,6 +43,7 @@ python eval.py --ckpt {folder}
 | parameters | {metrics["parameters"]:,} |
 | largest difference of a logit from PyTorch's | {_difference(metrics)} |
 | network | {_network(source)} |
+| batch norm in evaluation | {_batch_norm(source)} |
 | preprocessing | {preprocessing(source.config.data)} |
 | SHA-256 of the weights | `{metrics["weights_sha256"]}` |
 {notes}
@@ -71,6 +72,14 @@ def _network(source: Source) -> str:
     names = ("model", "num_residual_blocks", "order", "shortcut", "activation")
     values = [f"{name}={model[name]}" for name in names if name in model]
     return ", ".join([*values, f"num_classes={model['num_classes']}"])
+
+
+def _batch_norm(source: Source) -> str:
+    if source.averaged_images is not None:
+        origin = f"computed here from {source.averaged_images:,} training images"
+    else:
+        origin = "those of the file" if source.averages else "none"
+    return f"bn_eval={source.config.model.bn_eval}; moving averages: {origin}"
 
 
 def _difference(metrics: Mapping[str, Any]) -> str:

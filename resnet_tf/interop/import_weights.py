@@ -15,6 +15,7 @@ from resnet_tf.data.split import SplitName
 from resnet_tf.errors import DataError, SettingError
 from resnet_tf.evaluation.evaluate import evaluate
 from resnet_tf.interop import pytorch
+from resnet_tf.interop.averages import chosen_averages
 from resnet_tf.interop.card import card
 from resnet_tf.interop.files import require_new, sha256
 from resnet_tf.interop.recognise import recognise
@@ -32,6 +33,7 @@ def import_weights(
     split: SplitName = "test",
     data_dir: str | None = None,
     cache_dir: str | None = None,
+    bn_eval: str | None = None,
 ) -> dict[str, Any]:
     """Writes a checkpoint folder of the weights, and evaluates it.
 
@@ -40,21 +42,28 @@ def import_weights(
         output: A new or an empty folder.
         split: Images to evaluate on, if they are at hand; nothing is downloaded.
         data_dir, cache_dir: See `DataConfig`.
+        bn_eval: For a file without the moving averages of batch norm: "moving" to
+            compute them from training images, "batch" to go without, as
+            `ModelConfig.bn_eval`. By default "moving" if there is a `data_dir`.
 
     Returns:
         What `metrics.json` says: `family`, `url`, `source_sha256` by file,
         `tensors`, `parameters`, `published_error` with `published_where`,
         `pytorch_difference` (largest of a logit, None where PyTorch is not
-        installed) and `notes`; with images also `<split>_error`, `n_<split>` and
+        installed), `bn_eval`, `averaged_images` (training images that the moving
+        averages were computed from here, None if the file has them or there are
+        none) and `notes`; with images also `<split>_error`, `n_<split>` and
         `<split>_interval`, else `not_evaluated`, the reason.
 
     Raises:
         CheckpointError: If the weights are missing, damaged or of no network that
             is known here; nothing is written then.
-        SettingError: If `output` is taken or cannot be written.
+        DataError: If the averages are to be computed and there are no images.
+        SettingError: If `output` is taken or cannot be written, or `bn_eval` is
+            given for a file with moving averages.
     """
     require_new(output)
-    found = recognise(source)
+    found = chosen_averages(recognise(source), bn_eval, data_dir, cache_dir)
     model = build_model(found.config.model, dtype="float32")
     metrics = {
         "family": found.family,
@@ -65,6 +74,8 @@ def import_weights(
         "published_error": found.published.error if found.published else None,
         "published_where": found.published.where if found.published else None,
         "pytorch_difference": _difference(model, found),
+        "bn_eval": found.config.model.bn_eval,
+        "averaged_images": found.averaged_images,
         "notes": list(found.notes),
     }
     with _written(output):

@@ -40,6 +40,9 @@ class Source:
             logits; it raises `ImportError` where PyTorch is not installed.
         published: What the authors state of this network.
         notes: Sentences for the card on what is particular.
+        averages: Whether the file has the moving averages of batch norm; without
+            them the config says bn_eval=batch.
+        averaged_images: Training images that they were computed from here.
     """
 
     files: tuple[Path, ...]
@@ -50,3 +53,5 @@ class Source:
     pytorch: Callable[[np.ndarray], np.ndarray] | None = None
     published: Published | None = None
     notes: tuple[str, ...] = ()
+    averages: bool = True
+    averaged_images: int | None = None

@@ -2,7 +2,7 @@
 
 https://github.com/wenxinxu/resnet-in-tensorflow, whose released weights are
 `model_110.ckpt-79999`. The network is ours with order "pre", shortcut "A-pool" and
-epsilon 1e-3; its batch norm has no moving averages, see `recompute_statistics`.
+epsilon 1e-3; its batch norm has no moving averages, see `with_averages`.
 """
 
 import functools
@@ -15,10 +15,9 @@ import keras
 import numpy as np
 
 from resnet_tf.config import FOLDER, ExperimentConfig
-from resnet_tf.data.pipeline import normalize
 from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.averages import with_averages
 from resnet_tf.interop.source import Published, Source
-from resnet_tf.interop.statistics import recompute_statistics
 from resnet_tf.interop.tf1_file import (
     checkpoint_files,
     checkpoint_prefix,
@@ -52,6 +51,7 @@ _ORIGINAL = {
     "shortcut": "A-pool",
     "stride_padding": "end",
     "bn_epsilon": 1e-3,
+    "bn_eval": "batch",
     "sampling": "window",
     "crop_offsets": "asymmetric",
     "first_decay_late": True,
@@ -78,25 +78,23 @@ class Imported(NamedTuple):
     note: str
 
 
-def read_tf1(path: str | Path, bn_eval: str = "batch") -> Source:
-    """Returns the network in a checkpoint of resnet-in-tensorflow, of any depth.
+def read_tf1(path: str | Path) -> Source:
+    """Returns a checkpoint of resnet-in-tensorflow, of any depth.
 
     Every weight must be in it with its shape, and it must hold nothing else than
     what training needs beside them, which is passed over by name; `assign` sees to
-    that.
+    that. Its network evaluates as the original's, each batch normalised with its
+    own statistics; see `with_averages`.
 
     Args:
         path: See `checkpoint_prefix`.
-        bn_eval: "batch", as the original evaluates: each batch is normalised with
-            its own statistics. "moving" for a model that gets them from
-            `recompute_statistics`.
 
     Raises:
         CheckpointError: If there is no such checkpoint, it is damaged, or it is of
             another network.
     """
     variables = read_variables(path)
-    config = _config(variables, bn_eval)
+    config = _config(variables)
     error = _ERRORS.get((config.data.dataset, config.model.layers_deep))
     return Source(
         files=checkpoint_files(checkpoint_prefix(path)),
@@ -105,7 +103,8 @@ def read_tf1(path: str | Path, bn_eval: str = "batch") -> Source:
         config=config,
         assign=functools.partial(_assign, variables=variables),
         published=Published(error, _WHERE) if error else None,
-        notes=(BATCH_NOTE,) if bn_eval == "batch" else (),
+        notes=(BATCH_NOTE,),
+        averages=False,
     )
 
 
@@ -114,27 +113,22 @@ def import_tf1(path: str | Path, images: np.ndarray | None = None) -> Imported:
 
     Args:
         path: See `checkpoint_prefix`.
-        images: uint8 array (N, 32, 32, 3), RGB, of training images. With them
-            batch norm gets moving averages (`bn_eval="moving"`).
+        images: See `with_averages`; without them batch norm gets none.
 
     Raises:
         CheckpointError: See `read_tf1`.
-        ValueError: If `images` has another shape.
+        ValueError: If `images` has another shape than (N, 32, 32, 3).
     """
-    source = read_tf1(path, "batch" if images is None else "moving")
+    source = read_tf1(path)
+    if images is not None:
+        source = with_averages(source, images)
     model = build_model(source.config.model, dtype="float32")
     used = source.assign(model)
-    if images is None:
-        statistics = BATCH_NOTE
-    else:
-        statistics = recompute_statistics(
-            model, images, lambda batch: normalize(batch, source.config.data)
-        )
-    note = f"{used} variables of {source.files[0].name} in {model.name}. {statistics}"
-    return Imported(model, source.config, note)
+    read = f"{used} variables of {source.files[0].name} in {model.name}."
+    return Imported(model, source.config, " ".join([read, *source.notes]))
 
 
-def _config(variables: Mapping[str, np.ndarray], bn_eval: str) -> ExperimentConfig:
+def _config(variables: Mapping[str, np.ndarray]) -> ExperimentConfig:
     """Returns the experiment, its depth and classes from the variables."""
     blocks = sum(bool(_FIRST_CONV.fullmatch(name)) for name in variables)
     bias = variables.get(_HEAD["logits/bias"])
@@ -150,7 +144,6 @@ def _config(variables: Mapping[str, np.ndarray], bn_eval: str) -> ExperimentConf
         "num_classes": bias.size,
         "dataset": _DATASETS.get(bias.size, FOLDER),
         "flip": True,
-        "bn_eval": bn_eval,
     }
     return ExperimentConfig.from_flat(settings, RECIPE)
 

@@ -50,7 +50,8 @@ def test_a_checkpoint_folder(source, made, tmp_path, fake_cifar, capsys, monkeyp
     card = (output / "README.md").read_text()
     for part in (digest, "resnet14.th", "172,506", "not compared", "A-subsample",
                  f"| {again['error']:.2f} % | 37 test images at hand |",
-                 "mean 0.4850, 0.4560, 0.4060", "| unknown | published |"):  # fmt: skip
+                 "mean 0.4850, 0.4560, 0.4060", "| unknown | published |",
+                 "bn_eval=moving; moving averages: those of the file"):  # fmt: skip
         assert part in card
 
 
@@ -89,6 +90,17 @@ def test_errors_are_one_line(
     assert caught.value.code == code
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_averages_of_the_file_are_not_replaced(source, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run(source, tmp_path / "new", "--bn_eval=batch")
+    assert caught.value.code == 2
+    message = "error: bn_eval needs a checkpoint without moving averages, received "
+    assert capsys.readouterr().err == (
+        f"{message}bn_eval=batch for akamaster/pytorch_resnet_cifar10 ResNet-14\n"
+    )
     assert not (tmp_path / "new").exists()
 
 

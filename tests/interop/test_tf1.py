@@ -1,5 +1,6 @@
 """Checkpoints written by TensorFlow 1's own Saver, from a graph of its kind."""
 
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
 from resnet_tf.cli.main import main
+from resnet_tf.data.sources import load_split
 from resnet_tf.errors import CheckpointError
 from resnet_tf.interop.tf1 import import_tf1, read_tf1
 from resnet_tf.interop.tf1_file import checkpoint_prefix, is_tf1, read_variables
@@ -278,7 +280,7 @@ def test_statistics_of_training_images(tmp_path, pixels, whitened):
     written = write(tmp_path, whitened)
     model, config, note = import_tf1(written.prefix, pixels)
     assert config.model.bn_eval == "moving"
-    assert note.endswith("Batch-norm statistics: 12 images, batches: 1.")
+    assert "were recomputed here on 12 training images" in note
     moving = model(whitened).numpy()
     assert_near(moving, written.logits, 1e-2)
     # One by one the images give what they give together.
@@ -301,4 +303,49 @@ def test_the_command_takes_it(tmp_path, images):
     main(["import", str(prefix), f"--output={tmp_path / 'out'}"])
     again = read_config(tmp_path / "out" / "config.json")
     assert (again.model.order, again.model.bn_eval) == ("pre", "batch")
-    assert "wenxinxu" in (tmp_path / "out" / "README.md").read_text()
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "wenxinxu" in card and "bn_eval=batch; moving averages: none" in card
+
+
+def test_the_command_computes_the_averages(tmp_path, images, fake_cifar, capsys):
+    prefix, output = write(tmp_path, images).prefix, tmp_path / "out"
+    where = [f"--data_dir={fake_cifar}", f"--cache_dir={tmp_path / 'cache'}"]
+    main(["import", str(prefix), f"--output={output}", *where])
+    loaded = load_checkpoint(output)
+    assert loaded.config.model.bn_eval == "moving"
+    assert (loaded.metrics["bn_eval"], loaded.metrics["averaged_images"]) == (
+        "moving",
+        96,
+    )
+    assert loaded.metrics["n_test"] == 37
+    data = dataclasses.replace(loaded.config.data, data_dir=fake_cifar)
+    split = load_split(data, "train")
+    expected = import_tf1(prefix, split.images).model
+    for one, other in zip(loaded.model.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(one, other, err_msg=one.path)
+    assert "were recomputed here on 96 training images" in capsys.readouterr().out
+    assert "bn_eval=moving; moving averages: computed here from 96 training" in (
+        (output / "README.md").read_text()
+    )
+
+
+def test_the_original_habit_can_be_kept(tmp_path, images, fake_cifar):
+    prefix, output = write(tmp_path, images).prefix, tmp_path / "out"
+    where = [f"--data_dir={fake_cifar}", f"--cache_dir={tmp_path / 'cache'}"]
+    main(["import", str(prefix), f"--output={output}", "--bn_eval=batch", *where])
+    loaded = load_checkpoint(output)
+    assert (loaded.metrics["bn_eval"], loaded.metrics["averaged_images"]) == (
+        "batch",
+        None,
+    )
+    assert loaded.metrics["n_test"] == 37
+
+
+def test_without_the_images_for_the_averages(tmp_path, images, capsys):
+    prefix, output = write(tmp_path, images).prefix, tmp_path / "out"
+    with pytest.raises(SystemExit) as caught:
+        main(["import", str(prefix), f"--output={output}", f"--data_dir={tmp_path}"])
+    assert caught.value.code == 3
+    error = capsys.readouterr().err
+    assert "dataset cifar10 is not in" in error and error.count("\n") == 1
+    assert not output.exists()
