@@ -17,6 +17,7 @@ _HOMES = {
     "build_resnet": "resnet_tf.models",
     "evaluate": "resnet_tf.evaluation.evaluate",
     "list_models": "resnet_tf.models",
+    "load_pretrained": "resnet_tf.evaluation.pretrained",
     "optimize_for_inference": "resnet_tf.models.inference",
     "train": "resnet_tf.training.train",
 }

@@ -16,3 +16,8 @@ CLASS_NAMES = {
     ),
 }
 CLASS_NAMES = {name: tuple(names) for name, names in CLASS_NAMES.items()}
+
+
+def class_names(dataset: str, num_classes: int) -> tuple[str, ...]:
+    """Returns one name a class: the official ones, else the labels as text."""
+    return CLASS_NAMES.get(dataset) or tuple(map(str, range(num_classes)))

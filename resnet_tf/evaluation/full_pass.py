@@ -92,7 +92,7 @@ class Result:
 
 
 class FullPass:
-    """Runs a model over whole splits in one compiled function.
+    """Runs a model over whole splits, its network in one compiled function.
 
     Args:
         model: From images to logits; its current weights are used.
@@ -101,25 +101,30 @@ class FullPass:
     """
 
     def __init__(self, model: keras.Model, config: DataConfig, lanes: int = 1):
-        side = config.stored_side
-        signature = [tf.TensorSpec((None, side, side, 3), tf.uint8)]
-        predict = side_by_side(model, lanes)
-
-        @tf.function(input_signature=signature)
-        def logits(images):
-            return predict(normalize(images, config))
-
-        self._logits = logits
+        side = config.image_size
+        self._config = config
+        self._predict = tf.function(
+            side_by_side(model, lanes),
+            input_signature=[tf.TensorSpec((None, side, side, 3))],
+        )
 
     def __call__(self, split: Split, batch_size: int) -> Result:
         """Returns the result of one pass in batches of `batch_size`."""
-        logits = np.concatenate(
-            [
-                self._logits(split.images[start : start + batch_size]).numpy()
-                for start in range(0, len(split), batch_size)
-            ]
-        )
+        logits = self.logits(split.images, batch_size)
         return Result(split.name, logits, split.labels, split.class_names)
+
+    def logits(self, images: np.ndarray, batch_size: int) -> np.ndarray:
+        """Returns the logits of images, float32 array (N, classes).
+
+        Args:
+            images: uint8 array (N, side, side, 3), N above 0, of any side.
+            batch_size: Images in a batch.
+        """
+        batches = (
+            normalize(images[start : start + batch_size], self._config)
+            for start in range(0, len(images), batch_size)
+        )
+        return np.concatenate([self._predict(batch).numpy() for batch in batches])
 
 
 def checkpoint_pass(

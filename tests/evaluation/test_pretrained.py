@@ -1,0 +1,130 @@
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import resnet_tf
+from resnet_tf.checkpoints.weights import save_checkpoint
+from resnet_tf.data.pipeline import normalize
+from resnet_tf.errors import CheckpointError, SettingError
+
+
+@pytest.fixture
+def folder(tiny, tmp_path):
+    """A checkpoint of ResNet-8 for the digits whose statistics have moved."""
+    config = tiny()
+    model = resnet_tf.build_model(config.model)
+    generator = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(weight + generator.uniform(0.0, 0.2, weight.shape))
+    save_checkpoint(tmp_path / "c", model, config, {"step": 3})
+    return tmp_path / "c"
+
+
+@pytest.fixture
+def pretrained(folder):
+    return resnet_tf.load_pretrained(folder)
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), np.uint8)
+
+
+def shares(logits) -> np.ndarray:
+    powers = np.exp(np.asarray(logits, "float64"))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def test_what_it_holds(pretrained, tiny):
+    assert pretrained.model.name == "resnet8"
+    assert pretrained.config == tiny()
+    assert pretrained.metrics["step"] == 3
+    assert pretrained.class_names == tuple("0123456789")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        pretrained.model = None
+
+
+def test_probabilities_of_images_prepared_as_in_training(pretrained, pixels):
+    data = pretrained.config.data
+    mean, std = np.array(data.channel_mean), np.array(data.channel_std)
+    seen = ((pixels / 255 - mean) / std).astype("float32")
+    expected = shares(pretrained.model(seen))
+    found = pretrained.predict_images(pixels)
+    assert (found.shape, found.dtype) == ((5, 10), np.float32)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+    assert found.std(axis=0).max() > 1e-3
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 1000])
+def test_the_batch_size_does_not_matter(pretrained, pixels, batch_size):
+    whole = pretrained.predict_images(pixels)
+    found = pretrained.predict_images(pixels, batch_size)
+    np.testing.assert_allclose(found, whole, atol=1e-5)
+
+
+def test_images_of_another_size_are_resized(pretrained, pixels):
+    large = pixels.repeat(3, axis=1).repeat(3, axis=2)
+    seen = normalize(large, pretrained.config.data)
+    expected = shares(pretrained.model(seen))
+    np.testing.assert_allclose(pretrained.predict_images(large), expected, atol=1e-5)
+    colour = np.broadcast_to(pixels[:, :1, :1], (5, 32, 32, 3))
+    small = pretrained.predict_images(np.ascontiguousarray(colour))
+    wide = np.broadcast_to(pixels[:, :1, :1], (5, 20, 50, 3))
+    np.testing.assert_allclose(pretrained.predict_images(wide), small, atol=1e-5)
+
+
+def test_the_central_square_counts(pretrained, pixels):
+    wide = np.pad(pixels, [(0, 0), (0, 0), (3, 4), (0, 0)])
+    tall = np.pad(pixels, [(0, 0), (2, 2), (0, 0), (0, 0)])
+    expected = pretrained.predict_images(pixels)
+    for padded in (wide, tall):
+        np.testing.assert_array_equal(pretrained.predict_images(padded), expected)
+
+
+@pytest.mark.parametrize(
+    ("images", "received"),
+    [
+        (np.zeros((2, 32, 32, 3), "float32"), r"float32 \(2, 32, 32, 3\)"),
+        (np.zeros((32, 32, 3), "uint8"), r"uint8 \(32, 32, 3\)"),
+        (np.zeros((2, 32, 32, 1), "uint8"), r"uint8 \(2, 32, 32, 1\)"),
+        (np.zeros((0, 32, 32, 3), "uint8"), r"uint8 \(0, 32, 32, 3\)"),
+        (np.zeros((2, 0, 32, 3), "uint8"), r"uint8 \(2, 0, 32, 3\)"),
+        ([[[[0, 0, 0]]]], "list"),
+    ],
+)
+def test_what_are_no_images(pretrained, images, received):
+    message = rf"images must be a uint8 array \(N, H, W, 3\) .* received {received}$"
+    with pytest.raises(SettingError, match=message):
+        pretrained.predict_images(images)
+
+
+def test_wrong_settings(pretrained, folder, pixels):
+    with pytest.raises(SettingError, match="batch_size must be at least 1, received 0"):
+        pretrained.predict_images(pixels, 0)
+    with pytest.raises(SettingError, match="dtype must be one of .* received 'float8'"):
+        resnet_tf.load_pretrained(folder, "float8")
+
+
+def test_another_precision(folder):
+    half = resnet_tf.load_pretrained(folder, "mixed_bfloat16")
+    assert half.model.get_layer("stem_conv").compute_dtype == "bfloat16"
+
+
+def test_a_wrong_name_needs_no_tensorflow():
+    with pytest.raises(CheckpointError, match="received 'model_9'"):
+        resnet_tf.load_pretrained("model_9")
+    code = (
+        "import sys, resnet_tf\n"
+        "try: resnet_tf.load_pretrained('model_9')\n"
+        "except ValueError: pass\n"
+        "except Exception as error: print(type(error).__name__, end=' ')\n"
+        "print('tensorflow' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert answer.stdout == "CheckpointError False\n", answer.stderr
