@@ -16,7 +16,7 @@ import comparison
 import performance
 
 from resnet_tf.checkpoints.files import read_config
-from resnet_tf.config import DEFAULT_RECIPE, RECIPES, ModelConfig, recipe_source
+from resnet_tf.config import DEFAULT_RECIPE, RECIPES, recipe_source
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.history import read_history
 from resnet_tf.reporting.progress import duration
@@ -78,7 +78,7 @@ def models() -> str:
         config = read_config(folder / "config.json")
         cells = [
             f"[`{folder.name}`](pretrained/{folder.name}/README.md)",
-            f"{_network(config.model)}, {config.data.dataset}",
+            f"{config.model.title}, {config.data.dataset}",
             f"{metrics['parameters']:,}",
             *(_error(metrics, split) for split in ("validation", "test")),
             f"`{config.recipe}`, {duration(metrics['seconds'])}, "
@@ -112,10 +112,6 @@ def generated(page: str, text: str) -> str:
         if count != 1:
             raise ValueError(f"{page} must have one part {name!r}, found {count}")
     return text
-
-
-def _network(model: ModelConfig) -> str:
-    return f"ResNet-{model.layers_deep}" if model.model == "resnet" else model.model
 
 
 def _error(metrics: dict, split: str) -> str:

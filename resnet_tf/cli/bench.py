@@ -1,12 +1,11 @@
 """Measure a network beside the peaks of the machine: how near it comes, and why not."""
 
 import argparse
-import json
 import math
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
+from resnet_tf.cli import json_output
 from resnet_tf.config import NETWORKS, ExperimentConfig, unknown
 from resnet_tf.errors import SettingError
 from resnet_tf.machine import has_bfloat16
@@ -75,8 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.profile:
         _print_layers(record["layers"], record["seconds_allowed"])
         _print_operations(record["profile"])
-    if arguments.json_output:
-        _write(Path(arguments.json_output), record)
+    json_output.write(arguments.json_output, record)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -86,21 +84,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise SettingError(f"batch must be at least 1, received {arguments.batch}")
     if not 0 <= arguments.seconds < math.inf:
         raise SettingError(f"seconds must be at least 0, received {arguments.seconds}")
-    if arguments.json_output:
-        path = Path(arguments.json_output)
-        if path.is_dir() or not path.parent.is_dir():
-            raise SettingError(
-                f"json_output must be a file in a folder that exists, received {path}"
-            )
-
-
-def _write(path: Path, record: dict[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(record, indent=2) + "\n")
-    except OSError as error:
-        raise SettingError(
-            f"json_output {path} cannot be written: {error.strerror}"
-        ) from error
+    json_output.require_room(arguments.json_output)
 
 
 def _print_summary(record: dict[str, Any]) -> None:

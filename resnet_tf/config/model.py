@@ -174,6 +174,19 @@ class ModelConfig(Section):
         return self.depth if self.model == DENSENET else 0
 
     @property
+    def title(self) -> str:
+        """What the network is called in print, such as "ResNet-110" or
+        "DenseNet-BC-100 (k = 12)"; the name where it has no other."""
+        if self.model == RESNET:
+            return f"ResNet-{self.layers_deep}"
+        if self.model != DENSENET:
+            return self.model
+        kind = "B" * self.bottleneck + "C" * (self.compression < 1)
+        return (
+            f"DenseNet-{f'{kind}-' * bool(kind)}{self.depth} (k = {self.growth_rate})"
+        )
+
+    @property
     def input_side(self) -> int:
         """Height and width of the images."""
         return input_side(self.model)

@@ -13,7 +13,7 @@ def test_help_lists_the_commands(capsys):
         main(["--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    for command in ("audit", "bench", "import", "preview", "recipes"):
+    for command in ("audit", "bench", "import", "models", "preview", "recipes"):
         assert command in text
 
 
