@@ -30,7 +30,7 @@ def test_a_record_says_where_it_comes_from(path):
 def test_a_card_is_up_to_date(name):
     sys.path.insert(0, str(ROOT / "docs"))
     try:
-        from release import card
+        from card import card
     finally:
         sys.path.remove(str(ROOT / "docs"))
     from resnet_tf.checkpoints.files import read_config

@@ -2,30 +2,54 @@
 
 import json
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import resnet_tf
-from resnet_tf.checkpoints.resolve import pretrained_names, resolve
-from resnet_tf.checkpoints.weights import load_checkpoint
+from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root, resolve
+from resnet_tf.evaluation.full_pass import FullPass
 
-pytestmark = pytest.mark.parametrize("name", pretrained_names())
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+from golden import IMAGES, LOGITS, generated_images  # noqa: E402
 
-
-def test_it_loads_strictly_and_gives_finite_logits(name, images):
-    checkpoint = load_checkpoint(resolve(name))
-    logits = checkpoint.model(images).numpy()
-    assert np.isfinite(logits).all() and logits.std() > 0.1
+every_model = pytest.mark.parametrize("name", pretrained_names())
 
 
+def stated(name: str, file: str) -> dict:
+    return json.loads((resolve(name) / file).read_text())
+
+
+@every_model
+def test_its_logits_are_the_stored_ones(name):
+    pretrained = resnet_tf.load_pretrained(name)  # strictly, and checks the SHA-256
+    record = stated(name, LOGITS)
+    assert record["weights_sha256"] == stated(name, "metrics.json")["weights_sha256"]
+    logits = np.array(record["logits"])
+    assert logits.shape == (IMAGES, pretrained.config.model.num_classes)
+    images = generated_images(pretrained.config.data, record["seed"])
+    found = FullPass(pretrained.model, pretrained.config.data).logits(images, IMAGES)
+    assert np.abs(found - logits).max() <= 1e-4 * np.abs(logits).max()
+    powers = np.exp(logits)
+    shares = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(pretrained.predict_images(images), shares, atol=1e-4)
+
+
+@every_model
 def test_it_does_what_its_card_says(name):
     if "TFDS_DATA_DIR" not in os.environ:
         pytest.skip("TFDS_DATA_DIR is not set")
-    metrics = json.loads((resolve(name) / "metrics.json").read_text())
+    metrics = stated(name, "metrics.json")
     for split in ("test", "validation"):
         result = resnet_tf.evaluate(name, split, download=False)
         if result["n"] != metrics[f"n_{split}"]:
             continue
         # One image either way: rounding differs between processors.
         assert abs(result["error"] - metrics[f"{split}_error"]) <= 100 / result["n"]
+
+
+def test_all_together_are_small():
+    files = (path for path in pretrained_root().rglob("*") if path.is_file())
+    assert sum(path.stat().st_size for path in files) < 30e6

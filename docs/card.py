@@ -1,0 +1,132 @@
+"""The card of a released model: every number in it is from its own files."""
+
+from pathlib import Path
+
+from resnet_tf.checkpoints.files import CONFIG, METRICS, read_config, read_json
+from resnet_tf.config import RESNET, DataConfig, ExperimentConfig, ModelConfig
+from resnet_tf.reporting.progress import duration
+
+OFFICIAL_TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "digits": 360}
+
+
+def write_card(folder: Path) -> None:
+    """Writes the card, README.md, of a released model."""
+    config, metrics = read_config(folder / CONFIG), read_json(folder / METRICS)
+    (folder / "README.md").write_text(card(folder.name, config, metrics))
+
+
+def card(name: str, config: ExperimentConfig, metrics: dict) -> str:
+    """Returns the model card in Markdown.
+
+    Args:
+        name: The model's.
+        config: Of the last run.
+        metrics: What `release` wrote.
+    """
+    data, train = config.data, config.train
+    runs = metrics.get("legs", [metrics])
+    commands = "\n".join(run["command"] for run in runs)
+    history = "the run" if len(runs) == 1 else "the last run"
+    cores = f"{metrics['machine']['cores']} cores"
+    rows = "\n".join(_row(metrics, split) for split in ("validation", "test"))
+    speed = f"{metrics['images_per_second']:,.0f} images/s (median of the reports)"
+    versions = ", ".join(f"{k} {v}" for k, v in metrics["versions"].items())
+    machine = metrics["machine"]
+    return f"""# {name}
+
+{_network(config.model)} for {data.dataset}, trained by
+this project's own {_commands(runs)}:
+
+```
+{commands}
+python eval.py --ckpt {name}
+```
+
+| split | images | error | 95 % interval (Wilson) |
+|---|---|---|---|
+{rows}
+
+The errors are those of the last weights of {_one_run(runs)} (seed {train.seed}), single
+view, float32; no checkpoint was chosen. The validation images are the last
+{data.validation_size:,} of the official training set and were never trained on; the
+test images decided nothing. {_test_note(metrics, data)}
+
+| | |
+|---|---|
+| parameters | {metrics["parameters"]:,} |
+| updates | {sum(run["step"] for run in runs):,} of {train.train_batch_size} images |
+| activations in training | {train.mixed_precision} |
+| time | {duration(metrics["seconds"])}, {speed} |
+{_legs(runs)}| machine | {machine["cpu"]}, {cores}, {machine["system"]} |
+| versions | {versions} |
+| commit | {metrics["commit"]} |
+| preprocessing | {_preprocessing(data)} |
+{_on_disk(metrics)}| SHA-256 of the weights | `{metrics["weights_sha256"]}` |
+
+Known limits: it knows 32x32 photographs of ten classes and names one of them for
+any input; its probabilities are not calibrated; other resolutions, crops or
+colours than CIFAR's were never tried. `history.csv` has every report of {history}.
+"""
+
+
+def _network(model: ModelConfig) -> str:
+    order = f' (order "{model.order}")' if model.model == RESNET else ""
+    return model.title + order
+
+
+def _commands(runs: list[dict]) -> str:
+    each = "commands, each going on from the weights of the one before"
+    return "command" if len(runs) == 1 else each
+
+
+def _one_run(runs: list[dict]) -> str:
+    return "one run" if len(runs) == 1 else f"the last of {len(runs)} runs"
+
+
+def _row(metrics: dict, split: str) -> str:
+    low, high = metrics[f"{split}_interval"]
+    n, error = metrics[f"n_{split}"], metrics[f"{split}_error"]
+    return f"| {split} | {n:,} | {error:.2f} % | {low:.2f} to {high:.2f} % |"
+
+
+def _test_note(metrics: dict, data: DataConfig) -> str:
+    official = OFFICIAL_TEST_IMAGES[data.dataset]
+    if metrics["n_test"] >= official:
+        return ""
+    return (
+        f"The test images are the first {metrics['n_test']:,} of the official "
+        f"{official:,}: all that the training machine had. "
+    )
+
+
+def _legs(runs: list[dict]) -> str:
+    """Returns a row a run, if there are several."""
+    if len(runs) == 1:
+        return ""
+    return "".join(
+        f"| run {number} | {run['step']:,} updates, {duration(run['seconds'])}, "
+        f"validation error {run['validation_error']:.2f} %, commit {run['commit']} |\n"
+        for number, run in enumerate(runs, start=1)
+    )
+
+
+def _on_disk(metrics: dict) -> str:
+    """Returns the row of what was tried with float16, if it was."""
+    tried = metrics.get("float16")
+    if tried is None:
+        return ""
+    rounded, full = (f"{tried[f'{t}_error']:.2f} %" for t in ("float16", "float32"))
+    errors = f"validation error {rounded}, with all in float32 {full}"
+    kept = "kernels in float16" if tried["kept"] else "float32; kernels in float16"
+    size = f"{tried['bytes'] / 1e6:.1f} MB"
+    return f"| weights on disk | {size}, {kept}: {errors} |\n"
+
+
+def _preprocessing(data: DataConfig) -> str:
+    if data.normalization == "whitening":
+        return "each image to mean 0 and deviation 1"
+    mean, std = (
+        ", ".join(f"{value:.4f}" for value in values)
+        for values in (data.channel_mean, data.channel_std)
+    )
+    return f"(pixel / 255 - mean) / std with mean {mean} and std {std}"

@@ -1,0 +1,113 @@
+import json
+
+import numpy as np
+import pytest
+import shrink
+from golden import generated_images
+from release import release
+
+import resnet_tf
+from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
+from resnet_tf.config import DataConfig
+
+
+@pytest.fixture
+def make_run(tiny, tmp_path):
+    """Returns a function that writes the folder of a finished run on the digits."""
+
+    def make(name, **settings):
+        config = tiny(**settings)
+        model = resnet_tf.build_model(config.model)
+        for weight in model.weights:  # nothing that float16 would change
+            weight.assign(weight.numpy().astype("float16"))
+        folder = tmp_path / name
+        save_checkpoint(folder, model, config, {"step": 4})
+        metrics = json.loads((folder / "metrics.json").read_text())
+        for split in ("validation", "test"):
+            result = resnet_tf.evaluate(folder, split)
+            metrics |= {f"{split}_error": result["error"], f"n_{split}": result["n"]}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        summary = {
+            **metrics,
+            "seconds": 90.0,
+            "images_per_second": 1234.0,
+            "seed": 0,
+            "versions": {"keras": "3"},
+            "commit": f"commit of {name}",
+            "machine": {"cpu": "CPU", "cores": 2, "system": "Linux"},
+        }
+        (folder / "summary.json").write_text(json.dumps(summary))
+        (folder / "history.csv").write_text("step\n")
+        return folder
+
+    return make
+
+
+def test_a_released_model(make_run, tmp_path):
+    run, target = make_run("run"), tmp_path / "model_8"
+    release(run, target)
+    names = {path.name for path in target.iterdir()}
+    assert names == {"config.json", "history.csv", "logits.json", "metrics.json",
+                     "model.weights.h5", "README.md"}  # fmt: skip
+    record = json.loads((target / "logits.json").read_text())
+    metrics = json.loads((target / "metrics.json").read_text())
+    assert record["weights_sha256"] == metrics["weights_sha256"]
+    assert record["seed"] == 0 and record["versions"]["tensorflow"]
+    shares = np.exp(record["logits"])
+    shares /= shares.sum(axis=1, keepdims=True)
+    pretrained = resnet_tf.load_pretrained(target)
+    found = pretrained.predict_images(generated_images(pretrained.config.data))
+    np.testing.assert_allclose(found, shares, atol=1e-5)
+    card = (target / "README.md").read_text()
+    for part in ('ResNet-8 (order "pre") for digits', "project's own command:",
+                 "of one run (seed 0)", "| time | 1 min 30 s", "75,290",
+                 "python train.py --recipe=quickstart --train_steps=4"):  # fmt: skip
+        assert part in card, part
+    assert "float16" not in card
+
+
+def test_several_runs_and_float16(make_run, tmp_path):
+    runs, target = [make_run("one"), make_run("two", seed=1)], tmp_path / "model_8"
+    release(runs[1], target, runs[:1], float16=True)
+    metrics = json.loads((target / "metrics.json").read_text())
+    assert metrics["seconds"] == 180
+    assert [leg["commit"] for leg in metrics["legs"]] == [
+        "commit of one",
+        "commit of two",
+    ]
+    assert metrics["float16"]["kept"] and metrics["float16"]["n"] == 180
+    weights = target / "model.weights.h5"
+    assert metrics["float16"]["bytes"] == weights.stat().st_size
+    assert weights.stat().st_size < (runs[1] / weights.name).stat().st_size - 140_000
+    model = load_checkpoint(target).model  # its SHA-256 is the one stated
+    for old, new in zip(
+        load_checkpoint(runs[1]).model.weights, model.weights, strict=True
+    ):
+        np.testing.assert_array_equal(old, new)
+    card = (target / "README.md").read_text()
+    for part in ("each going on from the weights of the one before",
+                 "the last of 2 runs (seed 1)", "| updates | 8 of 16", "| run 2 | 4 ",
+                 "| time | 3 min 00 s", "kernels in float16: validation"):  # fmt: skip
+        assert part in card, part
+
+
+def test_float16_that_changes_the_error_is_not_kept(make_run, tmp_path, monkeypatch):
+    run, target = make_run("run"), tmp_path / "model_8"
+    errors = iter([8.0, 8.5])
+    monkeypatch.setattr(shrink, "_result", lambda *_: {"error": next(errors), "n": 180})
+    release(run, target, float16=True)
+    weights = target / "model.weights.h5"
+    assert weights.read_bytes() == (run / weights.name).read_bytes()
+    tried = json.loads((target / "metrics.json").read_text())["float16"]
+    assert (tried["kept"], tried["float16_error"]) == (False, 8.5)
+    assert "float32; kernels in float16: validation error 8.50 %, with all in " in (
+        (target / "README.md").read_text()
+    )
+
+
+def test_generated_images():
+    images = generated_images(DataConfig(dataset="digits"))
+    assert (images.shape, images.dtype) == ((16, 32, 32, 3), np.uint8)
+    # Patches of 4x4 pixels of one colour.
+    np.testing.assert_array_equal(images[:, ::4, ::4], images[:, 3::4, 3::4])
+    assert not np.array_equal(images, generated_images(DataConfig(), 1))
