@@ -13,6 +13,7 @@ from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.class_names import class_names
 from resnet_tf.errors import SettingError
+from resnet_tf.evaluation.calibration import softmax
 from resnet_tf.startup import import_tensorflow
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Pretrained:
         if batch_size < 1:
             raise SettingError(f"batch_size must be at least 1, received {batch_size}")
         logits = self._full_pass.logits(_central_square(images), batch_size)
-        return _probabilities(logits)
+        return softmax(logits).astype(np.float32)
 
     @functools.cached_property
     def _full_pass(self) -> FullPass:
@@ -120,9 +121,3 @@ def _central_square(images: np.ndarray) -> np.ndarray:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return images[:, top : top + side, left : left + side]
-
-
-def _probabilities(logits: np.ndarray) -> np.ndarray:
-    logits = logits.astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -65,7 +65,22 @@ def import_weights(
     require_new(output)
     found = chosen_averages(recognise(source), bn_eval, data_dir, cache_dir)
     model = build_model(found.config.model, dtype="float32")
-    metrics = {
+    metrics = _assigned(model, found)
+    with _written(output):
+        save_checkpoint(output, model, found.config, metrics)
+    dataset = found.config.data.dataset
+    metrics = read_json(output / METRICS)
+    metrics |= _measured(output, dataset, split, data_dir, cache_dir)
+    with _written(output):
+        write_json(output / METRICS, metrics)
+        text = card(found, metrics, output, split)
+        (output / CARD).write_text(text, encoding="utf-8")
+    return metrics
+
+
+def _assigned(model: keras.Model, found: Source) -> dict[str, Any]:
+    """Gives the model its weights, and returns what is to be said of them."""
+    return {
         "family": found.family,
         "url": found.url,
         "source_sha256": {path.name: sha256(path) for path in found.files},
@@ -78,16 +93,6 @@ def import_weights(
         "averaged_images": found.averaged_images,
         "notes": list(found.notes),
     }
-    with _written(output):
-        save_checkpoint(output, model, found.config, metrics)
-    dataset = found.config.data.dataset
-    metrics = read_json(output / METRICS)
-    metrics |= _measured(output, dataset, split, data_dir, cache_dir)
-    with _written(output):
-        write_json(output / METRICS, metrics)
-        text = card(found, metrics, output, split)
-        (output / CARD).write_text(text, encoding="utf-8")
-    return metrics
 
 
 def _difference(model: keras.Model, source: Source) -> float | None:
