@@ -61,11 +61,13 @@ test images decided nothing. {_test_note(metrics, data)}
 | versions | {versions} |
 | commit | {metrics["commit"]} |
 | preprocessing | {_preprocessing(data)} |
-{_on_disk(metrics)}| SHA-256 of the weights | `{metrics["weights_sha256"]}` |
+{_on_disk(metrics)}{_calibration(metrics)}\
+| SHA-256 of the weights | `{metrics["weights_sha256"]}` |
 
 Known limits: it knows 32x32 photographs of ten classes and names one of them for
-any input; its probabilities are not calibrated; other resolutions, crops or
-colours than CIFAR's were never tried. `history.csv` has every report of {history}.
+any input; other resolutions, crops or colours than CIFAR's were never tried; its
+probabilities are {_trusted(metrics)}. `history.csv` has every report of
+{history}.
 """
 
 
@@ -120,6 +122,30 @@ def _on_disk(metrics: dict) -> str:
     kept = "kernels in float16" if tried["kept"] else "float32; kernels in float16"
     size = f"{tried['bytes'] / 1e6:.1f} MB"
     return f"| weights on disk | {size}, {kept}: {errors} |\n"
+
+
+def _calibration(metrics: dict) -> str:
+    """Returns the row of the temperature, if one was fitted."""
+    found = metrics.get("calibration")
+    if found is None:
+        return ""
+    distances = ", ".join(
+        f"{found[f'{split}_ece_before']:.2f} without and "
+        f"{found[f'{split}_ece_after']:.2f} with it on {found[f'n_{split}']:,} {split} "
+        "images"
+        for split in ("validation", "test")
+    )
+    return (
+        f"| temperature | {found['temperature']:.4f}, fitted on {found['n']:,} "
+        f"{found['fitted_on']} images; expected calibration error in points "
+        f"({found['bins']} bins): {distances} |\n"
+    )
+
+
+def _trusted(metrics: dict) -> str:
+    if "calibration" in metrics:
+        return "calibrated for its own data only"
+    return "not calibrated"
 
 
 def _preprocessing(data: DataConfig) -> str:

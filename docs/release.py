@@ -4,7 +4,8 @@
     python docs/release.py runs/LEG_2 pretrained/model_20 --after runs/LEG_1 --float16
 
 Copies the last weights, the config and the history, and writes `metrics.json`,
-`logits.json` and the card, every number of which comes from the runs' own files.
+`logits.json` and the card, every number of which comes from the runs' own files or
+is computed here from the weights and the data set: the temperature by calibrate.py.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from calibrate import calibrate
 from card import write_card
 from golden import write_logits
 from shrink import shrink
@@ -64,6 +66,7 @@ def release(
     write_json(target / METRICS, metrics)
     if float16:
         shrink(target)
+    calibrate(target)
     write_logits(target)
     write_card(target)
 

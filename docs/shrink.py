@@ -3,7 +3,7 @@
     python docs/shrink.py pretrained/model_20
 
 The kernels become float16 if the error on the validation images does not change;
-errors, logits and card are then those of the new weights.
+errors, temperature, logits and card are then those of the new weights.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from calibrate import calibrate
 from card import write_card
 from golden import write_logits
 
@@ -75,5 +76,6 @@ if __name__ == "__main__":
     parser.add_argument("models", nargs="+", type=Path, help="folders of models")
     for model in parser.parse_args().models:
         print(f"{model}: {'float16' if shrink(model) else 'stays as it is'}")
+        calibrate(model)
         write_logits(model)
         write_card(model)

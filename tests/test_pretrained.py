@@ -10,6 +10,7 @@ import pytest
 
 import resnet_tf
 from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root, resolve
+from resnet_tf.evaluation.calibration import softmax
 from resnet_tf.evaluation.full_pass import FullPass
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
@@ -32,8 +33,7 @@ def test_its_logits_are_the_stored_ones(name):
     images = generated_images(pretrained.config.data, record["seed"])
     found = FullPass(pretrained.model, pretrained.config.data).logits(images, IMAGES)
     assert np.abs(found - logits).max() <= 1e-4 * np.abs(logits).max()
-    powers = np.exp(logits)
-    shares = powers / powers.sum(axis=1, keepdims=True)
+    shares = softmax(logits, stated(name, "metrics.json")["calibration"]["temperature"])
     np.testing.assert_allclose(pretrained.predict_images(images), shares, atol=1e-4)
 
 
@@ -48,6 +48,15 @@ def test_it_does_what_its_card_says(name):
             continue
         # One image either way: rounding differs between processors.
         assert abs(result["error"] - metrics[f"{split}_error"]) <= 100 / result["n"]
+
+
+@every_model
+def test_its_temperature_is_of_its_validation_images(name):
+    metrics = stated(name, "metrics.json")
+    found = metrics["calibration"]
+    assert (found["fitted_on"], found["bins"]) == ("validation", 15)
+    assert found["n"] == found["n_validation"] == metrics["n_validation"]
+    assert found["validation_ece_after"] < found["validation_ece_before"]
 
 
 def test_all_together_are_small():

@@ -3,9 +3,14 @@
 Reference: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from resnet_tf.errors import CheckpointError
 
 _COLDEST, _HOTTEST = 0.01, 100.0
 _HALVINGS = 60  # of the range of temperatures: to the last bits of a float64
@@ -61,6 +66,28 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         # The derivative by 1 / T is expected - own: above 0, T must be larger.
         low, high = (middle, high) if expected > own else (low, middle)
     return float(np.exp((low + high) / 2))
+
+
+def stated_temperature(metrics: Mapping[str, Any]) -> float | None:
+    """Returns the temperature in a checkpoint's metrics, None if it has none.
+
+    Args:
+        metrics: What `metrics.json` says; `docs/calibrate.py` writes `calibration`.
+
+    Raises:
+        CheckpointError: If it is no positive number.
+    """
+    if "calibration" not in metrics:
+        return None
+    calibration = metrics["calibration"]
+    found = calibration.get("temperature") if isinstance(calibration, dict) else None
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    if not is_number or not 0 < found < math.inf:
+        raise CheckpointError(
+            f"the temperature in metrics.json must be a positive number, received "
+            f"{found!r:.40}"
+        )
+    return float(found)
 
 
 def reliability(

@@ -13,7 +13,7 @@ from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.class_names import class_names
 from resnet_tf.errors import SettingError
-from resnet_tf.evaluation.calibration import softmax
+from resnet_tf.evaluation.calibration import softmax, stated_temperature
 from resnet_tf.startup import import_tensorflow
 
 if TYPE_CHECKING:
@@ -43,8 +43,14 @@ class Pretrained:
     metrics: dict[str, Any]
     class_names: tuple[str, ...]
 
+    @property
+    def temperature(self) -> float | None:
+        """What logits are divided by so that probabilities can be trusted; None if it
+        was not fitted."""
+        return stated_temperature(self.metrics)
+
     def predict_images(self, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
-        """Returns the probability of each class.
+        """Returns the probability of each class, calibrated if there is a temperature.
 
         The images are prepared as in evaluation: the largest central square,
         resized where its side is not the network's, and normalised. The first call
@@ -66,7 +72,7 @@ class Pretrained:
         if batch_size < 1:
             raise SettingError(f"batch_size must be at least 1, received {batch_size}")
         logits = self._full_pass.logits(_central_square(images), batch_size)
-        return softmax(logits).astype(np.float32)
+        return softmax(logits, self.temperature or 1.0).astype(np.float32)
 
     @functools.cached_property
     def _full_pass(self) -> FullPass:
@@ -98,6 +104,7 @@ def load_pretrained(name: str | Path, dtype: str = "float32") -> Pretrained:
         known = ", ".join(POLICIES.values())
         raise SettingError(f"dtype must be one of {known}, received {dtype!r}")
     found = load_checkpoint(folder, dtype=dtype)
+    stated_temperature(found.metrics)
     names = class_names(found.config.data.dataset, found.config.model.num_classes)
     return Pretrained(found.model, found.config, found.metrics, names)
 

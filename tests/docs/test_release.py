@@ -9,6 +9,7 @@ from release import release
 import resnet_tf
 from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
 from resnet_tf.config import DataConfig
+from resnet_tf.evaluation.calibration import softmax
 
 
 @pytest.fixture
@@ -53,14 +54,18 @@ def test_a_released_model(make_run, tmp_path):
     metrics = json.loads((target / "metrics.json").read_text())
     assert record["weights_sha256"] == metrics["weights_sha256"]
     assert record["seed"] == 0 and record["versions"]["tensorflow"]
-    shares = np.exp(record["logits"])
-    shares /= shares.sum(axis=1, keepdims=True)
+    found = metrics["calibration"]
+    assert (found["fitted_on"], found["n"], found["n_test"]) == ("validation", 180, 360)
+    temperature = found["temperature"]
+    shares = softmax(np.array(record["logits"]), temperature)
     pretrained = resnet_tf.load_pretrained(target)
     found = pretrained.predict_images(generated_images(pretrained.config.data))
     np.testing.assert_allclose(found, shares, atol=1e-5)
     card = (target / "README.md").read_text()
     for part in ('ResNet-8 (order "pre") for digits', "project's own command:",
                  "of one run (seed 0)", "| time | 1 min 30 s", "75,290",
+                 f"| temperature | {temperature:.4f}, fitted on 180 valid",
+                 "probabilities are calibrated for its own data only",
                  "python train.py --recipe=quickstart --train_steps=4"):  # fmt: skip
         assert part in card, part
     assert "float16" not in card

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 
+from resnet_tf.errors import CheckpointError
 from resnet_tf.evaluation.calibration import (
     Bin,
     expected_calibration_error,
     fit_temperature,
     reliability,
     softmax,
+    stated_temperature,
 )
 
 
@@ -65,3 +67,17 @@ def test_wrong_numbers_of_labels(scores, labels):
 def test_no_bins():
     with pytest.raises(ValueError, match="bins must be at least 1, received 0"):
         reliability(np.ones((1, 1)), np.zeros(1, int), bins=0)
+
+
+def test_the_temperature_of_a_checkpoint():
+    assert stated_temperature({"step": 3}) is None
+    assert stated_temperature({"calibration": {"temperature": 2, "n": 5}}) == 2.0
+
+
+@pytest.mark.parametrize(
+    "stated", [0, -1.5, float("nan"), float("inf"), "1.5", True, None, [1]]
+)
+def test_what_is_no_temperature(stated):
+    for calibration in ({"temperature": stated}, {}, stated):
+        with pytest.raises(CheckpointError, match="must be a positive number, receiv"):
+            stated_temperature({"calibration": calibration})

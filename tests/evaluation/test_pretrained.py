@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -97,6 +98,22 @@ def test_what_are_no_images(pretrained, images, received):
     message = rf"images must be a uint8 array \(N, H, W, 3\) .* received {received}$"
     with pytest.raises(SettingError, match=message):
         pretrained.predict_images(images)
+
+
+def test_probabilities_with_the_temperature(pretrained, folder, pixels):
+    assert pretrained.temperature is None
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["calibration"] = {"temperature": 2.0}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    calibrated = resnet_tf.load_pretrained(folder)
+    assert calibrated.temperature == 2.0
+    roots = np.sqrt(pretrained.predict_images(pixels))
+    expected = roots / roots.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(calibrated.predict_images(pixels), expected, atol=1e-5)
+    metrics["calibration"] = {"temperature": 0}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(CheckpointError, match="positive number, received 0"):
+        resnet_tf.load_pretrained(folder)
 
 
 def test_wrong_settings(pretrained, folder, pixels):
