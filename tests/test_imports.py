@@ -103,6 +103,7 @@ def test_scripts_are_short(script, lines):
         "resnet_tf.training.train",
         "resnet_tf.evaluation.evaluate",
         "resnet_tf.evaluation.pretrained",
+        "resnet_tf.evaluation.predict",
         "resnet_tf.cli.main",
         "resnet_tf.cli.bench",
         "hyper_parameters",

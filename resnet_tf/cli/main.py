@@ -5,10 +5,18 @@ import os
 from collections.abc import Sequence
 from typing import NoReturn
 
-from resnet_tf.cli import audit, bench, import_weights, models, preview, recipes
+from resnet_tf.cli import (
+    audit,
+    bench,
+    import_weights,
+    models,
+    predict,
+    preview,
+    recipes,
+)
 from resnet_tf.cli.outcome import USAGE, fail, guarded
 
-_COMMANDS = (audit, bench, import_weights, models, preview, recipes)
+_COMMANDS = (audit, bench, import_weights, models, predict, preview, recipes)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -87,11 +87,8 @@ def decode(data_dir: Path, test: bool, side: int) -> Arrays:
     # Not in memory: at 256x256 a hundred thousand images are 20 GB.
     with tempfile.TemporaryFile() as file:
         images = np.memmap(file, np.uint8, "w+", shape=(len(files), side, side, 3))
-    with warnings.catch_warnings():
-        # Pillow warns of odd metadata and of sizes that `MAX_PIXELS` allows.
-        warnings.simplefilter("ignore")
-        for index, (name, _) in enumerate(files):
-            images[index] = _read(data_dir / name, side)
+    for index, (name, _) in enumerate(files):
+        images[index] = read_image(data_dir / name, side)
     return images, np.array([label for _, label in files], np.int32)
 
 
@@ -180,8 +177,26 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(f"{path} cannot be read: {reason or type(error).__name__}")
 
 
+def read_image(path: Path, side: int) -> np.ndarray:
+    """Returns the central square of an image as `decode` does.
+
+    Args:
+        path: A file in one of the formats of `SUFFIXES`, whatever it is called.
+        side: Height and width of the result in pixels.
+
+    Returns:
+        uint8 array (side, side, 3), RGB.
+
+    Raises:
+        DataError: If it is no image, damaged, or has over `MAX_PIXELS`.
+    """
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata and of sizes that `MAX_PIXELS` allows.
+        warnings.simplefilter("ignore")
+        return _read(path, side)
+
+
 def _read(path: Path, side: int) -> np.ndarray:
-    """Returns the central square of an image, uint8 (side, side, 3)."""
     from PIL import Image, ImageOps
 
     try:

@@ -1,0 +1,118 @@
+"""Name what is in images: the most probable classes of each file."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from resnet_tf.data.image_folder import SUFFIXES
+from resnet_tf.errors import SettingError
+from resnet_tf.evaluation.predict import Prediction, predict_files
+
+_STDIN = "-"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="Image files of any size, folders of them, or - for a list of such paths "
+        "on stdin, one a line.",
+    )
+    parser.add_argument(
+        "--ckpt",
+        required=True,
+        help="Released model, checkpoint folder or run folder.",
+    )
+    parser.add_argument("--top", type=int, default=5, help="Classes of each file.")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="Print a JSON object a line, one for each file: image, temperature (null "
+        "where probabilities are not calibrated) and top, each class with its label "
+        "and probability; or image and error.",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints one line a file; exits with 1 if some could not be used.
+
+    Raises:
+        CheckpointError: If the checkpoint is missing, damaged or inconsistent.
+        SettingError: If `top` is below 1.
+    """
+    if arguments.top < 1:
+        raise SettingError(f"top must be at least 1, received {arguments.top}")
+    failures: list[str] = []
+    files = _files(arguments.images, failures)
+    noted = False
+    for found in predict_files(arguments.ckpt, files, arguments.top):
+        if found.error is not None:
+            _fail(found.error, failures)
+        elif found.temperature is None and not noted:
+            noted = True
+            _say(f"note: {arguments.ckpt} has no temperature: not calibrated")
+        if arguments.json:
+            print(json.dumps(_record(found)), flush=True)
+        elif found.error is None:
+            print(_line(found), flush=True)
+    if failures:
+        sys.exit(1)
+
+
+def _files(names: Iterable[str], failures: list[str]) -> Iterator[Path]:
+    """Yields the files that the arguments stand for."""
+    for name in names:
+        if name == _STDIN:
+            lines = (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
+            yield from _files((os.fsdecode(line) for line in lines if line), failures)
+        elif os.path.isdir(name):
+            images = list(_images(Path(name)))
+            if not images:
+                suffixes = " ".join(sorted(SUFFIXES))
+                _fail(f"folder {name} must hold an image ({suffixes})", failures)
+            yield from images
+        else:
+            yield Path(name)
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    """Yields the images in a folder and the folders in it, sorted; hidden ones not."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+                yield Path(parent, name)
+
+
+def _record(found: Prediction) -> dict:
+    if found.error is not None:
+        return {"image": str(found.path), "error": found.error}
+    top = [
+        {"class": one.name, "label": one.label, "probability": one.probability}
+        for one in found.top
+    ]
+    return {"image": str(found.path), "temperature": found.temperature, "top": top}
+
+
+def _line(found: Prediction) -> str:
+    cells = (f"{one.name} {100 * one.probability:.1f} %" for one in found.top)
+    return f"{_visible(str(found.path))}: {', '.join(cells)}"
+
+
+def _fail(message: str, failures: list[str]) -> None:
+    failures.append(message)
+    _say(f"error: {message}")
+
+
+def _say(message: str) -> None:
+    print(_visible(message), file=sys.stderr, flush=True)
+
+
+def _visible(text: str) -> str:
+    """Returns text without what would move a cursor or what cannot be encoded."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
