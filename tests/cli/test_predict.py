@@ -9,17 +9,34 @@ from PIL import Image
 import resnet_tf
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.cli.main import main
+from resnet_tf.config import ExperimentConfig
 from resnet_tf.data import image_folder
 from resnet_tf.evaluation import predict
 
 
-@pytest.fixture
-def ckpt(tiny, tmp_path):
-    config = tiny()
-    folder = tmp_path / "ckpt"
+@pytest.fixture(scope="module")
+def ckpt(tmp_path_factory):
+    """A checkpoint for the digits with a temperature."""
+    config = ExperimentConfig.from_flat({}, "quickstart")
+    folder = tmp_path_factory.mktemp("ckpt")
     metrics = {"calibration": {"temperature": 2.0}}
     save_checkpoint(folder, resnet_tf.build_model(config.model), config, metrics)
     return str(folder)
+
+
+@pytest.fixture(scope="module")
+def pretrained(ckpt):
+    return resnet_tf.load_pretrained(ckpt)
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(ckpt, pretrained, monkeypatch):
+    """The network is compiled once for all tests."""
+
+    def load(name):
+        return pretrained if name == ckpt else resnet_tf.load_pretrained(name)
+
+    monkeypatch.setattr(predict, "load_pretrained", load)
 
 
 @pytest.fixture
@@ -52,12 +69,11 @@ def predicted(capsys, *arguments, code=0):
     return answer.out.splitlines(), answer.err.splitlines()
 
 
-def test_a_folder(capsys, ckpt, photos):
+def test_a_folder(capsys, ckpt, pretrained, photos):
     out, err = predicted(capsys, photos, f"--ckpt={ckpt}", "--json")
     assert err == []
     records = [json.loads(line) for line in out]
     assert [r["image"] for r in records] == [str(photos / name) for name in NAMES]
-    pretrained = resnet_tf.load_pretrained(ckpt)
     for record, name in zip(records, NAMES, strict=True):
         pixels = image_folder.read_image(photos / name, 32)
         shares = pretrained.predict_images(pixels[np.newaxis])[0]
@@ -68,12 +84,12 @@ def test_a_folder(capsys, ckpt, photos):
             assert one["probability"] == pytest.approx(shares[label], abs=1e-5)
 
 
-def test_text(capsys, ckpt, photos):
+def test_text(capsys, ckpt, pretrained, photos):
     image = photos / "a.png"
     out, err = predicted(capsys, image, image, f"--ckpt={ckpt}", "--top=2")
     assert err == [] and len(out) == 2 and out[0] == out[1]
     pixels = np.asarray(Image.open(image))
-    shares = resnet_tf.load_pretrained(ckpt).predict_images(pixels[np.newaxis])[0]
+    shares = pretrained.predict_images(pixels[np.newaxis])[0]
     first, second = np.argsort(-shares)[:2]
     assert out[0] == (
         f"{image}: {first} {100 * shares[first]:.1f} %, "
