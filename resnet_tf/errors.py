@@ -30,12 +30,27 @@ class CheckpointError(ResnetTfError):
 
 
 class DivergedError(ResnetTfError):
-    """The loss stopped being a finite number."""
+    """The loss or a weight stopped being a finite number."""
 
     exit_code = 5
 
 
 class RunFolderError(ResnetTfError):
-    """A run folder cannot be used."""
+    """A run folder cannot be used: in use, full or not writable."""
 
     exit_code = 6
+
+
+class StoppedError(ResnetTfError):
+    """A run was stopped by a signal, or after a step; it can go on.
+
+    Args:
+        message: How to go on.
+        step: Updates that are done and saved.
+    """
+
+    exit_code = 75
+
+    def __init__(self, message: str, step: int):
+        super().__init__(message)
+        self.step = step

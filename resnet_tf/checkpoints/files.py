@@ -1,11 +1,11 @@
 """The names of the files in a checkpoint folder, and its JSON read as data."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from resnet_tf.config import ExperimentConfig
+from resnet_tf.disk import write_text
 from resnet_tf.errors import CheckpointError
 
 WEIGHTS, CONFIG, METRICS = "model.weights.h5", "config.json", "metrics.json"
@@ -42,6 +42,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Writes a JSON file; it replaces its predecessor in one step."""
-    partial = path.with_name(f"partial.{path.name}")
-    partial.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, json_text(data))
+
+
+def json_text(data: dict[str, Any]) -> str:
+    """Returns the text of a JSON file."""
+    return json.dumps(data, indent=2) + "\n"

@@ -1,0 +1,71 @@
+"""Files that are whole or not there, also after a kill or a loss of power."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+# What a file is called while it is written; a kill may leave one behind.
+PARTIAL = "partial."
+
+
+@contextlib.contextmanager
+def replacing(*paths: Path) -> Iterator[list[Path]]:
+    """Gives a new file beside each path; they take its place when all are written.
+
+    They are flushed to disk before the first is renamed, and the folders after the
+    last. If anything fails, the new files are removed and the old ones stay.
+
+    Args:
+        *paths: In folders that exist.
+
+    Yields:
+        The paths to write to, in the same order.
+
+    Raises:
+        OSError: If a file cannot be flushed or renamed.
+    """
+    partial = [path.with_name(f"{PARTIAL}{path.name}") for path in paths]
+    try:
+        yield partial
+        for new in partial:
+            flush(new)
+        for new, path in zip(partial, paths, strict=True):
+            os.replace(new, path)
+    except BaseException:
+        for new in partial:
+            with contextlib.suppress(OSError):
+                new.unlink()
+        raise
+    for folder in {path.parent for path in paths}:
+        flush(folder)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file in UTF-8; it replaces its predecessor in one step.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    with replacing(path) as (new,):
+        new.write_text(text, encoding="utf-8", newline="")
+
+
+def flush(path: Path) -> None:
+    """Returns when a file, or the names in a folder, are on the disk.
+
+    Raises:
+        OSError: If they do not get there.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,73 @@
+import errno
+import os
+import resource
+
+import pytest
+
+from resnet_tf import disk
+
+
+@pytest.fixture
+def old(tmp_path):
+    """Two files that are to be replaced."""
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        path.write_text("old")
+    return paths
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_files_are_replaced_together(old, tmp_path):
+    with disk.replacing(*old) as new:
+        assert [path.name for path in new] == ["partial.a", "partial.b"]
+        for path in new:
+            path.write_text("new")
+        assert [path.read_text() for path in old] == ["old", "old"]
+    assert [path.read_text() for path in old] == ["new", "new"]
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_everything_is_flushed_before_a_name_changes(old, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(disk, "flush", lambda path: calls.append(path.name))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: calls.append("->") or replace(a, b))
+    with disk.replacing(*old) as new:
+        for path in new:
+            path.write_text("new")
+    assert calls == ["partial.a", "partial.b", "->", "->", tmp_path.name]
+
+
+def test_a_failure_leaves_the_old_files(old, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        disk.write_text(old[0], "new")
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError), disk.replacing(*old) as new:
+        new[0].write_text("new")
+    assert [path.read_text() for path in old] == ["old", "old"]
+    assert names(tmp_path) == ["a", "b"]
+
+
+@pytest.mark.parametrize("room", range(0, 12, 3))
+def test_a_write_that_is_cut_off_leaves_the_old_file(old, tmp_path, room):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            disk.write_text(old[0], "twelve bytes")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert old[0].read_text() == "old"
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_the_sha256_is_the_known_one(tmp_path):
+    (tmp_path / "empty").touch()
+    assert disk.sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
