@@ -5,9 +5,11 @@
 are data: nothing in them is executed.
 """
 
-import hashlib
+import contextlib
+import io
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,13 @@ from resnet_tf.checkpoints.files import (
     CONFIG,
     METRICS,
     WEIGHTS,
+    json_text,
     read_config,
     read_json,
     write_json,
 )
 from resnet_tf.config import ExperimentConfig
+from resnet_tf.disk import replacing, sha256
 from resnet_tf.errors import CheckpointError
 from resnet_tf.models import build_model
 
@@ -45,6 +49,14 @@ class Checkpoint:
     model: keras.Model
 
 
+class _InMemory(io.BytesIO):
+    """A file that Keras takes for one of weights. HDF5 does not survive a full disk:
+    the process crashes later. So it writes here, and Python to the disk."""
+
+    def __str__(self) -> str:
+        return WEIGHTS
+
+
 def save_checkpoint(
     folder: Path,
     model: keras.Model,
@@ -58,12 +70,16 @@ def save_checkpoint(
         model: The network.
         config: The experiment.
         metrics: JSON values; the SHA-256 of the weights is added.
+
+    Raises:
+        OSError: If they cannot be written; those that were there stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"partial.{WEIGHTS}"
-    model.save_weights(partial)
     write_json(folder / CONFIG, config.to_dict())
-    _put(partial, folder, metrics)
+    content = _InMemory()
+    model.save_weights(content)
+    with _replacing(folder, metrics) as weights:
+        weights.write_bytes(content.getbuffer())
 
 
 def replace_weights(folder: Path, weights: Path) -> None:
@@ -73,13 +89,18 @@ def replace_weights(folder: Path, weights: Path) -> None:
         folder: A checkpoint folder.
         weights: A `.weights.h5` on the same disk; it is moved.
     """
-    _put(weights, folder, read_json(folder / METRICS))
+    with _replacing(folder, read_json(folder / METRICS)) as new:
+        os.replace(weights, new)
 
 
-def _put(weights: Path, folder: Path, metrics: dict[str, Any]) -> None:
-    metrics = {**metrics, "weights_sha256": _sha256(weights)}
-    os.replace(weights, folder / WEIGHTS)
-    write_json(folder / METRICS, metrics)
+@contextlib.contextmanager
+def _replacing(folder: Path, metrics: dict[str, Any]) -> Iterator[Path]:
+    """Gives the path to write weights to; their metrics follow with the SHA-256."""
+    with replacing(folder / WEIGHTS, folder / METRICS) as (weights, text):
+        yield weights
+        text.write_text(
+            json_text({**metrics, "weights_sha256": sha256(weights)}), encoding="utf-8"
+        )
 
 
 def load_checkpoint(folder: Path, *, dtype: str = "float32") -> Checkpoint:
@@ -101,7 +122,7 @@ def load_checkpoint(folder: Path, *, dtype: str = "float32") -> Checkpoint:
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise CheckpointError(f"no weights: {weights} is missing")
-    if (digest := _sha256(weights)) != metrics.get("weights_sha256"):
+    if (digest := sha256(weights)) != metrics.get("weights_sha256"):
         raise CheckpointError(
             f"{weights} must have the SHA-256 that {METRICS} states, "
             f"{metrics.get('weights_sha256')}, received {digest}"
@@ -139,11 +160,6 @@ def load_weights_strictly(model: keras.Model, path: Path) -> None:
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} cannot be read: {reason}") from error
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -1,9 +1,14 @@
+import errno
+import hashlib
+import os
+import resource
 import shutil
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from resnet_tf.checkpoints.run_state import RunState
+from resnet_tf.checkpoints.run_state import RunState, fault, hashes
 from resnet_tf.errors import CheckpointError
 
 
@@ -24,6 +29,10 @@ def saved(tmp_path):
     return tmp_path
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def _restore(folder):
     counter = Counter()
     step = RunState(folder, counter=counter).restore()
@@ -32,7 +41,7 @@ def _restore(folder):
 
 
 def test_the_newest_states_stay(saved):
-    assert sorted(x.name for x in saved.iterdir()) == ["step-00000020", "step-00000030"]
+    assert names(saved) == ["step-00000020", "step-00000030"]
     assert _restore(saved) == 30
 
 
@@ -53,14 +62,19 @@ def test_a_damaged_state_is_passed_over(saved, name, harm, capsys):
         content[len(content) // 2] ^= 4
         path.write_bytes(content if harm == "flip" else content[:-3])
     assert _restore(saved) == 20
-    assert "passing over" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.startswith(f"passing over {saved / 'step-00000030'}: ")
+    assert (name if harm == "remove" else ".") in said
 
 
 def test_a_run_never_starts_over_silently(saved):
     for state in saved.iterdir():
         (state / "manifest.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="none of the 2 states"):
+    with pytest.raises(CheckpointError, match="none of the 2 states") as caught:
         _restore(saved)
+    assert "(step-00000020: manifest.json does not name notes.json)" in str(
+        caught.value
+    )
 
 
 def test_leftovers_are_removed(saved):
@@ -74,3 +88,99 @@ def test_the_state_of_another_run_is_refused(saved):
         RunState(saved, counter=Counter(shape=(2,))).restore()
     with pytest.raises(CheckpointError, match="the state of another run"):
         RunState(saved, other=Counter()).restore()
+
+
+def test_what_is_no_state_is_passed_over(saved):
+    (saved / "checkpoint").write_text("\x00 garbage")
+    (saved / "step-latest").mkdir()
+    assert _restore(saved) == 30
+
+
+def test_a_file_that_the_manifest_does_not_name_is_a_fault(saved):
+    assert fault(saved / "step-00000030") == ""
+    (saved / "step-00000030" / "more").touch()
+    reason = "manifest.json does not name more"
+    assert fault(saved / "step-00000030") == reason
+    assert _restore(saved) == 20
+
+
+def test_only_whole_states_count_as_kept(saved):
+    (saved / "step-00000030" / "state.index").unlink()
+    counter = Counter()
+    state = RunState(saved, keep=2, counter=counter)
+    assert state.restore() == 20
+    counter.value.assign(40.0)
+    state.save(40)
+    kept = ["step-00000020", "step-00000030", "step-00000040"]
+    assert names(saved) == kept
+    state.save(50)
+    assert names(saved) == ["step-00000040", "step-00000050"]
+
+
+def test_a_damaged_state_is_written_anew_and_a_whole_one_stays(saved):
+    counter = Counter()
+    state = RunState(saved, counter=counter)
+    state.save(30)
+    assert _restore(saved) == 30
+    (saved / "step-00000030" / "state.index").write_bytes(b"")
+    counter.value.assign(30.0)
+    state.save(30)
+    assert fault(saved / "step-00000030") == "" and _restore(saved) == 30
+
+
+def test_notes_belong_to_a_state(saved):
+    state = RunState(saved, counter=Counter())
+    assert state.newest is None
+    state.save(40, seconds=1.5)
+    other = RunState(saved, counter=Counter())
+    assert other.restore() == 40
+    assert other.notes == {"seconds": 1.5}
+    assert other.newest == saved / "step-00000040"
+
+
+def test_states_without_notes_are_read(saved):
+    folder = saved / "step-00000030"
+    (folder / "notes.json").unlink()
+    manifest = (folder / "manifest.json").read_text().splitlines(keepends=True)
+    kept = [line for line in manifest if "notes.json" not in line]
+    (folder / "manifest.json").write_text("".join(kept))
+    assert _restore(saved) == 30
+
+
+@pytest.mark.parametrize("name", ["partial.manifest.json", "state.index", "notes.json"])
+def test_a_full_disk_leaves_the_last_state(saved, monkeypatch, name):
+    flush = os.fsync
+
+    def full(descriptor):
+        if os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")) == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        RunState(saved, counter=Counter()).save(40)
+    assert names(saved) == ["step-00000020", "step-00000030"]
+    assert _restore(saved) == 30
+
+
+@pytest.mark.parametrize("room", [0, 1, 50, 100, 200, 400])
+def test_a_write_that_is_cut_off_leaves_the_last_state(saved, room):
+    """Files may not grow beyond `room` bytes, as on a full disk."""
+    state = RunState(saved, counter=Counter(shape=(200,)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            state.save(40)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert names(saved) == ["step-00000020", "step-00000030"]
+    assert _restore(saved) == 30
+
+
+def test_the_hash_is_that_of_the_bytes(saved):
+    expected = hashlib.sha256(np.float32(30).tobytes()).hexdigest()
+    assert hashes(saved / "step-00000030") == {"counter/value": expected}
+    (saved / "step-00000030" / "state.index").unlink()
+    with pytest.raises(CheckpointError, match="state.index is missing"):
+        hashes(saved / "step-00000030")
