@@ -1,6 +1,7 @@
 """The command line: one absl flag a setting, derived from `resnet_tf.config`."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -76,8 +77,9 @@ def run(main: Callable[[], None], stopped: str = "stopped") -> None:
     """Parses the flags, calls `main` and exits with the code of the outcome.
 
     What the user can mend is one line on stderr, without a traceback; `stopped`
-    is the line after Ctrl-C.
+    is the line after Ctrl-C or SIGTERM.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # TensorFlow reads this when it is imported: only what it cannot go on from.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)

@@ -39,5 +39,5 @@ def main() -> None:
 if __name__ == "__main__":
     hyper_parameters.run(
         main,
-        "stopped; the same command goes on from the last report, or anew before one",
+        "stopped; the same command goes on from its last checkpoint, if there is one",
     )

@@ -1,6 +1,7 @@
 """The scripts as a user runs them: subprocesses, exit codes and one line."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -155,8 +156,13 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 75
-    said = "stopped; the same command goes on from the last report, or anew before one"
-    assert errors == said + "\n"
+    said = r"stopped after step (\d+) of 9999, which is saved in runs/resnet-digits-"
+    step = int(re.match(said, errors)[1])
+    assert errors.endswith("; the same command goes on from there\n")
+    assert errors.count("\n") == 1
+    (run_dir,) = (tmp_path / "runs").iterdir()
+    states = [path.name for path in (run_dir / "checkpoints").iterdir()]
+    assert f"step-{step:08d}" in states
 
 
 def test_another_keras_backend_is_one_line(tmp_path, monkeypatch):

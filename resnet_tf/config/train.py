@@ -62,6 +62,18 @@ class TrainConfig(Section):
         minimum=1,
         was=1,
     )
+    deterministic: bool = field(
+        False,
+        "Take only operations whose result is the same to the bit each time, and "
+        "write the SHA-256 of the weights into each report.",
+        was=False,
+    )
+    keep_checkpoints: int = field(
+        2,
+        "Checkpoints to go on from that stay, besides the best weights.",
+        minimum=1,
+        local=True,
+    )
     steps_per_call: int = field(
         0,
         "Updates in one call of the compiled loop; 0: by measurement, so that a "

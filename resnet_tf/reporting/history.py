@@ -1,9 +1,13 @@
 """`history.csv`: one row a report."""
 
 import csv
+import io
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
+
+from resnet_tf.disk import write_text
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Row:
         train_error: Error of the same in percent.
         validation_loss: Mean cross-entropy of the validation images, or None.
         validation_error: Error of the same in percent, or None.
+        weights_sha256: SHA-256 of the weights, in hexadecimal, or None.
     """
 
     step: int
@@ -34,6 +39,7 @@ class Row:
     train_error: float
     validation_loss: float | None = None
     validation_error: float | None = None
+    weights_sha256: str | None = None
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -51,12 +57,11 @@ class History:
     def __init__(self, path: Path, step: int):
         self._path = path
         self.rows = [row for row in read_history(path) if row.step <= step]
-        partial = path.with_name(f"partial.{path.name}")
-        with open(partial, "w", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, COLUMNS).writeheader()
-            for row in self.rows:
-                csv.DictWriter(file, COLUMNS).writerow(asdict(row))
-        os.replace(partial, path)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(map(asdict, self.rows))
+        write_text(path, text.getvalue())
 
     def append(self, row: Row) -> None:
         """Adds a row and writes it."""
@@ -73,23 +78,32 @@ class History:
 
 
 def read_history(path: Path) -> list[Row]:
-    """Returns the complete rows of a `history.csv`; none if it is missing."""
+    """Returns the complete rows of a `history.csv`; none if it is missing.
+
+    A last line without its end was cut off, even if it can be read: a digit of its
+    last number may be missing.
+    """
     rows = []
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            for cells in csv.DictReader(file):
-                row = _row(cells)
-                if row is None:
-                    break
-                rows.append(row)
+        lines = path.read_bytes().decode(errors="replace").splitlines(keepends=True)
     except FileNotFoundError:
-        pass
+        return rows
+    if lines and not lines[-1].endswith("\n"):
+        del lines[-1]
+    for cells in csv.DictReader(lines):
+        row = _row(cells)
+        if row is None:
+            break
+        rows.append(row)
     return rows
 
 
 def _row(cells: dict[str, str]) -> Row | None:
+    """Returns the row, or None; a column of later versions may be missing."""
+    values: dict[str, Any] = {name: cells[name] for name in COLUMNS if cells.get(name)}
     try:
-        values = {name: float(cells[name]) for name in COLUMNS if cells[name] != ""}
+        for name in values.keys() - {"weights_sha256"}:
+            values[name] = float(values[name])
         values["step"] = int(values["step"])
         return Row(**values)
     except (KeyError, TypeError, ValueError):

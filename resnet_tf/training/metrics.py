@@ -29,6 +29,16 @@ class TrainMetrics(tf.Module):
         loss, errors = float(self.loss.numpy()), int(self.errors.numpy())
         return loss / images, 100 * errors / images
 
+    def parts(self, strategy: tf.distribute.Strategy) -> dict[str, tf.Variable]:
+        """Returns the variables by name, each replica's by itself: a checkpoint of
+        their sums could not tell whose part was whose."""
+        parts = {}
+        for name in ("loss", "errors", "images"):
+            values = strategy.experimental_local_results(getattr(self, name))
+            for replica, value in enumerate(values):
+                parts[f"{name}_{replica}" if replica else name] = value
+        return parts
+
     def reset(self) -> None:
         """Starts anew."""
         for variable in (self.loss, self.errors, self.images):

@@ -1,11 +1,15 @@
 """One run, one folder: whose it is, whether it is finished, what it holds."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from resnet_tf.checkpoints.files import CONFIG, read_config, read_json, write_json
 from resnet_tf.config import ExperimentConfig, differences
+from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, RunFolderError
+from resnet_tf.training.lock import locked
 
 _SUMMARY = "summary.json"
 
@@ -31,8 +35,7 @@ class RunFolder:
         self.config = config
         if path.exists() and not path.is_dir():
             raise RunFolderError(f"--run_dir must be a folder, received {path}")
-        if (path / CONFIG).exists():
-            self._refuse_another_experiment()
+        self._refuse_another_experiment()
 
     @property
     def history(self) -> Path:
@@ -59,18 +62,40 @@ class RunFolder:
         """The checkpoint with the smallest validation error."""
         return self.path / "best"
 
-    def create(self) -> None:
-        """Makes the folder and writes its config.
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Makes the folder, holds its lock, and brings it in order: what a kill left
+        half written is removed, and the config is written.
 
         Raises:
-            RunFolderError: If it cannot be written.
+            CheckpointError: If another experiment has run in it meanwhile.
+            RunFolderError: If another process holds it, or it cannot be written.
+        """
+        with contextlib.ExitStack() as stack:
+            with self.writing():
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.path))
+                self._refuse_another_experiment()
+                for folder in (self.path, self.best):
+                    for leftover in folder.glob(f"{PARTIAL}*"):
+                        leftover.unlink()
+                write_json(self.path / CONFIG, self.config.to_dict())
+            yield
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """For work that writes into the folder.
+
+        Raises:
+            RunFolderError: Instead of an `OSError`.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_json(self.path / CONFIG, self.config.to_dict())
+            yield
         except OSError as error:
             raise RunFolderError(
-                f"run folder {self.path} cannot be written: {error.strerror}"
+                f"run folder {self.path} cannot be written: "
+                f"{error.strerror or error}; what was saved before stays, and the "
+                "same command goes on from it"
             ) from error
 
     def summary(self) -> dict[str, Any] | None:
@@ -83,6 +108,8 @@ class RunFolder:
         write_json(self.path / _SUMMARY, summary)
 
     def _refuse_another_experiment(self) -> None:
+        if not (self.path / CONFIG).exists():
+            return
         found = read_config(self.path / CONFIG)
         differing = differences(found, self.config)
         if differing:

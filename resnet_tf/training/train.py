@@ -1,27 +1,41 @@
 """From a config to a finished run."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
+from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 from resnet_tf.training.run_folder import RunFolder
 
 
 def train(
-    config: ExperimentConfig, run_dir: str | Path | None = None
+    config: ExperimentConfig,
+    run_dir: str | Path | None = None,
+    *,
+    until: int | None = None,
+    on_call: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Trains a network, or goes on where an earlier call stopped.
+
+    SIGTERM or Ctrl-C saves after the update at hand and raises `StoppedError`; a
+    second one ends the process at once. A killed process loses the updates since its
+    last report.
 
     The folder of the run holds everything: `config.json`, `history.csv`,
     `tensorboard/`, `model.weights.h5` (the last weights), `best/` (the best on
     validation), `checkpoints/` (to go on from), `curves.png` and, at the end,
-    `summary.json`. A finished run is not done again.
+    `summary.json`. A finished run is not done again. One process at a time can use it.
 
     Args:
         config: The experiment.
         run_dir: Its folder; `runs/<config.run_name()>` if None.
+        until: Stop after so many updates of the run, as after a signal; None, or
+            `train_steps` and more: go to the end.
+        on_call: Called with the updates done, every second or two: after each call
+            of the compiled loop.
 
     Returns:
         The summary. Errors are in percent, of the last weights, computed in
@@ -33,24 +47,25 @@ def train(
         CheckpointError: If the folder belongs to another experiment, or none of
             its states is whole.
         DataError: If the data set cannot be had.
-        DivergedError: If the loss is no finite number any more.
-        RunFolderError: If the folder cannot be used.
-        SettingError: If the batch does not divide over the devices.
+        DivergedError: If the loss or a weight is no finite number any more.
+        RunFolderError: If the folder is in use, full or not writable.
+        SettingError: If the batch does not divide over the devices, or `until` is
+            below 1.
+        StoppedError: If a signal or `until` stopped the run; another call goes on.
     """
+    if until is not None and until < 1:
+        raise SettingError(f"until must be at least 1, received {until}")
     folder = RunFolder(Path(run_dir or f"runs/{config.run_name()}"), config)
     summary = folder.summary()
     if summary is not None:
         print(f"{folder.path} is finished", flush=True)
         return summary
     ensure_available(config.data)
-    folder.create()
+    with folder.held():
+        # Here and not above: nothing before this line needs TensorFlow.
+        if config.train.lanes > 1:
+            one_thread_an_operation()
+        import_tensorflow()
+        from resnet_tf.training.loop import Run
 
-    # Here and not above: nothing before this line needs TensorFlow.
-    if config.train.lanes > 1:
-        one_thread_an_operation()
-    import_tensorflow()
-    from resnet_tf.training.loop import Run
-
-    run = Run(config, folder)
-    run.train()
-    return run.finish()
+        return Run(config, folder, until, on_call).complete()

@@ -1,6 +1,6 @@
 """The training step, many of which run in one call of a compiled function."""
 
-import math
+import hashlib
 
 import keras
 import tensorflow as tf
@@ -23,6 +23,7 @@ class Trainer:
         model: The network.
         optimizer: The updates; `optimizer.step` counts them.
         metrics: Sums since the last report.
+        stop: Whether `run` shall end before its next update; any thread may set it.
     """
 
     def __init__(self, config: ExperimentConfig, strategy: tf.distribute.Strategy):
@@ -44,27 +45,53 @@ class Trainer:
                 LossScale() if scaled else None,
             )
             self.metrics = TrainMetrics()
+        # The loop asks for it on the host before every update.
+        with tf.device("CPU:0"):
+            self.stop = tf.Variable(False, trainable=False, name="stop")
         self._variables = [v.value for v in self.model.trainable_variables]
         self._replica_step = tf.function(
             self._step, jit_compile=True if train.jit_compile else None
         )
 
     @tf.function(reduce_retracing=True)
-    def run(self, batches, steps: tf.Tensor) -> None:
+    def run(self, batches, steps: tf.Tensor) -> tf.Tensor:
         """Does `steps` updates, without returning to Python between them.
 
         Args:
             batches: Iterator over (images (N, H, W, 3), labels (N,) or targets
                 (N, classes)).
             steps: int32 scalar, at least 1.
-        """
-        for _ in tf.range(steps):
-            self._strategy.run(self._replica_step, args=next(batches))
 
-    def sum(self) -> float:
-        """Returns the sum of all weights: a finite number if each of them is."""
-        sums = [float(tf.reduce_sum(weight.value)) for weight in self.model.weights]
-        return math.fsum(sums)
+        Returns:
+            The updates that were done, int32 scalar: fewer once `stop` is set.
+        """
+        done = tf.constant(0)
+        while tf.logical_and(done < steps, tf.logical_not(self.stop)):
+            self._strategy.run(self._replica_step, args=next(batches))
+            done += 1
+        return done
+
+    def prepare(self, batches) -> None:
+        """Builds the graph of `run`, which does no update yet."""
+        self.run.get_concrete_function(batches, tf.constant(1))
+
+    def not_finite(self) -> str | None:
+        """Returns the path of the first weight that is not finite, if any."""
+        finite = self._finite().numpy()
+        return None if finite.all() else self.model.weights[finite.argmin()].path
+
+    def sha256(self) -> str:
+        """Returns the SHA-256 of the bytes of all weights, in hexadecimal."""
+        digest = hashlib.sha256()
+        for weight in self.model.weights:
+            digest.update(weight.value.numpy().tobytes())
+        return digest.hexdigest()
+
+    @tf.function
+    def _finite(self) -> tf.Tensor:
+        """Returns whether each weight is finite, bool (weights,)."""
+        weights = [weight.value for weight in self.model.weights]
+        return tf.stack([tf.reduce_all(tf.math.is_finite(w)) for w in weights])
 
     def _step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
         optimizer = self.optimizer

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 
 import pytest
 
@@ -48,6 +49,23 @@ def test_the_best_is_the_first_of_equals(path):
 def test_later_rows_are_cut(path):
     assert [r.step for r in History(path, 20).rows] == [10, 20]
     assert [r.step for r in read_history(path)] == [10, 20]
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 4])
+def test_a_last_line_without_its_end_is_removed(path, cut):
+    """Even if what is left can be read: a number may lack its last digits."""
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert [r.step for r in read_history(path)] == [10, 20]
+
+
+def test_a_file_of_an_earlier_version_is_read(path):
+    lines = path.read_bytes().decode().splitlines()
+    old = [line.rpartition(",")[0] for line in lines]
+    assert old[0].endswith("validation_error")
+    path.write_text("\r\n".join([*old, ""]))
+    assert read_history(path) == [row(10, 30.0), row(20, 20.0), row(30, 20.0)]
+    History(path, 30).append(dataclasses.replace(row(40), weights_sha256="0" * 64))
+    assert read_history(path)[3].weights_sha256 == "0" * 64
 
 
 def test_a_row_that_was_cut_off_is_removed(path):

@@ -1,5 +1,7 @@
 """What people see: progress lines, curves and TensorBoard."""
 
+import sys
+
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -45,6 +47,22 @@ def test_curves_are_a_picture(tmp_path, error):
     plot_curves(path, [row(10, error), row(20, error)], "title")
     content = path.read_bytes()
     assert content.startswith(b"\x89PNG") and len(content) > 10_000
+
+
+def test_scalars_are_written_without_tensorboard(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    board = TensorBoard(tmp_path)
+    board.append(row(10, 30.0))
+    board.close()
+    monkeypatch.undo()
+    events = EventAccumulator(str(tmp_path), {"tensors": 0}).Reload()
+    assert events.PluginTagToContent("scalars").keys() >= {"train_loss"}
+
+
+def test_a_folder_that_cannot_be_written_is_an_os_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        TensorBoard(tmp_path / "file" / "folder")
 
 
 def test_tensorboard_reads_the_scalars(tmp_path):

@@ -1,6 +1,5 @@
 import csv
 import json
-import math
 
 import numpy as np
 import pytest
@@ -101,6 +100,7 @@ def test_the_run_folder_holds_everything(tiny, tmp_path):
         "history.csv",
         "metrics.json",
         "model.weights.h5",
+        "run.lock",
         "summary.json",
         "tensorboard",
     ]
@@ -193,10 +193,30 @@ def test_without_validation_images_there_is_no_best(tiny, tmp_path):
 def test_a_diverging_run_stops_and_keeps_the_last_state(tiny, tmp_path):
     config = tiny(init_lr=1e18, train_steps=8, warmup_fraction=0.0)
     with pytest.raises(
-        DivergedError, match=r"between steps \d and \d; lower --init_lr"
+        DivergedError, match=r"between steps \d and \d, most likely by the rate, "
     ):
         resnet_tf.train(config, tmp_path)
     assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_divergence_names_the_last_good_checkpoint(tiny, tmp_path, monkeypatch):
+    config = tiny(train_steps=6, mixed_precision="bfloat16")
+    finite = loop.Trainer.not_finite
+
+    def not_finite(self):
+        last = int(self.optimizer.step.numpy()) == 3
+        return "stem/kernel" if last else finite(self)
+
+    monkeypatch.setattr(loop.Trainer, "not_finite", not_finite)
+    with pytest.raises(DivergedError) as caught:
+        resnet_tf.train(config, tmp_path)
+    message = str(caught.value)
+    good = tmp_path / "checkpoints" / "step-00000002"
+    assert message.startswith("the weight stem/kernel became nan between steps 2 and 3")
+    assert f"or by bfloat16; the last good checkpoint is {good}; lower" in message
+    assert "or take --mixed_precision=float32 and start again" in message
+    assert [path.name for path in good.parent.iterdir()] == [good.name]
+    assert caught.value.exit_code == 5
 
 
 @pytest.mark.parametrize("check", ["validation", "weights"])
@@ -205,7 +225,7 @@ def test_what_diverged_is_never_saved(tiny, tmp_path, monkeypatch, check):
     settings = {"init_lr": 1e30}
     if check == "weights":
         settings = {"validation_size": 0}
-        monkeypatch.setattr(loop.Trainer, "sum", lambda self: math.nan)
+        monkeypatch.setattr(loop.Trainer, "not_finite", lambda self: "stem/kernel")
     config = tiny(train_steps=1, report_freq=1, **settings)
     with pytest.raises(DivergedError, match="between steps 0 and 1"):
         resnet_tf.train(config, tmp_path)

@@ -1,0 +1,55 @@
+"""Whether two runs of one seed are equal, bit for bit."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.checkpoints.run_state import hashes, states
+from resnet_tf.errors import CheckpointError
+from resnet_tf.reporting.history import Row, read_history
+
+
+def compare(one: Path, other: Path) -> dict[str, Any]:
+    """Compares every variable of the newest states, and the reports, of two runs.
+
+    Args:
+        one: A run folder.
+        other: Another.
+
+    Returns:
+        JSON values: `equal`; `step`; the number of `variables`, the names of those
+        that are `differing` and the SHA-256 of each of the first run, `sha256`;
+        `reports_equal` but for `seconds` and `images_per_second`.
+
+    Raises:
+        CheckpointError: If a newest state is missing, damaged, or of another step.
+    """
+    first, second = _newest(one), _newest(other)
+    if first.name != second.name:
+        raise CheckpointError(
+            f"both runs must have a state of one step, received {first} and {second}"
+        )
+    ours, theirs = hashes(first), hashes(second)
+    names = sorted(ours.keys() | theirs.keys())
+    differing = [name for name in names if ours.get(name) != theirs.get(name)]
+    reports_equal = _reports(one) == _reports(other)
+    return {
+        "equal": reports_equal and not differing,
+        "step": int(first.name.rpartition("-")[2]),
+        "variables": len(names),
+        "differing": differing,
+        "reports_equal": reports_equal,
+        "sha256": ours,
+    }
+
+
+def _newest(run_dir: Path) -> Path:
+    found = states(run_dir / "checkpoints")
+    if not found:
+        raise CheckpointError(f"{run_dir} must hold a state, received none")
+    return found[-1]
+
+
+def _reports(run_dir: Path) -> list[Row]:
+    rows = read_history(run_dir / "history.csv")
+    return [dataclasses.replace(r, seconds=0.0, images_per_second=0.0) for r in rows]

@@ -1,0 +1,93 @@
+"""SIGTERM and Ctrl-C as a wish to stop, heard while TensorFlow computes."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_AT_ONCE = b"stopped at once; the same command goes on from the last checkpoint\n"
+
+
+class StopSignals:
+    """Context in which the first signal is a wish and the second ends the process.
+
+    Python runs a handler only between two of its own instructions, and a call of
+    the compiled loop is one of them. The signal's number is also written to a pipe,
+    at once, and a thread that waits there calls `ask`.
+
+    To be entered after a strategy is made, as strategies install handlers. Outside
+    the main thread, where Python lets nobody install one, it does nothing. A signal
+    that the process ignores stays ignored.
+
+    Args:
+        ask: Called in another thread after the first signal.
+
+    Attributes:
+        asked: Whether a signal has come.
+    """
+
+    def __init__(self, ask: Callable[[], None]):
+        self.asked = False
+        self._ask = ask
+        self._heard = False
+        self._interruptible = False
+        self._cleanup = contextlib.ExitStack()
+
+    def __enter__(self) -> "StopSignals":
+        if threading.current_thread() is threading.main_thread():
+            read_end, write_end = os.pipe()
+            os.set_blocking(write_end, False)
+            listener = threading.Thread(target=self._listen, args=(read_end,))
+            listener.daemon = True
+            listener.start()
+            # In the reverse order: the pipe's end ends the thread.
+            self._cleanup.callback(listener.join)
+            self._cleanup.callback(os.close, write_end)
+            previous = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+            self._cleanup.callback(signal.set_wakeup_fd, previous)
+            for number in _SIGNALS:
+                self._install(number)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._cleanup.close()
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """For work that changes nothing of the run: a signal breaks it off.
+
+        Raises:
+            KeyboardInterrupt: If a signal has come or comes.
+        """
+        self._interruptible = True
+        try:
+            if self.asked:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._interruptible = False
+
+    def _install(self, number: signal.Signals) -> None:
+        previous = signal.getsignal(number)
+        if previous != signal.SIG_IGN:
+            signal.signal(number, self._handle)
+            # None is a handler that Python did not install.
+            self._cleanup.callback(signal.signal, number, previous or signal.SIG_DFL)
+
+    def _handle(self, number: int, frame: object) -> None:
+        self.asked = True
+        if self._interruptible:
+            raise KeyboardInterrupt
+
+    def _listen(self, read_end: int) -> None:
+        while received := os.read(read_end, 1):
+            if received[0] not in _SIGNALS:
+                continue
+            if self._heard:
+                os.write(2, _AT_ONCE)
+                os._exit(128 + received[0])
+            self._heard = True
+            self._ask()
+        os.close(read_end)

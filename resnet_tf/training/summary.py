@@ -1,0 +1,61 @@
+"""The end of a run: the errors of its weights, and where they came from."""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.checkpoints.files import METRICS, read_json, write_json
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.data.split import Split
+from resnet_tf.evaluation.full_pass import checkpoint_pass
+from resnet_tf.reporting.history import History
+from resnet_tf.reporting.provenance import provenance
+from resnet_tf.training.run_folder import RunFolder
+
+
+def summarize(
+    folder: RunFolder, history: History, splits: list[Split], num_replicas: int
+) -> dict[str, Any]:
+    """Evaluates the last and the best weights and returns the summary.
+
+    Args:
+        folder: The run's, with its saved weights; their metrics gain the errors.
+        history: All reports, at least one.
+        splits: The images to evaluate on; those without images are passed over.
+        num_replicas: Devices that trained.
+
+    Raises:
+        CheckpointError: If the saved weights are damaged.
+        OSError: If the metrics cannot be written.
+    """
+    rows, config = history.rows, folder.config
+    summary = {
+        "step": rows[-1].step,
+        "seconds": rows[-1].seconds,
+        "images_per_second": statistics.median(row.images_per_second for row in rows),
+        **_errors(folder.path, config, splits),
+    }
+    best = history.best()
+    if best is not None:
+        errors = _errors(folder.best, config, splits)
+        summary["best_step"] = best.step
+        summary |= {f"best_{name}": value for name, value in errors.items()}
+    origin = {"num_replicas": num_replicas, "seed": config.train.seed, **provenance()}
+    return summary | origin
+
+
+def _errors(
+    checkpoint: Path, config: ExperimentConfig, splits: list[Split]
+) -> dict[str, Any]:
+    """Returns the errors of a saved checkpoint, as `eval.py` computes them, and adds
+    them to its metrics."""
+    full_pass = checkpoint_pass(checkpoint, config.data, lanes=config.train.lanes)
+    errors: dict[str, Any] = {}
+    for split in splits:
+        if len(split):
+            result = full_pass(split, config.train.test_batch_size)
+            errors[f"{split.name}_error"] = result.error
+            errors[f"n_{split.name}"] = result.n
+    metrics = checkpoint / METRICS
+    write_json(metrics, {**read_json(metrics), **errors})
+    return errors

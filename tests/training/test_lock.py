@@ -1,0 +1,37 @@
+import os
+import platform
+
+import pytest
+
+import resnet_tf
+from resnet_tf.errors import RunFolderError
+from resnet_tf.training.lock import locked
+
+
+def test_the_second_is_refused_and_told_who_holds_it(tmp_path):
+    owner = f"in use by process {os.getpid()} on {platform.node()}; wait"
+    with locked(tmp_path):
+        with pytest.raises(RunFolderError, match=owner) as caught, locked(tmp_path):
+            pytest.fail("not reached")
+        assert caught.value.exit_code == 6
+    with locked(tmp_path):
+        pass
+
+
+def test_a_run_holds_its_folder(tiny, tmp_path):
+    config = tiny(train_steps=1)
+    with locked(tmp_path), pytest.raises(RunFolderError, match="is in use"):
+        resnet_tf.train(config, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
+
+    def second(step):
+        with pytest.raises(RunFolderError, match="is in use"):
+            resnet_tf.train(config, tmp_path)
+
+    assert resnet_tf.train(config, tmp_path, on_call=second)["step"] == 1
+
+
+def test_a_lock_file_by_itself_means_nothing(tmp_path):
+    (tmp_path / "run.lock").write_text("process 1 on another\n")
+    with locked(tmp_path):
+        assert f"process {os.getpid()} on" in (tmp_path / "run.lock").read_text()

@@ -1,0 +1,213 @@
+"""Runs that are stopped and go on: equal, bit for bit, to runs that were not."""
+
+import dataclasses
+import os
+import signal
+import threading
+
+import pytest
+
+import resnet_tf
+from resnet_tf.errors import CheckpointError, RunFolderError, SettingError, StoppedError
+from resnet_tf.reporting.history import read_history
+from resnet_tf.training import loop
+from resnet_tf.training.equal import compare
+
+END = 5
+
+
+def settings(**more):
+    """Seven updates, of which the tests do five; reports after the second and fourth."""
+    """Seven updates, of which tests do five; reports after the second and fourth."""
+
+
+def stop(config, folder, step):
+    """Trains up to `step`, and stops there as after a signal."""
+    with pytest.raises(StoppedError) as caught:
+        resnet_tf.train(config, folder, until=step)
+    assert (caught.value.step, caught.value.exit_code) == (step, 75)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """Returns a function from settings to the folder of a run in one leg."""
+    made = {}
+
+    def run(tiny, **more):
+        key = tuple(more.items())
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp("straight")
+            stop(tiny(**settings(**more)), made[key], END)
+        return made[key]
+
+    return run
+
+
+def assert_equal(one, other):
+    result = compare(one, other)
+    assert result["differing"] == [] and result["reports_equal"]
+    # Weights, slots, metrics of each replica, and the step.
+    assert (result["step"], result["variables"] > 60) == (END, True)
+    assert len(set(result["sha256"].values())) > 20
+
+
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("precision", "strategy"),
+    [
+        ("float32", "one"),
+        ("bfloat16", "mirrored"),
+        pytest.param("bfloat16", "one", marks=slow),
+        pytest.param("float16", "one", marks=slow),
+        pytest.param("float32", "mirrored", marks=slow),
+        pytest.param("float16", "mirrored", marks=slow),
+    ],
+)
+def test_stops_leave_no_trace(tiny, tmp_path, straight, precision, strategy):
+    """Between two reports, and where one is due."""
+    more = {"mixed_precision": precision, "strategy": strategy}
+    for step in (1, 4, END):
+        message = stop(tiny(**settings(**more)), tmp_path, step)
+        assert message.startswith(f"stopped after step {step} of 7, which is saved in")
+    assert_equal(straight(tiny, **more), tmp_path)
+
+
+def test_the_time_of_all_legs_counts(tiny, tmp_path):
+    config = tiny(train_steps=5, report_freq=3)
+    stop(config, tmp_path, 2)
+    state = tmp_path / "checkpoints" / "step-00000002" / "notes.json"
+    before = loop.read_json(state)
+    assert before["seconds"] >= before["training_seconds"] > 0
+    stop(config, tmp_path, 4)
+    (row,) = read_history(tmp_path / "history.csv")
+    assert row.seconds > before["seconds"]
+    assert row.images_per_second < 3 * 16 / before["training_seconds"]
+
+
+def test_stopping_where_the_run_already_is(tiny, tmp_path):
+    config = tiny()
+    stop(config, tmp_path, 1)
+    with pytest.raises(StoppedError, match="stopped after step 1 of 4"):
+        resnet_tf.train(config, tmp_path, until=1)
+    with pytest.raises(SettingError, match="until must be at least 1, received 0"):
+        resnet_tf.train(config, tmp_path, until=0)
+
+
+def test_until_the_end_is_the_whole_run(tiny, tmp_path):
+    assert resnet_tf.train(tiny(train_steps=1), tmp_path, until=9)["step"] == 1
+
+
+def test_a_signal_stops_a_long_call_after_an_update(tiny, tmp_path, monkeypatch):
+    config = tiny(train_steps=5000, report_freq=5000, steps_per_call=5000)
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
+    prepare = loop.Trainer.prepare
+
+    def prepared(*args):
+        prepare(*args)
+        timer.start()
+
+    monkeypatch.setattr(loop.Trainer, "prepare", prepared)
+    with pytest.raises(StoppedError) as caught:
+        resnet_tf.train(config, tmp_path)
+    timer.join()
+    step = caught.value.step
+    assert 0 < step < 5000
+    assert (tmp_path / "checkpoints" / f"step-{step:08d}").is_dir()
+    assert not read_history(tmp_path / "history.csv")
+
+
+@pytest.mark.parametrize(
+    ("where", "step"),
+    [((loop.Trainer, "prepare"), 0), ((loop.FullPass, "__call__"), 2)],
+)
+def test_a_signal_breaks_off_what_changes_nothing(
+    tiny, tmp_path, straight, monkeypatch, where, step
+):
+    """Building the graph, and validation: each may take long."""
+    config = tiny(**settings())
+    with monkeypatch.context() as patch:
+        patch.setattr(*where, interrupted)
+        with pytest.raises(StoppedError) as caught:
+            resnet_tf.train(config, tmp_path)
+    assert caught.value.step == step
+    stop(config, tmp_path, END)
+    assert_equal(straight(tiny), tmp_path)
+
+
+def test_a_signal_breaks_off_the_last_evaluation(tiny, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "summarize", interrupted)
+        with pytest.raises(StoppedError, match="stopped after step 1 of 1"):
+            resnet_tf.train(tiny(train_steps=1), tmp_path)
+    assert resnet_tf.train(tiny(train_steps=1), tmp_path)["step"] == 1
+
+
+def interrupted(*args):
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(10)
+
+
+def test_a_kill_in_a_report_that_was_due_at_a_stop(
+    tiny, tmp_path, straight, monkeypatch
+):
+    """The row is there, the state that goes with it is not: the report is redone."""
+    config = tiny(**settings())
+    stop(config, tmp_path, 2)
+
+    def killed(self, *args):
+        raise ZeroDivisionError
+
+    for place in ("_save", "_save_state"):
+        with monkeypatch.context() as patch:
+            patch.setattr(loop.Run, place, killed)
+            with pytest.raises(ZeroDivisionError):
+                resnet_tf.train(config, tmp_path)
+        assert [row.step for row in read_history(tmp_path / "history.csv")] == [2]
+    stop(config, tmp_path, END)
+    assert_equal(straight(tiny), tmp_path)
+
+
+def test_reports_without_their_checkpoints_are_refused(tiny, tmp_path):
+    stop(tiny(train_steps=6), tmp_path, 5)
+    for state in (tmp_path / "checkpoints").iterdir():
+        state.rename(tmp_path / state.name)
+    with pytest.raises(CheckpointError, match="has reports up to step 4, received no"):
+        resnet_tf.train(tiny(train_steps=6), tmp_path)
+    assert [row.step for row in read_history(tmp_path / "history.csv")] == [2, 4]
+
+
+def test_a_lost_report_is_refused(tiny, tmp_path):
+    stop(tiny(train_steps=6), tmp_path, 5)
+    history = tmp_path / "history.csv"
+    history.write_bytes(b"".join(history.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(RunFolderError, match="up to step 4, received those up to"):
+        resnet_tf.train(tiny(train_steps=6), tmp_path)
+
+
+def test_as_many_checkpoints_stay_as_wanted(tiny, tmp_path):
+    config = tiny(train_steps=9, report_freq=1, keep_checkpoints=3)
+    stop(config, tmp_path, 5)
+    found = sorted(path.name[-1] for path in (tmp_path / "checkpoints").iterdir())
+    assert found == ["3", "4", "5"]
+    assert "keep_checkpoints" not in config.to_dict()["train"]
+
+
+def test_deterministic_runs_are_equal_but_for_their_pace(tiny, tmp_path):
+    from tensorflow.python.framework import config as framework
+
+    config = tiny(deterministic=True, strategy="mirrored", mixed_precision="bfloat16")
+    try:
+        for name in ("one", "other"):
+            resnet_tf.train(config, tmp_path / name)
+        assert framework.is_op_determinism_enabled()
+    finally:
+        framework.disable_op_determinism()
+    rows = [read_history(tmp_path / name / "history.csv") for name in ("one", "other")]
+    for one, other in zip(*rows, strict=True):
+        assert len(one.weights_sha256) == 64
+        pace = {"seconds": 0.0, "images_per_second": 0.0}
+        assert dataclasses.replace(one, **pace) == dataclasses.replace(other, **pace)
+    assert len({row.weights_sha256 for row in rows[0]}) == 2
