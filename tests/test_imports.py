@@ -11,9 +11,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "resnet_tf"
 
 # A room may import from itself and from the rooms listed for it.
-GROUND = {"errors", "config", "machine", "startup"}
+GROUND = {"errors", "config", "disk", "machine", "startup"}
 BELOW = {
     "errors": set(),
+    "disk": set(),
     "machine": set(),
     "startup": {"errors"},
     "config": {"errors"},
@@ -33,6 +34,7 @@ BELOW["__main__"] = {"cli"}
 # What each room may take from outside the package.
 OUTSIDE = {
     "errors": set(),
+    "disk": set(),
     "machine": set(),
     "startup": {"keras", "tensorflow"},
     "config": set(),

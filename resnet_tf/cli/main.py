@@ -13,10 +13,20 @@ from resnet_tf.cli import (
     predict,
     preview,
     recipes,
+    verify_resume,
 )
 from resnet_tf.cli.outcome import USAGE, fail, guarded
 
-_COMMANDS = (audit, bench, import_weights, models, predict, preview, recipes)
+_COMMANDS = (
+    audit,
+    bench,
+    import_weights,
+    models,
+    predict,
+    preview,
+    recipes,
+    verify_resume,
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from resnet_tf.errors import ResnetTfError
+from resnet_tf.errors import ResnetTfError, StoppedError
 
 USAGE, STOPPED = 2, 75
 
@@ -25,11 +25,14 @@ def guarded(main: Callable[[], None], stopped: str = "stopped") -> None:
     """
     try:
         main()
-    except ResnetTfError as error:
-        fail(str(error), error.exit_code)
+    except StoppedError as stop:
+        print(stop, file=sys.stderr, flush=True)
+        sys.exit(stop.exit_code)
     except KeyboardInterrupt:
         print(stopped, file=sys.stderr, flush=True)
         sys.exit(STOPPED)
+    except ResnetTfError as error:
+        fail(str(error), error.exit_code)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,7 +5,7 @@ import pytest
 
 from resnet_tf.cli.main import main
 from resnet_tf.cli.outcome import guarded
-from resnet_tf.errors import CheckpointError, DataError
+from resnet_tf.errors import CheckpointError, DataError, StoppedError
 
 
 def test_help_lists_the_commands(capsys):
@@ -13,7 +13,8 @@ def test_help_lists_the_commands(capsys):
         main(["--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    for command in ("audit", "bench", "import", "models", "preview", "recipes"):
+    commands = "audit bench import models preview recipes verify-resume"
+    for command in commands.split():
         assert command in text
 
 
@@ -40,6 +41,7 @@ def test_a_wrong_argument_is_one_line_and_exit_code_2(arguments, message, capsys
         (DataError("no\n data"), 3, "error: no data\n"),
         (CheckpointError("bad"), 4, "error: bad\n"),
         (KeyboardInterrupt(), 75, "stopped\n"),
+        (StoppedError("stopped after step 3", 3), 75, "stopped after step 3\n"),
     ],
 )
 def test_errors_end_in_their_exit_code(error, code, line, capsys):

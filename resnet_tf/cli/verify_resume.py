@@ -1,0 +1,116 @@
+"""Show that a run which is stopped and killed ends as if it had not been."""
+
+import argparse
+import random
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.cli import json_output
+from resnet_tf.cli.outcome import STOPPED
+from resnet_tf.cli.settings import add_settings, experiment, given_settings
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.data.sources import ensure_available
+from resnet_tf.errors import SettingError
+from resnet_tf.reporting.provenance import provenance
+from resnet_tf.startup import import_tensorflow
+from resnet_tf.training.legs import End, Legs, resumed_from
+
+# What the command is called; a module cannot be.
+NAME = "verify-resume"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        "--steps", type=int, default=20, help="Updates to do, of train_steps."
+    )
+    parser.add_argument(
+        "--interruptions",
+        type=int,
+        default=4,
+        help="Legs that end early at random updates: in turn by a stop that saves, "
+        "and by kill -9.",
+    )
+    parser.add_argument(
+        "--devices",
+        type=int,
+        default=1,
+        help="Logical CPUs, for --strategy=mirrored.",
+    )
+    parser.add_argument("--json_output", help="File for the figures.")
+    add_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Trains twice, compares and prints; exits with 1 if anything differs.
+
+    Raises:
+        CheckpointError: If a state is missing or damaged.
+        DataError: If the data set cannot be had.
+        SettingError: If a setting is wrong.
+    """
+    json_output.require_room(arguments.json_output)
+    config = experiment(given_settings(arguments), arguments.recipe)
+    ends = _ends(arguments, config)
+    ensure_available(config.data)
+    with tempfile.TemporaryDirectory() as folder:
+        straight, broken = Path(folder, "straight"), Path(folder, "broken")
+        whole = ends[-1:]
+        _train(config, straight, whole, arguments.devices)
+        interruptions = _train(config, broken, ends, arguments.devices)[:-1]
+        import_tensorflow()
+        from resnet_tf.training.equal import compare
+
+        result = compare(straight, broken)
+    settings = {"settings": config.to_dict(), "devices": arguments.devices}
+    record = {**result, "interruptions": interruptions, **settings, **provenance()}
+    json_output.write(arguments.json_output, record)
+    _print(result)
+    sys.exit(0 if result["equal"] else 1)
+
+
+def _ends(arguments: argparse.Namespace, config: ExperimentConfig) -> list[End]:
+    """Returns the ends of the legs; the last one's is the end of the comparison."""
+    steps, count = arguments.steps, arguments.interruptions
+    for name, value, ok, rule in (
+        ("steps", steps, 1 < steps < config.train.train_steps, "above 1 and below "
+         f"train_steps={config.train.train_steps}"),
+        ("interruptions", count, 0 < count < steps, f"above 0 and below steps={steps}"),
+        ("devices", arguments.devices, arguments.devices > 0, "at least 1"),
+    ):  # fmt: skip
+        if not ok:
+            raise SettingError(f"{name} must be {rule}, received {value}")
+    chosen = random.Random(config.train.seed).sample(range(1, steps), count)
+    ends = [
+        End(step, "kill" if number % 2 else "stop")
+        for number, step in enumerate(sorted(chosen))
+    ]
+    return [*ends, End(steps)]
+
+
+def _train(
+    config: ExperimentConfig, run_dir: Path, ends: list[End], devices: int
+) -> list[dict[str, Any]]:
+    """Trains in legs and returns what became of each, as JSON values."""
+    legs, log, done = Legs(config, run_dir, devices), run_dir.with_suffix(".log"), []
+    for end in ends:
+        code = legs.run(end, log)
+        if code != (STOPPED if end.how == "stop" else -signal.SIGKILL):
+            # The leg has said why.
+            sys.exit(code if code > 0 else 1)
+        done.append({"step": end.step, "how": end.how, "from": resumed_from(log)})
+        print(f"{done[-1]['from']:>6} to {end.step:<6} {end.how}", flush=True)
+    return done
+
+
+def _print(result: dict[str, Any]) -> None:
+    what = f"{result['variables']} variables after step {result['step']}"
+    if differing := result["differing"]:
+        print(f"{len(differing)} of {what} differ, such as {differing[0]}")
+    else:
+        print(f"all {what} are equal, bit for bit")
+    if not result["reports_equal"]:
+        print("the reports differ")
