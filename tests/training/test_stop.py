@@ -17,8 +17,8 @@ END = 5
 
 
 def settings(**more):
-    """Seven updates, of which the tests do five; reports after the second and fourth."""
     """Seven updates, of which tests do five; reports after the second and fourth."""
+    return {"train_steps": 7, "report_freq": 2, **more}
 
 
 def stop(config, folder, step):
