@@ -18,6 +18,7 @@ from resnet_tf.config.recipes import (
     recipe_values,
 )
 from resnet_tf.config.sections import iter_fields, iter_settings
+from resnet_tf.config.strict_json import parse_object
 from resnet_tf.config.train import TrainConfig
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "iter_fields",
     "iter_settings",
     "named_network",
+    "parse_object",
     "recipe_source",
     "recipe_values",
     "unknown",
