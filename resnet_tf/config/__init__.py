@@ -18,6 +18,7 @@ from resnet_tf.config.recipes import (
     recipe_values,
 )
 from resnet_tf.config.sections import iter_fields, iter_settings
+from resnet_tf.config.size import NetworkSize, network_size
 from resnet_tf.config.strict_json import parse_object
 from resnet_tf.config.train import TrainConfig
 
@@ -35,6 +36,7 @@ __all__ = [
     "ExperimentConfig",
     "FieldSpec",
     "ModelConfig",
+    "NetworkSize",
     "OptimizerConfig",
     "TrainConfig",
     "differences",
@@ -42,6 +44,7 @@ __all__ = [
     "iter_fields",
     "iter_settings",
     "named_network",
+    "network_size",
     "parse_object",
     "recipe_source",
     "recipe_values",

@@ -38,6 +38,7 @@ class DataConfig(Section):
         "Images held out of training, the last by official index "
         "[5000 for CIFAR, 180 for digits, a tenth of a folder].",
         minimum=0,
+        maximum=100_000_000,
     )
     image_size: int = field(
         32,
@@ -108,6 +109,7 @@ class DataConfig(Section):
         "alpha of mixup: each training batch is mixed with a permutation of itself "
         "by a share from Beta(alpha, alpha); 0 for none.",
         minimum=0,
+        maximum=1000,
         was=0.0,
     )
     normalization: Literal["whitening", "mean_std"] = field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -104,8 +105,8 @@ class ExperimentConfig:
             raise SettingError(f"config must be an object, received {data!r:.40}")
         values = dict(data)
         recipe = values.pop("recipe", None)
-        if not isinstance(recipe, str):
-            raise SettingError(f"recipe must be a name, received {recipe!r}")
+        if not isinstance(recipe, str) or not re.fullmatch(r"\w{1,64}", recipe, re.A):
+            raise SettingError(f"recipe must be a name, received {recipe!r:.80}")
         for key, part in values.items():
             if key not in SECTIONS:
                 raise SettingError(unknown("section of the config", key, SECTIONS))
@@ -135,7 +136,7 @@ def _completed(
 ) -> dict[str, Any]:
     """Returns a section of a `config.json` with what was written before a field
     existed."""
-    names = [spec.name for spec in specs]
+    names = [spec.name for spec in specs if not spec.local]
     for name in part:
         if name not in names:
             raise SettingError(unknown("setting", name, names))

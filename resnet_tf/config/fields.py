@@ -15,6 +15,10 @@ from resnet_tf.errors import SettingError
 
 REQUIRED = object()
 
+# A state of a run is named by its step, in eight digits.
+LARGEST_STEP = 99_999_999
+LARGEST_BATCH = 65_536
+
 
 @dataclass(frozen=True)
 class FieldSpec:
@@ -73,7 +77,9 @@ class FieldSpec:
             (self.above is None or value > self.above, f"above {self.above}"),
         ):
             if not ok:
-                raise SettingError(f"{self.name} must be {rule}, received {value}")
+                raise SettingError(
+                    f"{self.name} must be {rule}, received {value!s:.80}"
+                )
         return value
 
     def _cast(self, value: Any) -> Any:
@@ -81,18 +87,20 @@ class FieldSpec:
             if value not in self.choices:
                 known = ", ".join(self.choices)
                 raise SettingError(
-                    f"{self.name} must be one of {known}, received {value!r}"
+                    f"{self.name} must be one of {known}, received {value!r:.80}"
                 )
             return value
         if self.type is tuple:
             if not isinstance(value, (list, tuple)):
-                raise SettingError(f"{self.name} must be numbers, received {value!r}")
+                raise SettingError(
+                    f"{self.name} must be numbers, received {value!r:.80}"
+                )
             return tuple(_number(self.name, float, v) for v in value)
         if self.type in (int, float):
             return _number(self.name, self.type, value)
         if not isinstance(value, self.type):
             raise SettingError(
-                f"{self.name} must be a {self.type.__name__}, received {value!r}"
+                f"{self.name} must be a {self.type.__name__}, received {value!r:.80}"
             )
         return value
 
@@ -101,10 +109,14 @@ def _number(name: str, kind: type, value: Any) -> int | float:
     exact = int if kind is int else (int, float)
     if isinstance(value, bool) or not isinstance(value, exact):
         what = "an integer" if kind is int else "a number"
-        raise SettingError(f"{name} must be {what}, received {value!r}")
-    if not math.isfinite(value):
-        raise SettingError(f"{name} must be finite, received {value}")
-    return kind(value)
+        raise SettingError(f"{name} must be {what}, received {value!r:.80}")
+    try:
+        result = kind(value)
+    except OverflowError:  # an integer that no float reaches
+        result = math.inf
+    if kind is float and not math.isfinite(result):
+        raise SettingError(f"{name} must be finite, received {result}")
+    return result
 
 
 def field(default: Any, help: str, **rules: Any) -> Any:
@@ -145,7 +157,7 @@ def unknown(kind: str, name: str, known: Any) -> str:
     """Returns the one-line message for an unknown name, with the near ones."""
     near = difflib.get_close_matches(str(name), list(known), n=3)
     hint = "did you mean " + ", ".join(near) if near else "known: " + ", ".join(known)
-    return f"unknown {kind} {name!r}; {hint}"
+    return f"unknown {kind} {name!r:.80}; {hint}"
 
 
 def _plain_type(hint: Any) -> tuple[type, tuple[str, ...], bool]:

@@ -18,6 +18,7 @@ from resnet_tf.config.networks import (
     input_side,
     residual_layers,
 )
+from resnet_tf.config.size import require_possible
 from resnet_tf.errors import SettingError
 
 _DENSE = (DENSENET, "uva_densenet", "densenet121", "densenet121_cifar")
@@ -110,7 +111,9 @@ class ModelConfig(Section):
     activation: Literal["relu", "tanh", "leakyrelu", "gelu"] = field(
         "relu", "Activation function.", families=UVA, was="relu"
     )
-    num_classes: int = field(10, "Logits; must be the data set's.", minimum=2)
+    num_classes: int = field(
+        10, "Logits; must be the data set's.", minimum=2, maximum=100_000
+    )
     kernel_initializer: Literal[
         "he_fan_out", "he_fan_in", "glorot_uniform", "fan_in_uniform"
     ] = field(
@@ -146,6 +149,7 @@ class ModelConfig(Section):
                     raise SettingError(other_family(spec, self.model))
         self._check_depth()
         self._check_bottleneck()
+        require_possible(self)
 
     def _check_depth(self) -> None:
         step = 6 if self.bottleneck else 3

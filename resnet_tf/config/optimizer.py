@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from resnet_tf.config.fields import Section, field
+from resnet_tf.config.fields import LARGEST_STEP, Section, field
 from resnet_tf.errors import SettingError
+
+_LARGEST_RATE = 1e30  # beyond it float32 overflows in the first update
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +20,9 @@ class OptimizerConfig(Section):
         "Momentum SGD, or AdamW (second momentum 0.999, epsilon 1e-8).",
         was="sgd",
     )
-    init_lr: float = field(0.1, "First learning rate, or the peak.", above=0)
+    init_lr: float = field(
+        0.1, "First learning rate, or the peak.", above=0, maximum=_LARGEST_RATE
+    )
     momentum: float = field(0.9, "Momentum; beta1 of AdamW.", minimum=0, maximum=0.9999)
     nesterov: bool = field(
         False, "Nesterov's form of momentum, for SGD.", needs=("optimizer", "sgd")
@@ -34,10 +38,18 @@ class OptimizerConfig(Section):
         maximum=0.9,
     )
     warmup_steps: int = field(
-        0, "First updates that use warmup_lr instead.", minimum=0, was=0
+        0,
+        "First updates that use warmup_lr instead.",
+        minimum=0,
+        maximum=LARGEST_STEP,
+        was=0,
     )
     warmup_lr: float = field(
-        0.01, "Constant rate of the first warmup_steps updates.", above=0, was=0.01
+        0.01,
+        "Constant rate of the first warmup_steps updates.",
+        above=0,
+        maximum=_LARGEST_RATE,
+        was=0.01,
     )
     lr_decay_factor: float = field(
         0.1,
@@ -50,12 +62,14 @@ class OptimizerConfig(Section):
         40_000,
         "Updates before the first drop of the step schedule.",
         minimum=0,
+        maximum=LARGEST_STEP,
         needs=("schedule", "step"),
     )
     decay_step1: int = field(
         60_000,
         "Updates before the second drop of the step schedule.",
         minimum=0,
+        maximum=LARGEST_STEP,
         needs=("schedule", "step"),
     )
     first_decay_late: bool = field(
@@ -70,6 +84,7 @@ class OptimizerConfig(Section):
         2e-4,
         "d of the loss term d/2 * sum(w^2), coupled; of AdamW's own term, decoupled.",
         minimum=0,
+        maximum=1000,
     )
     weight_decay_on: Literal["kernels", "kernels_and_head", "all"] = field(
         "kernels",

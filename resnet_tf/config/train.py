@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from resnet_tf.config.fields import Section, field
+from resnet_tf.config.fields import LARGEST_BATCH, LARGEST_STEP, Section, field
 from resnet_tf.errors import SettingError
 
 
@@ -13,16 +13,30 @@ from resnet_tf.errors import SettingError
 class TrainConfig(Section):
     """The run: its length, its reports and its arithmetic."""
 
-    train_steps: int = field(80_000, "Number of updates.", minimum=1)
+    train_steps: int = field(
+        80_000, "Number of updates.", minimum=1, maximum=LARGEST_STEP
+    )
     train_batch_size: int = field(
-        128, "Images in an update, over all replicas.", minimum=1
+        128,
+        "Images in an update, over all replicas.",
+        minimum=1,
+        maximum=LARGEST_BATCH,
     )
     validation_batch_size: int = field(
-        250, "Images in a validation batch.", minimum=1, local=True
+        250,
+        "Images in a validation batch.",
+        minimum=1,
+        maximum=LARGEST_BATCH,
+        local=True,
     )
-    test_batch_size: int = field(250, "Images in a test batch.", minimum=1, local=True)
+    test_batch_size: int = field(
+        250, "Images in a test batch.", minimum=1, maximum=LARGEST_BATCH, local=True
+    )
     report_freq: int = field(
-        391, "Updates between two validations, checkpoints and reports.", minimum=1
+        391,
+        "Updates between two validations, checkpoints and reports.",
+        minimum=1,
+        maximum=LARGEST_STEP,
     )
     init_from: str | None = field(
         None,
@@ -60,6 +74,7 @@ class TrainConfig(Section):
         "Parts of a batch that are computed side by side, one core and one thread "
         "each. Faster, but batch norm normalises each part by itself.",
         minimum=1,
+        maximum=64,
         was=1,
     )
     deterministic: bool = field(
@@ -79,6 +94,7 @@ class TrainConfig(Section):
         "Updates in one call of the compiled loop; 0: by measurement, so that a "
         "call lasts one to two seconds.",
         minimum=0,
+        maximum=LARGEST_STEP,
         local=True,
     )
 

@@ -1,0 +1,49 @@
+import math
+
+import pytest
+
+from resnet_tf import build_model
+from resnet_tf.config import NETWORKS, ModelConfig, named_network, network_size
+from resnet_tf.errors import SettingError
+from resnet_tf.models.audit.published import PUBLISHED
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_registered_network_has_its_parameters(name):
+    assert network_size(named_network(name)).parameters == PUBLISHED[name].parameters
+
+
+SMALL = {
+    "post": {"num_residual_blocks": 2, "order": "post"},
+    "pre": {"num_residual_blocks": 1, "order": "pre", "num_classes": 7},
+    "B": {"num_residual_blocks": 2, "shortcut": "B"},
+    "none": {"num_residual_blocks": 1, "shortcut": "none"},
+    "bottleneck": {"num_residual_blocks": 2, "bottleneck": True, "shortcut": "B"},
+    "densenet": {"model": "densenet", "depth": 10, "compression": 0.29},
+    "stem": {"model": "densenet", "depth": 10, "stem_filters": 5, "growth_rate": 3},
+    "bc": {"model": "densenet", "depth": 16, "bottleneck": True, "compression": 0.5},
+    **{
+        name: {"model": name, "num_classes": 3}
+        for name in NETWORKS
+        if NETWORKS[name]["model"] == name
+    },
+}
+
+
+@pytest.mark.parametrize("values", SMALL.values(), ids=SMALL)
+def test_what_is_built_has_as_many(values):
+    config = ModelConfig(**values)
+    model = build_model(config)
+    size = network_size(config)
+    assert size.parameters == sum(math.prod(w.shape) for w in model.trainable_weights)
+    assert size.numbers == sum(math.prod(w.shape) for w in model.weights)
+
+
+def test_a_network_that_nobody_means_is_refused():
+    with pytest.raises(SettingError, match=r"at most 500,000,000 parameters, received"):
+        ModelConfig(model="densenet", depth=1000, growth_rate=1000)
+
+
+def test_a_transition_keeps_a_channel():
+    with pytest.raises(SettingError, match="compression must keep one of 52 channels"):
+        ModelConfig(model="densenet", depth=13, compression=0.001)
