@@ -1,4 +1,5 @@
 import csv
+import itertools
 import json
 
 import numpy as np
@@ -120,20 +121,28 @@ def test_the_run_folder_holds_everything(tiny, tmp_path):
     assert "best_validation_error" in summary and "best_test_error" in summary
 
 
-@pytest.mark.parametrize("name", ["", "best"])
-@pytest.mark.parametrize("split", ["test", "validation"])
-def test_eval_repeats_the_summary(tiny, tmp_path, name, split):
+def test_eval_repeats_the_summary(tiny, tmp_path):
     summary = resnet_tf.train(tiny(), tmp_path)
-    result = resnet_tf.evaluate(tmp_path / name, split)
-    key = f"{name}_{split}_error" if name else f"{split}_error"
-    assert result["error"] == summary[key]
-    assert result["n"] == summary[f"n_{split}"]
-    assert result["interval"][0] < result["error"] < result["interval"][1]
-    assert result["preprocessing"]["normalization"] == "mean_std"
+    for name, split in itertools.product(["", "best"], ["test", "validation"]):
+        result = resnet_tf.evaluate(tmp_path / name, split)
+        key = f"{name}_{split}_error" if name else f"{split}_error"
+        assert result["error"] == summary[key]
+        assert result["n"] == summary[f"n_{split}"]
+        assert result["interval"][0] < result["error"] < result["interval"][1]
+        assert result["preprocessing"]["normalization"] == "mean_std"
 
 
-@pytest.mark.parametrize("where", ["_call", "_report"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    ("precision", "where"),
+    [
+        ("float32", "_call"),
+        pytest.param("bfloat16", "_report", marks=pytest.mark.slow),
+        pytest.param("float32", "_report", marks=pytest.mark.slow),
+        pytest.param("bfloat16", "_call", marks=pytest.mark.slow),
+        pytest.param("float16", "_call", marks=pytest.mark.slow),
+        pytest.param("float16", "_report", marks=pytest.mark.slow),
+    ],
+)
 def test_resuming_gives_the_same_bits(tiny, tmp_path, monkeypatch, where, precision):
     config = tiny(train_steps=7, report_freq=3, mixed_precision=precision)
     resnet_tf.train(config, tmp_path / "straight")
@@ -157,6 +166,7 @@ def test_a_run_killed_before_its_first_report_starts_again(tiny, tmp_path, monke
     assert resnet_tf.train(config, tmp_path)["step"] == 4
 
 
+@pytest.mark.slow
 def test_resuming_under_two_replicas(tiny, tmp_path, monkeypatch):
     config = tiny(strategy="mirrored", train_steps=5)
     summary = resnet_tf.train(config, tmp_path / "straight")
@@ -252,18 +262,15 @@ def test_a_run_without_its_history_is_refused(tiny, tmp_path, monkeypatch):
         resnet_tf.train(tiny(), tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_wrong_arguments_of_evaluate(tiny, tmp_path):
+    resnet_tf.train(tiny(train_steps=1), tmp_path)
+    for arguments, message in (
         ({"split": "tset"}, "split must be one of train, validation, test"),
         ({"mixed_precision": "fp16"}, "mixed_precision must be one of float32"),
         ({"test_batch_size": 0}, "test_batch_size must be at least 1, received 0"),
-    ],
-)
-def test_wrong_arguments_of_evaluate(tiny, tmp_path, arguments, message):
-    resnet_tf.train(tiny(train_steps=1), tmp_path)
-    with pytest.raises(SettingError, match=message):
-        resnet_tf.evaluate(tmp_path, **arguments)
+    ):
+        with pytest.raises(SettingError, match=message):
+            resnet_tf.evaluate(tmp_path, **arguments)
 
 
 def test_missing_data_leaves_nothing_behind(tmp_path):
