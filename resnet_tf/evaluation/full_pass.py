@@ -1,5 +1,6 @@
 """One pass over a split: every image once, whatever the batch size."""
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,17 @@ class Result:
         return wilson_interval(self._errors, self.n)
 
     @property
-    def loss(self) -> float:
-        """Mean cross-entropy in nats."""
+    def losses(self) -> np.ndarray:
+        """Cross-entropy of each image in nats, float64 (n,)."""
         logits = self.logits.astype(np.float64)
         peak = logits.max(axis=1)
         total = peak + np.log(np.exp(logits - peak[:, np.newaxis]).sum(axis=1))
-        return float((total - logits[np.arange(self.n), self.labels]).mean())
+        return total - logits[np.arange(self.n), self.labels]
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        return float(self.losses.mean())
 
     @property
     def per_class_error(self) -> dict[str, float | None]:
@@ -112,6 +118,18 @@ class FullPass:
         """Returns the result of one pass in batches of `batch_size`."""
         logits = self.logits(split.images, batch_size)
         return Result(split.name, logits, split.labels, split.class_names)
+
+    def prepared_as(self, config: DataConfig) -> "FullPass":
+        """Returns the same pass over images that are prepared otherwise.
+
+        Nothing is compiled again.
+
+        Args:
+            config: As that of the class, with the same `image_size`.
+        """
+        other = copy.copy(self)
+        other._config = config
+        return other
 
     def logits(self, images: np.ndarray, batch_size: int) -> np.ndarray:
         """Returns the logits of images, float32 array (N, classes).
