@@ -1,0 +1,150 @@
+"""The classic mistakes between training a network and using it.
+
+Each is a way to use a checkpoint otherwise than its config says: where that way is the
+right one, the mistake was made.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from resnet_tf.config import DATASETS, RESNET, ExperimentConfig
+from resnet_tf.config.datasets import IMAGENET_MEAN, IMAGENET_STD
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One way to use a checkpoint.
+
+    Attributes:
+        name: In a word or two.
+        words: What is wrong if this way is the right one.
+        pixels: From uint8 images (N, H, W, 3) to such images.
+        data: Other values of `DataConfig`.
+        model: Other values of `ModelConfig`.
+    """
+
+    name: str
+    words: str
+    pixels: Callable[[np.ndarray], np.ndarray] = lambda images: images
+    data: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
+
+    def applied(self, config: ExperimentConfig) -> ExperimentConfig:
+        """Returns the config of this way."""
+        return dataclasses.replace(
+            config,
+            data=dataclasses.replace(config.data, **self.data),
+            model=dataclasses.replace(config.model, **self.model),
+        )
+
+
+def mistakes(config: ExperimentConfig) -> list[Mistake]:
+    """Returns the mistakes that a checkpoint of this config can have."""
+    ways = [*_normalizations(config.data.dataset), *_PIXELS, *_networks(config)]
+    return [way for way in ways if way in _PIXELS or way.applied(config) != config]
+
+
+_PIXELS = (
+    Mistake(
+        "BGR",
+        "its training images had blue, green and red in this order, and not RGB",
+        lambda images: images[..., ::-1],
+    ),
+    Mistake(
+        "transposed",
+        "rows and columns of its training images were swapped",
+        lambda images: images.swapaxes(1, 2),
+    ),
+    Mistake(
+        "planes",
+        "its training images were stored channel by channel and read as if pixel by "
+        "pixel (a reshape where a transpose was meant)",
+        lambda images: images.transpose(0, 3, 1, 2).reshape(images.shape),
+    ),
+)
+
+
+def _normalizations(dataset: str) -> list[Mistake]:
+    """Returns what may have been done to the pixels instead."""
+    ways = [
+        Mistake(
+            "whitened",
+            "its training images were whitened, each to mean 0 and deviation 1, and "
+            "config.json says otherwise",
+            data={
+                "normalization": "whitening",
+                "channel_mean": None,
+                "channel_std": None,
+            },
+        ),
+        _scaled(
+            "0 to 255",
+            "it was trained on pixels from 0 to 255, which nothing normalised",
+            (0.0,) * 3,
+            (1 / 255,) * 3,
+        ),
+        _scaled(
+            "0 to 1",
+            "it was trained on pixels divided by 255, without mean and deviation",
+            (0.0,) * 3,
+            (1.0,) * 3,
+        ),
+        _scaled(
+            "-1 to 1",
+            "it was trained on pixels scaled to -1 to 1",
+            (0.5,) * 3,
+            (0.5,) * 3,
+        ),
+        _scaled(
+            "ImageNet's mean",
+            "it was trained with ImageNet's mean and deviation",
+            IMAGENET_MEAN,
+            IMAGENET_STD,
+        ),
+    ]
+    for name, info in DATASETS.items():
+        whose = f"{name}'s"
+        words = f"it was trained with the mean and the deviation of {name}"
+        if name == dataset or dataset in ("cifar10", "cifar100"):
+            ways.append(_scaled(f"{whose} mean", words, info.mean, info.std))
+    return ways
+
+
+def _scaled(name: str, words: str, mean, std) -> Mistake:
+    data = {"normalization": "mean_std", "channel_mean": mean, "channel_std": std}
+    return Mistake(name, f"{words}, and config.json says otherwise", data=data)
+
+
+def _networks(config: ExperimentConfig) -> list[Mistake]:
+    """Returns in which other networks the weights fit."""
+    ways = [
+        Mistake(
+            "batch statistics",
+            "the moving averages of batch norm do not belong to its weights: it works "
+            "only with each batch's own statistics, so that a prediction depends on "
+            "its neighbours",
+            model={"bn_eval": "batch"},
+        ),
+        Mistake(
+            "moving averages",
+            "it has good moving averages of batch norm, which bn_eval=batch in "
+            "config.json ignores",
+            model={"bn_eval": "moving"},
+        ),
+    ]
+    if config.model.model == RESNET and not config.model.bottleneck:
+        for padding, where in (("both", "on both sides"), ("end", "at the end only")):
+            ways.append(
+                Mistake(
+                    f"padding {padding}",
+                    f"it was trained with zeros {where} before convolutions of stride "
+                    f"2 (stride_padding={padding}): here each of its maps is shifted "
+                    "by a pixel",
+                    model={"stride_padding": padding},
+                )
+            )
+    return ways
