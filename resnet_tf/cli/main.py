@@ -8,6 +8,7 @@ from typing import NoReturn
 from resnet_tf.cli import (
     audit,
     bench,
+    doctor,
     import_weights,
     models,
     predict,
@@ -20,6 +21,7 @@ from resnet_tf.cli.outcome import USAGE, fail, guarded
 _COMMANDS = (
     audit,
     bench,
+    doctor,
     import_weights,
     models,
     predict,

@@ -1,0 +1,49 @@
+"""Tell which classic mistake explains the accuracy of a checkpoint."""
+
+import argparse
+import sys
+
+from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.cli import json_output
+from resnet_tf.startup import import_tensorflow
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        "ckpt",
+        metavar="CKPT",
+        help="Released model, checkpoint folder or run folder.",
+    )
+    parser.add_argument("--data_dir", help="Folder of the data set.")
+    parser.add_argument("--cache_dir", help="Folder of decoded images.")
+    parser.add_argument("--json_output", help="File for the figures.")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints each way that was tried and a verdict; exits with 1 if all is not well.
+
+    Raises:
+        CheckpointError: If the checkpoint is missing, damaged or inconsistent.
+        DataError: If the data set cannot be had.
+        SettingError: If the file cannot be written.
+    """
+    json_output.require_room(arguments.json_output)
+    resolve(arguments.ckpt)
+    import_tensorflow()
+    from resnet_tf.evaluation.doctor import examine
+    from resnet_tf.reporting.provenance import provenance
+
+    found = examine(
+        arguments.ckpt, data_dir=arguments.data_dir, cache_dir=arguments.cache_dir
+    )
+    first = found.attempts[0]
+    print(f"{arguments.ckpt} on the first {first.n} test images")
+    width = max(len(one.name) for one in found.attempts)
+    for one in found.attempts:
+        print(f"  {one.name:{width}}  {one.accuracy:5.1f} % right")
+    print(f"{arguments.ckpt}: {found.verdict}")
+    record = {"checkpoint": arguments.ckpt, **found.to_dict(), **provenance()}
+    json_output.write(arguments.json_output, record)
+    if not found.healthy:
+        sys.exit(1)
