@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.config import ExperimentConfig
-from resnet_tf.disk import write_text
+from resnet_tf.config import ExperimentConfig, parse_object
+from resnet_tf.config.strict_json import MAX_BYTES
+from resnet_tf.disk import sha256, write_text
 from resnet_tf.errors import CheckpointError
 
 WEIGHTS, CONFIG, METRICS = "model.weights.h5", "config.json", "metrics.json"
@@ -24,20 +25,33 @@ def read_config(path: Path) -> ExperimentConfig:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Returns the object in a JSON file.
+    """Returns the object in a JSON file, see `parse_object`.
 
     Raises:
-        CheckpointError: If the file is missing or holds no JSON object.
+        CheckpointError: If the file is missing or holds no such object.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing") from error
+        # Not what a pipe or a device would give.
+        if not path.is_file():
+            raise CheckpointError(f"{path} is missing")
+        with open(path, "rb") as file:
+            return parse_object(file.read(MAX_BYTES + 1))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise CheckpointError(f"{path} must hold a JSON object")
-    return data
+        raise CheckpointError(f"{path} is not JSON as it must be: {error}") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file that is read, in hexadecimal.
+
+    Raises:
+        CheckpointError: If it is missing or cannot be read.
+    """
+    try:
+        if not path.is_file():
+            raise CheckpointError(f"{path} is missing")
+        return sha256(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:

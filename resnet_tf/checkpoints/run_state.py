@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from resnet_tf.checkpoints.files import json_text, read_json
+from resnet_tf.checkpoints.files import file_sha256, json_text, read_json
 from resnet_tf.disk import flush, sha256, write_text
 from resnet_tf.errors import CheckpointError
 
@@ -148,7 +148,7 @@ def fault(state: Path) -> str:
         if unknown := sorted(found - manifest.keys()):
             return f"{_MANIFEST} does not name {unknown[0]}"
         for name, digest in manifest.items():
-            if sha256(state / name) != digest:
+            if file_sha256(state / name) != digest:
                 return f"{name} has not the SHA-256 that {_MANIFEST} states"
     except CheckpointError as error:
         return str(error)

@@ -4,7 +4,8 @@ import argparse
 import statistics
 from typing import Any
 
-from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS, read_config, read_json
+from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS, read_config
+from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root
 from resnet_tf.cli import json_output
 from resnet_tf.errors import CheckpointError
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _facts(name: str) -> dict[str, Any]:
     """Returns what the files of a released model say, as JSON values."""
     folder = pretrained_root() / name
-    config, metrics = read_config(folder / CONFIG), read_json(folder / METRICS)
+    config, metrics = read_config(folder / CONFIG), read_metrics(folder / METRICS)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise CheckpointError(f"no weights: {weights} is missing")

@@ -1,22 +1,8 @@
 """The files of a source and the folder that it becomes."""
 
-import hashlib
 from pathlib import Path
 
-from resnet_tf.errors import CheckpointError, SettingError
-
-
-def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file, in hexadecimal.
-
-    Raises:
-        CheckpointError: If it cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+from resnet_tf.errors import SettingError
 
 
 def require_new(output: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from resnet_tf.checkpoints.files import METRICS, read_json, write_json
+from resnet_tf.checkpoints.files import METRICS, file_sha256, read_json, write_json
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config import FOLDER
 from resnet_tf.data.split import SplitName
@@ -17,7 +17,7 @@ from resnet_tf.evaluation.evaluate import evaluate
 from resnet_tf.interop import pytorch
 from resnet_tf.interop.averages import chosen_averages
 from resnet_tf.interop.card import card
-from resnet_tf.interop.files import require_new, sha256
+from resnet_tf.interop.files import require_new
 from resnet_tf.interop.recognise import recognise
 from resnet_tf.interop.source import Source
 from resnet_tf.models import build_model
@@ -83,7 +83,7 @@ def _assigned(model: keras.Model, found: Source) -> dict[str, Any]:
     return {
         "family": found.family,
         "url": found.url,
-        "source_sha256": {path.name: sha256(path) for path in found.files},
+        "source_sha256": {path.name: file_sha256(path) for path in found.files},
         "tensors": found.assign(model),
         "parameters": sum(w.shape.num_elements() for w in model.trainable_weights),
         "published_error": found.published.error if found.published else None,

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from resnet_tf.checkpoints.files import file_sha256
 from resnet_tf.checkpoints.state_dict import state_dict_of
 from resnet_tf.checkpoints.torch_file import read_torch
 from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.interop import cifar_resnet, imagenet, uva
-from resnet_tf.interop.files import sha256
 from resnet_tf.interop.source import Source
 from resnet_tf.interop.tf1 import read_tf1
 from resnet_tf.interop.tf1_file import is_tf1
@@ -65,7 +65,7 @@ def _read_torch(path: Path) -> Source:
 def _check_name(path: Path) -> None:
     if not (claimed := _HASH_IN_NAME.fullmatch(path.name)):
         return
-    digest = sha256(path)
+    digest = file_sha256(path)
     if not digest.startswith(claimed[1]):
         raise CheckpointError(
             f"the SHA-256 must begin with {claimed[1]}, as the name says, received "

@@ -8,8 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from resnet_tf.checkpoints.files import METRICS, read_json
+from resnet_tf.checkpoints.files import METRICS
 from resnet_tf.checkpoints.initial import initialize
+from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.run_state import RunState
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config import ExperimentConfig
@@ -262,7 +263,7 @@ class Run:
         if best is None or best.step != self._step:
             return
         metrics = self._folder.best / METRICS
-        if not metrics.exists() or read_json(metrics)["step"] != best.step:
+        if not metrics.exists() or read_metrics(metrics).get("step") != best.step:
             self._save(self._folder.best, best)
 
     def _save(self, target: Path, row: Row) -> None:
