@@ -23,6 +23,7 @@ from resnet_tf.checkpoints.files import (
     CONFIG,
     METRICS,
     WEIGHTS,
+    file_sha256,
     read_config,
     read_json,
     write_json,
@@ -58,6 +59,8 @@ def release(
     metrics = read_json(run / METRICS) | {name: summary[name] for name in _KEPT}
     for split in ("validation", "test"):
         metrics[f"{split}_interval"] = list(_interval(metrics, split))
+    # Runs of earlier versions have none.
+    metrics["config_sha256"] = file_sha256(target / CONFIG)
     metrics["command"] = command(read_config(run / CONFIG))
     metrics["parameters"] = sum(math.prod(w.shape) for w in model.trainable_weights)
     if earlier:

@@ -7,7 +7,6 @@ from collections.abc import Set
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import keras
 
 from resnet_tf.checkpoints import torchvision
@@ -16,6 +15,7 @@ from resnet_tf.checkpoints.grow import grow, require_growth
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.checkpoints.state_dict import read_state_dict
 from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
+from resnet_tf.checkpoints.weights_file import first_shape
 from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
 from resnet_tf.data.host import PROBE_SECONDS, answers
 from resnet_tf.errors import CheckpointError, SettingError
@@ -145,22 +145,10 @@ def _classes_in(path: Path) -> int:
     Raises:
         CheckpointError: If there is no head, or the file cannot be read.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path} is missing")
-    try:
-        with h5py.File(path) as file:
-            # Keras notes the layer's name beside its weights, kernel and bias.
-            head = file.visititems(lambda _, x: x if _is_head(x) else None)
-            if head is not None and head["0"].nbytes <= path.stat().st_size:
-                return int(head["0"].shape[-1])
-    except (OSError, ValueError, LookupError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path} cannot be read: {reason}") from error
-    raise CheckpointError(f"{path} must hold a head named {HEAD}, received none")
-
-
-def _is_head(item: h5py.Group | h5py.Dataset) -> bool:
-    return isinstance(item, h5py.Group) and item.attrs.get("name") == HEAD
+    shape = first_shape(path, HEAD)
+    if not shape:
+        raise CheckpointError(f"{path} must hold a head named {HEAD}, received none")
+    return shape[-1]
 
 
 def _copy(

@@ -1,12 +1,13 @@
 """A checkpoint folder: weights, config and metrics, and nothing else needed.
 
 `model.weights.h5` is Keras's own format, `config.json` the whole experiment,
-`metrics.json` what is known of the weights, their SHA-256 included. All three
-are data: nothing in them is executed.
+`metrics.json` what is known of the weights, with the SHA-256 of the other two. All
+three are data: nothing in them is executed.
 """
 
 import contextlib
 import io
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -14,22 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 
 from resnet_tf.checkpoints.files import (
     CONFIG,
     METRICS,
     WEIGHTS,
+    file_sha256,
     json_text,
     read_config,
-    read_json,
     write_json,
 )
-from resnet_tf.config import ExperimentConfig
+from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.weights_file import Shapes, require_finite, stored_shapes
+from resnet_tf.config import ExperimentConfig, ModelConfig, network_size
 from resnet_tf.disk import replacing, sha256
 from resnet_tf.errors import CheckpointError
 from resnet_tf.models import build_model
+
+# How much larger than the file's a network may be that is built to compare them.
+_LARGEST_RATIO = 4
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def save_checkpoint(
         folder: Made if it is not there.
         model: The network.
         config: The experiment.
-        metrics: JSON values; the SHA-256 of the weights is added.
+        metrics: JSON values; the SHA-256 of weights and config are added.
 
     Raises:
         OSError: If they cannot be written; those that were there stay.
@@ -78,6 +83,7 @@ def save_checkpoint(
     write_json(folder / CONFIG, config.to_dict())
     content = _InMemory()
     model.save_weights(content)
+    metrics = {**metrics, "config_sha256": sha256(folder / CONFIG)}
     with _replacing(folder, metrics) as weights:
         weights.write_bytes(content.getbuffer())
 
@@ -89,7 +95,7 @@ def replace_weights(folder: Path, weights: Path) -> None:
         folder: A checkpoint folder.
         weights: A `.weights.h5` on the same disk; it is moved.
     """
-    with _replacing(folder, read_json(folder / METRICS)) as new:
+    with _replacing(folder, read_metrics(folder / METRICS)) as new:
         os.replace(weights, new)
 
 
@@ -103,11 +109,36 @@ def _replacing(folder: Path, metrics: dict[str, Any]) -> Iterator[Path]:
         )
 
 
+def verified(folder: Path) -> tuple[ExperimentConfig, dict[str, Any]]:
+    """Returns what `config.json` and `metrics.json` say, once all three files agree.
+
+    Args:
+        folder: A checkpoint folder. That metrics state the config's SHA-256 is not
+            asked for: those of earlier versions do not.
+
+    Raises:
+        CheckpointError: If a file is missing or damaged, or is another than the one
+            that the metrics are of.
+    """
+    config = read_config(folder / CONFIG)
+    metrics = read_metrics(folder / METRICS)
+    stated = {WEIGHTS: metrics.get("weights_sha256")}
+    if "config_sha256" in metrics:
+        stated[CONFIG] = metrics["config_sha256"]
+    for name, digest in stated.items():
+        if (found := file_sha256(folder / name)) != digest:
+            raise CheckpointError(
+                f"{folder / name} must have the SHA-256 that {METRICS} states, "
+                f"{digest!s:.64}, received {found}"
+            )
+    return config, metrics
+
+
 def load_checkpoint(folder: Path, *, dtype: str = "float32") -> Checkpoint:
     """Returns the checkpoint in `folder`, its weights in a new model.
 
-    Every weight of the network must be in the file, with its shape, and the
-    file must hold no other. Kernels may be float16 there, see `write_half`.
+    Every weight of the network must be in the file, with its shape and finite, and
+    the file must hold no other. Kernels may be float16 there, see `write_half`.
 
     Args:
         folder: A checkpoint folder.
@@ -117,58 +148,51 @@ def load_checkpoint(folder: Path, *, dtype: str = "float32") -> Checkpoint:
         CheckpointError: If a file is missing or damaged, or the weights are of
             another network than the config.
     """
-    config = read_config(folder / CONFIG)
-    metrics = read_json(folder / METRICS)
+    config, metrics = verified(folder)
     weights = folder / WEIGHTS
-    if not weights.is_file():
-        raise CheckpointError(f"no weights: {weights} is missing")
-    if (digest := sha256(weights)) != metrics.get("weights_sha256"):
-        raise CheckpointError(
-            f"{weights} must have the SHA-256 that {METRICS} states, "
-            f"{metrics.get('weights_sha256')}, received {digest}"
-        )
+    _require_size(weights, stored_shapes(weights), config.model)
     model = build_model(config.model, dtype=dtype)
     load_weights_strictly(model, weights)
     return Checkpoint(folder, config, metrics, model)
+
+
+def _require_size(weights: Path, shapes: Shapes, network: ModelConfig) -> None:
+    """Refuses a small file for a large network before that is built."""
+    held = sum(map(math.prod, shapes.values()))
+    wanted = network_size(network).numbers
+    if wanted > _LARGEST_RATIO * held:
+        raise CheckpointError(
+            f"{weights} must hold the {wanted:,} numbers of {network.title}, received "
+            f"{held:,}"
+        )
 
 
 def load_weights_strictly(model: keras.Model, path: Path) -> None:
     """Loads `path` if it holds exactly the weights of `model`.
 
     Raises:
-        CheckpointError: If a weight is missing, has another shape or belongs to
-            no layer, or the file cannot be read; the model may then be in any
-            state.
+        CheckpointError: If a weight is missing, not finite, has another shape or
+            belongs to no layer, or the file is none as in `weights_file`; the model
+            is unchanged then.
     """
+    found = stored_shapes(path)
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / WEIGHTS
         model.save_weights(own)
-        expected = _shapes(own)
-    try:
-        found = _shapes(path)
-        wrong = sorted(
-            name
-            for name in expected.keys() | found.keys()
-            if expected.get(name) != found.get(name)
+        expected = stored_shapes(own)
+    wrong = sorted(
+        name
+        for name in expected.keys() | found.keys()
+        if expected.get(name) != found.get(name)
+    )
+    if wrong:
+        raise CheckpointError(
+            f"{path} must hold the {len(expected)} weights of {model.name}, received "
+            f"{len(found)}; the first that differs is {wrong[0]:.80}"
         )
-        if wrong:
-            raise CheckpointError(
-                f"{path} must hold the {len(expected)} weights of {model.name}, "
-                f"received {len(found)}; the first that differs is {wrong[0]}"
-            )
+    require_finite(path)
+    try:
         model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # damage shows anywhere in HDF5
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} cannot be read: {reason}") from error
-
-
-def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    shapes = {}
-
-    def note(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            shapes[name] = item.shape
-
-    with h5py.File(path, "r") as file:
-        file.visititems(note)
-    return shapes

@@ -79,7 +79,9 @@ class RunFolder:
                 for folder in (self.path, self.best):
                     for leftover in folder.glob(f"{PARTIAL}*"):
                         leftover.unlink()
-                write_json(self.path / CONFIG, self.config.to_dict())
+                # Its SHA-256 stands beside weights: an equal config keeps its bytes.
+                if not (self.path / CONFIG).exists():
+                    write_json(self.path / CONFIG, self.config.to_dict())
             yield
 
     @contextlib.contextmanager

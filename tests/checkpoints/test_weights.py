@@ -1,12 +1,19 @@
 import json
+import os
 
 import h5py
 import numpy as np
 import pytest
 
 from resnet_tf import build_model
-from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
+from resnet_tf.checkpoints import weights
+from resnet_tf.checkpoints.weights import (
+    load_checkpoint,
+    load_weights_strictly,
+    save_checkpoint,
+)
 from resnet_tf.config import differences
+from resnet_tf.disk import sha256
 from resnet_tf.errors import CheckpointError
 
 
@@ -58,12 +65,10 @@ def test_another_precision_loads_the_same_weights(folder, images):
 
 
 def _reseal(folder):
-    """Makes the stated SHA-256 that of the weights, so that later checks count."""
-    import hashlib
-
-    digest = hashlib.sha256((folder / "model.weights.h5").read_bytes()).hexdigest()
+    """Makes the stated SHA-256 those of the files, so that later checks count."""
     metrics = json.loads((folder / "metrics.json").read_text())
-    metrics["weights_sha256"] = digest
+    metrics["weights_sha256"] = sha256(folder / "model.weights.h5")
+    metrics["config_sha256"] = sha256(folder / "config.json")
     (folder / "metrics.json").write_text(json.dumps(metrics))
 
 
@@ -88,25 +93,54 @@ def _missing_weight(folder):
 
 def _extra_weight(folder):
     with h5py.File(folder / "model.weights.h5", "r+") as file:
-        file["layers/dense/vars/2"] = np.zeros(3)
+        file["layers/dense/vars/2"] = np.zeros(3, "float32")
     _reseal(folder)
 
 
 def _other_shape(folder):
     with h5py.File(folder / "model.weights.h5", "r+") as file:
         del file["layers/dense/vars/1"]
-        file["layers/dense/vars/1"] = np.zeros(9)
+        file["layers/dense/vars/1"] = np.zeros(9, "float32")
     _reseal(folder)
 
 
-def _setting(section, name, value):
+def _not_finite(folder):
+    with h5py.File(folder / "model.weights.h5", "r+") as file:
+        file["layers/dense/vars/1"][3] = np.nan
+    _reseal(folder)
+
+
+def _setting(section, name, value, reseal=True):
     def harm(folder):
         path = folder / "config.json"
         config = json.loads(path.read_text())
         config[section][name] = value
         path.write_text(json.dumps(config))
+        if reseal:
+            _reseal(folder)
 
     return harm
+
+
+def _metrics(text):
+    def harm(folder):
+        (folder / "metrics.json").write_text(text)
+
+    return harm
+
+
+LARGEST = {"model": "densenet", "depth": 1000, "growth_rate": 1000}
+
+
+def _largest(folder):
+    """A config that asks for a network of terabytes."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    kept = {k: config["model"][k] for k in ("num_classes", "bn_momentum", "bn_epsilon")}
+    kept["kernel_initializer"] = config["model"]["kernel_initializer"]
+    config["model"] = {**LARGEST, "compression": 1.0, **kept}
+    path.write_text(json.dumps(config))
+    _reseal(folder)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +154,17 @@ def _setting(section, name, value):
         (_setting("model", "num_residual_blocks", 2), "weights of resnet14"),
         (_setting("model", "num_residual_blocks", 0), "must be at least 1, received 0"),
         (_setting("model", "widen", 2), "unknown setting 'widen'"),
+        (_setting("model", "num_residual_blocks", 9), "the 857,082 numbers of"),
+        (
+            _setting("model", "bn_epsilon", 0.5, reseal=False),
+            "config.json must have",
+        ),
+        (_setting("data", "data_dir", "/"), "unknown setting 'data_dir'"),
+        (_largest, "at most 500,000,000 parameters"),
+        (_not_finite, "weights must be finite, layers/dense/vars/1 is not"),
+        (_metrics("{}"), "SHA-256 that metrics.json states, None"),
+        (_metrics('{"a": 1, "a": 1}'), "metrics.json is not JSON as it must be"),
+        (_metrics('{"weights_sha256": "x"}'), "must be 64 hexadecimal digits"),
         (lambda f: (f / "config.json").write_text("{"), "config.json is not JSON"),
         (lambda f: (f / "config.json").write_text("[]"), "must hold a JSON object"),
         (lambda f: (f / "config.json").unlink(), "config.json is missing"),
@@ -132,3 +177,37 @@ def test_what_is_wrong_is_one_clear_line(folder, harm, message):
     with pytest.raises(CheckpointError, match=message) as caught:
         load_checkpoint(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_earlier_versions_state_no_sha256_of_the_config(folder):
+    path = folder / "metrics.json"
+    metrics = json.loads(path.read_text())
+    del metrics["config_sha256"]
+    path.write_text(json.dumps(metrics))
+    assert load_checkpoint(folder).metrics == metrics
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_read(folder):
+    (folder / "metrics.json").unlink()
+    os.mkfifo(folder / "metrics.json")
+    with pytest.raises(CheckpointError, match=r"metrics\.json is missing"):
+        load_checkpoint(folder)
+
+
+def test_a_network_is_not_built_for_a_file_that_is_too_small(folder, monkeypatch):
+    """A deep network takes minutes and gigabytes."""
+    _setting("model", "num_residual_blocks", 1000)(folder)
+    monkeypatch.setattr(weights, "build_model", lambda *_, **__: pytest.fail("built"))
+    message = r"must hold the 97,\d{3},\d{3} numbers of ResNet-6002, received \d+,\d{3}"
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(folder)
+
+
+def test_refused_weights_leave_the_model_as_it_was(folder, config):
+    model = build_model(config.model)
+    before = [weight.numpy() for weight in model.weights]
+    _not_finite(folder)
+    with pytest.raises(CheckpointError):
+        load_weights_strictly(model, folder / "model.weights.h5")
+    for weight, old in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, old)

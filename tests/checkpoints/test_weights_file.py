@@ -1,0 +1,174 @@
+"""What HDF5 can do and weights must not."""
+
+import resource
+
+import h5py
+import numpy as np
+import pytest
+
+from resnet_tf.checkpoints.weights_file import (
+    first_shape,
+    require_finite,
+    stored_shapes,
+)
+from resnet_tf.errors import CheckpointError
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Two layers as Keras writes them, the second with a name."""
+    path = tmp_path / "a.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/conv/vars/0"] = np.ones((3, 3, 2, 4), "float16")
+        file["layers/head/vars/0"] = np.ones((4, 5), "float32")
+        file["layers/head/vars/1"] = np.zeros(5, "float32")
+        file["layers/head/vars"].attrs["name"] = "logits"
+    return path
+
+
+def test_the_shapes(path):
+    assert stored_shapes(path) == {
+        "layers/conv/vars/0": (3, 3, 2, 4),
+        "layers/head/vars/0": (4, 5),
+        "layers/head/vars/1": (5,),
+    }
+    require_finite(path)
+    assert first_shape(path, "logits") == (4, 5)
+    assert first_shape(path, "head") is None
+
+
+def _filtered(file, **options):
+    file.create_dataset("layers/x", (1000, 1000), "f4", **options)
+
+
+def _external(file):
+    # Ten bytes of the disk as weights, were it followed.
+    segment = [("/etc/passwd", 0, 8)]
+    file.create_dataset("layers/x", (2,), "f4", external=segment)
+
+
+def _virtual(file):
+    layout = h5py.VirtualLayout((5,), "f4")
+    layout[:] = h5py.VirtualSource("other.h5", "x", (5,))
+    file.create_virtual_dataset("layers/x", layout)
+
+
+def _soft(file):
+    file["layers/x"] = h5py.SoftLink("/layers/head/vars/0")
+
+
+def _outside(file):
+    file["layers/x"] = h5py.ExternalLink("/etc/passwd", "x")
+
+
+def _hard(file):
+    file["layers/x"] = file["layers/head/vars/0"]
+
+
+def _cycle(file):
+    file["layers/x"] = file["layers"]
+
+
+def _deep(file):
+    file["/".join("x" * 40)] = np.zeros(1, "f4")
+
+
+def _type(dtype):
+    def harm(file):
+        file.create_dataset("layers/x", (2,), dtype)
+
+    return harm
+
+
+def _note(file):
+    file["layers/head/vars/0"].attrs["dtype"] = "bfloat16"
+
+
+def _large_note(file):
+    file["layers/head"].attrs["name"] = "x" * 10_000
+
+
+def _numeric_note(file):
+    file["layers/head"].attrs["name"] = np.ones(3)
+
+
+def _named_type(file):
+    file["layers/x"] = np.dtype("f4")
+
+
+def _empty(file):
+    file["layers/x"] = h5py.Empty("f4")
+
+
+def _unwritten(file):
+    # A terabyte that the file claims, and of which it holds nothing.
+    file.create_dataset("layers/x", (1 << 19, 1 << 19), "f4")
+
+
+HARMS = {
+    "gzip": lambda file: _filtered(file, compression="gzip"),
+    "chunks": lambda file: _filtered(file, chunks=(10, 10)),
+    "scaled": lambda file: _filtered(file, scaleoffset=2),
+    "external": _external,
+    "virtual": _virtual,
+    "soft link": _soft,
+    "external link": _outside,
+    "hard link": _hard,
+    "cycle": _cycle,
+    "deep": _deep,
+    "double": _type("f8"),
+    "big-endian": _type(">f4"),
+    "int": _type("i4"),
+    "text": _type(h5py.string_dtype()),
+    "compound": _type([("a", "f4"), ("b", "f4")]),
+    "array": _type("(100000000,)f4"),
+    "reference": _type(h5py.ref_dtype),
+    "bfloat16": _note,
+    "long name": _large_note,
+    "name of numbers": _numeric_note,
+    "a type": _named_type,
+    "empty": _empty,
+    "unwritten": _unwritten,
+}
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+def test_what_else_hdf5_can_do_is_refused(path, harm):
+    with h5py.File(path, "r+") as file:
+        harm(file)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(
+        CheckpointError, match=r"a\.weights\.h5 cannot be read"
+    ) as caught:
+        stored_shapes(path)
+    assert "\n" not in str(caught.value)
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert grown < 50e6
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["layers/conv/vars/0", "layers/head/vars/1"])
+def test_weights_must_be_finite(path, name, value):
+    with h5py.File(path, "r+") as file:
+        file[name][-1] = value
+    stored_shapes(path)
+    with pytest.raises(CheckpointError, match=f"must be finite, {name} is not"):
+        require_finite(path)
+
+
+def test_what_is_no_hdf5(path, tmp_path):
+    # HDF5 itself would look for a file within the file.
+    path.write_bytes(b"\0" * 512 + path.read_bytes())
+    with pytest.raises(CheckpointError, match="it is no HDF5 file"):
+        stored_shapes(path)
+    with pytest.raises(CheckpointError, match="is missing"):
+        stored_shapes(tmp_path)
+    with pytest.raises(CheckpointError, match="is missing"):
+        stored_shapes(tmp_path / "none.weights.h5")
+
+
+def test_a_file_has_a_largest_size(path):
+    with open(path, "r+b") as file:
+        file.truncate(5 << 30)  # a hole, it takes no room
+    with pytest.raises(CheckpointError, match="at most 4294967296 bytes"):
+        stored_shapes(path)
