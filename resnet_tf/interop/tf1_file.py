@@ -6,8 +6,10 @@ graph, lies beside either and is not looked at.
 """
 
 import glob
+import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from resnet_tf.errors import CheckpointError
 # The last bytes of a V1 file and of a V2 index, both tables of LevelDB's kind.
 _MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 _INDEX = ".index"
+_MAX_BYTES = 4 << 30
+_TYPES = {tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.int32, tf.int64}
 _SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
 
@@ -59,11 +63,25 @@ def read_variables(path: str | Path) -> dict[str, np.ndarray]:
         raise CheckpointError(f"{path} must be a checkpoint of TensorFlow 1")
     try:
         reader = tf.train.load_checkpoint(str(prefix))
-        names = sorted(reader.get_variable_to_shape_map())
-        return {name: np.asarray(reader.get_tensor(name)) for name in names}
-    except (tf.errors.OpError, LookupError, ValueError, RuntimeError) as error:
+        shapes = reader.get_variable_to_shape_map()
+        _require_room(prefix, shapes, reader.get_variable_to_dtype_map())
+        return {name: np.asarray(reader.get_tensor(name)) for name in sorted(shapes)}
+    except Exception as error:  # each damage raises a kind of its own
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{prefix} cannot be read: {reason}") from error
+
+
+def _require_room(prefix: Path, shapes: Mapping, types: Mapping) -> None:
+    """Refuses what claims more numbers than its files have bytes, and text."""
+    held = sum(path.stat().st_size for path in checkpoint_files(prefix))
+    claimed = sum(math.prod(shape) for shape in shapes.values())
+    if not 0 <= claimed <= held <= _MAX_BYTES:
+        raise ValueError(
+            f"its files must hold the {claimed} numbers that they claim, in at most "
+            f"{_MAX_BYTES} bytes, received {held} bytes"
+        )
+    if odd := [name for name in sorted(types) if types[name] not in _TYPES]:
+        raise ValueError(f"{odd[0]:.80} must be numbers")
 
 
 def checkpoint_files(prefix: Path) -> tuple[Path, ...]:
