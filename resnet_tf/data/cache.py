@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_tf.config import DataConfig
+from resnet_tf.config import DataConfig, parse_object
 
 Arrays = tuple[np.ndarray, np.ndarray]
+_FILES = ("images.npy", "labels.npy")
 
 
 def default_cache_dir() -> Path:
@@ -53,18 +54,21 @@ def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:
 
 def _read(folder: Path, identity: str) -> Arrays | None:
     try:
-        stored = json.loads((folder / "cache.json").read_text())
+        stored = parse_object((folder / "cache.json").read_bytes())
         if stored["identity"] != identity:
             return None
-        for name, digest in stored["sha256"].items():
+        for name in _FILES:
             with open(folder / name, "rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                    return None
-        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        labels = np.load(folder / "labels.npy", allow_pickle=False)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != stored["sha256"][name]:
+                return None
+        images = np.load(folder / _FILES[0], mmap_mode="r", allow_pickle=False)
+        labels = np.load(folder / _FILES[1], allow_pickle=False)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return images, labels
+    same = images.ndim == 4 and labels.shape == images.shape[:1]
+    right = (images.dtype, labels.dtype) == (np.uint8, np.int32)
+    return (images, labels) if same and right else None
 
 
 def _write(folder: Path, identity: str, arrays: Arrays) -> None:
@@ -72,7 +76,7 @@ def _write(folder: Path, identity: str, arrays: Arrays) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
         digests = {}
-        for name, array in zip(("images.npy", "labels.npy"), arrays, strict=True):
+        for name, array in zip(_FILES, arrays, strict=True):
             np.save(partial / name, array, allow_pickle=False)
             with open(partial / name, "rb") as file:
                 digests[name] = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """Reading a user's own `.keras` file, of known layers only."""
 
-import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +8,11 @@ from typing import Any
 import keras
 
 import resnet_tf.layers  # noqa: F401  registers what a file may name
+from resnet_tf.config import parse_object
 from resnet_tf.errors import CheckpointError
 
 _CONFIG = "config.json"
-_MAX_CONFIG_BYTES = 64 * 2**20
+_MAX_CONFIG_BYTES, _MAX_CONFIG_DEPTH = 64 * 2**20, 200
 
 
 def load_keras_file(path: Path) -> keras.Model:
@@ -42,12 +42,10 @@ def load_keras_file(path: Path) -> keras.Model:
 def _network(path: Path) -> dict[str, Any]:
     """Returns the description of the network, without that of its training."""
     config = _read_config(path)
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{path} must hold a JSON object in {_CONFIG}")
     return {key: value for key, value in config.items() if key != "compile_config"}
 
 
-def _read_config(path: Path) -> Any:
+def _read_config(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = archive.getinfo(_CONFIG).file_size
@@ -56,10 +54,13 @@ def _read_config(path: Path) -> Any:
                     f"{path} must have a {_CONFIG} of at most {_MAX_CONFIG_BYTES} "
                     f"bytes, received {size}"
                 )
-            return json.loads(archive.read(_CONFIG))
+            content = archive.read(_CONFIG)
+            return parse_object(content, _MAX_CONFIG_BYTES, _MAX_CONFIG_DEPTH)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing") from error
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # each damage raises a kind of its own
         raise _unreadable(path, error) from error
 
 
