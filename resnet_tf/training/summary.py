@@ -1,6 +1,8 @@
 """The end of a run: the errors of its weights, and where they came from."""
 
+import resource
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,20 @@ def summarize(
         errors = _errors(folder.best, config, splits)
         summary["best_step"] = best.step
         summary |= {f"best_{name}": value for name, value in errors.items()}
-    origin = {"num_replicas": num_replicas, "seed": config.train.seed, **provenance()}
-    return summary | origin
+    return summary | {
+        "peak_memory": _peak_memory(),
+        "num_replicas": num_replicas,
+        "seed": config.train.seed,
+        **provenance(),
+    }
+
+
+def _peak_memory() -> int:
+    """Returns the most memory that the process has held, in bytes; a GPU's is not
+    in it, nor what earlier processes of a resumed run held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _errors(
