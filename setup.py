@@ -5,6 +5,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+# What the reports of comparisons take.
+REPORT = ["jinja2>=3.1.6", "scipy>=1.17"]
 
 setup(
     name="resnet_tf",
@@ -18,6 +20,7 @@ setup(
     packages=[*find_packages(include=["resnet_tf*"]), "resnet_tf.pretrained"],
     package_dir={"resnet_tf.pretrained": "pretrained"},
     package_data={
+        "resnet_tf.comparison": ["page.html.j2"],
         "resnet_tf.data.digits": ["digits.npz"],
         "resnet_tf.pretrained": ["*/*.h5", "*/*.json", "*/*.md", "*/*.csv"],
     },
@@ -31,6 +34,7 @@ setup(
         "matplotlib>=3.11",
         "numpy>=2.4",
         "pillow>=12.0",
+        "rich>=15.0",
         # No longer a part of TensorFlow 2.21; tf.summary needs it.
         "tensorboard>=2.21",
         "tensorflow>=2.21",
@@ -39,7 +43,9 @@ setup(
     extras_require={
         # The peer of `benchmarks/run.py`, in a virtual environment of its own.
         "bench": ["torch==2.13.0"],
-        "dev": ["build>=1.5", "pytest>=9.2", "pytest-xdist>=3.8", "ruff>=0.17"],
+        "dev": ["build>=1.5", "pytest>=9.2", "pytest-xdist>=3.8", "ruff>=0.17"]
+        + REPORT,
         "gpu": ["tensorflow[and-cuda]>=2.21"],
+        "report": REPORT,
     },
 )

@@ -34,7 +34,7 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(8, 32, 32, 3)).astype("float32")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny():
     """Returns a function from settings to a config of a few fast steps on digits."""
 

@@ -28,6 +28,7 @@ BELOW = {
 BELOW["training"] = GROUND | set(BELOW) - {"training"}
 BELOW["profiling"] = GROUND | {"models", "training"}
 BELOW["interop"] = GROUND | set(BELOW) - {"interop", "profiling"}
+BELOW["comparison"] = GROUND | set(BELOW) - {"comparison", "interop"}
 BELOW["cli"] = GROUND | set(BELOW) - {"cli"}
 BELOW["__main__"] = {"cli"}
 
@@ -47,7 +48,8 @@ OUTSIDE = {
     "training": {"keras", "tensorflow"},
     "profiling": {"keras", "numpy", "tensorflow"},
     "interop": {"keras", "numpy", "tensorflow", "torch"},
-    "cli": {"tensorflow"},
+    "comparison": {"jinja2", "matplotlib", "numpy", "scipy"},
+    "cli": {"rich", "tensorflow"},
     "__main__": set(),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

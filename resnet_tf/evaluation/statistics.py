@@ -5,11 +5,11 @@ import math
 Z_95 = 1.959963984540054
 
 
-def wilson_interval(errors: int, n: int, z: float = Z_95) -> tuple[float, float]:
+def wilson_interval(errors: float, n: int, z: float = Z_95) -> tuple[float, float]:
     """Returns the Wilson score interval of an error, in percent.
 
     Args:
-        errors: Images classified wrongly, 0 to n.
+        errors: Images classified wrongly, 0 to n; a mean over runs need not be whole.
         n: Images, at least 1.
         z: Quantile of the normal distribution; 1.96 for 95 %.
 

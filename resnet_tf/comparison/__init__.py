@@ -1,0 +1,1 @@
+"""Several networks side by side: their runs, their numbers, a report."""

@@ -1,0 +1,171 @@
+"""The pictures of a comparison."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# Okabe and Ito's colours, told apart with any colour vision; markers for print.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = "osD^vP*X"
+_DROP = 2.0  # a rate that falls by more from one report to the next
+
+CURVES, COSTS, CONFUSION = "curves.png", "costs.png", "confusion.png"
+
+
+def draw(folder: Path, record: Mapping[str, Any]) -> list[Path]:
+    """Writes the pictures of a comparison and returns their paths.
+
+    Args:
+        folder: Exists.
+        record: The figures, as `record.compare` returns them.
+    """
+    pictures: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
+        CURVES: _curves,
+        COSTS: _costs,
+        CONFUSION: _confusion,
+    }
+    return [_write(folder / name, do, record) for name, do in pictures.items()]
+
+
+def _write(path: Path, do: Callable, record: Mapping[str, Any]) -> Path:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    do(figure, record)
+    figure.savefig(path, dpi=120)
+    return path
+
+
+def _curves(figure, record: Mapping[str, Any]) -> None:
+    """Errors over epochs: the mean of the seeds, and a band from the lowest to the
+    highest; dotted lines where a rate drops."""
+    figure.set_size_inches(11, 4.4)
+    sides = figure.subplots(1, 2, sharey=True)
+    columns = ("train_error", "validation_error")
+    for axes, column in zip(sides, columns, strict=True):
+        for number, network in enumerate(record["networks"]):
+            _band(axes, network["histories"], column, _COLORS[number % len(_COLORS)])
+        for epoch in _drops(record["networks"]):
+            axes.axvline(epoch, color="0.6", linestyle=":", linewidth=1)
+        axes.set(xlabel="epoch", title=column.replace("_", " "), ylim=(0, None))
+        axes.grid(alpha=0.3)
+    sides[0].set_ylabel("error (%)")
+    _legend(figure, sides[0], record)
+
+
+def _band(axes, histories: Sequence, column: str, color: str) -> None:
+    reports = list(zip(*histories, strict=False))
+    values = [[row[column] for row in rows] for rows in reports]
+    if not values or any(value is None for row in values for value in row):
+        return
+    epochs = [rows[0]["epoch"] for rows in reports]
+    lows, means, highs = zip(
+        *((min(v), sum(v) / len(v), max(v)) for v in values), strict=True
+    )
+    axes.plot(epochs, means, color=color, linewidth=1.6)
+    axes.fill_between(epochs, lows, highs, color=color, alpha=0.2, linewidth=0)
+
+
+def _drops(networks: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Returns the epochs at which a rate has dropped."""
+    found = set()
+    for network in networks:
+        rows = network["histories"][0]
+        for before, after in zip(rows, rows[1:], strict=False):
+            # The end of a schedule that falls to nothing is no drop.
+            dropped = before["learning_rate"] > _DROP * after["learning_rate"]
+            if dropped and after is not rows[-1]:
+                found.add(before["epoch"])
+    return sorted(found)
+
+
+def _legend(figure, axes, record: Mapping[str, Any]) -> None:
+    """Names the colours below the plots, where they hide nothing."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=_COLORS[n % len(_COLORS)], marker=_MARKERS[n % 8])
+        for n in range(len(record["networks"]))
+    ]
+    labels = [network["label"] for network in record["networks"]]
+    columns = min(4, len(labels))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def _costs(figure, record: Mapping[str, Any]) -> None:
+    """Test error, with its 95 % interval, over parameters and multiply-adds."""
+    figure.set_size_inches(11, 4.4)
+    sides = figure.subplots(1, 2, sharey=True)
+    for axes, cost, label in zip(
+        sides, ("parameters", "macs"), ("parameters", "multiply-adds"), strict=True
+    ):
+        for number, network in enumerate(record["networks"]):
+            low, high = network["interval"]
+            axes.errorbar(
+                network[cost],
+                network["error"],
+                [[network["error"] - low], [high - network["error"]]],
+                color=_COLORS[number % len(_COLORS)],
+                marker=_MARKERS[number % 8],
+                markersize=7,
+                capsize=3,
+            )
+        values = [network[cost] for network in record["networks"]]
+        axes.set_xscale("log")
+        axes.set_xlim(0.7 * min(values), 1.4 * max(values))
+        axes.xaxis.set_major_locator(_locator())
+        axes.xaxis.set_major_formatter(lambda value, _: _short(value))
+        axes.xaxis.set_minor_formatter("")
+        axes.set_xlabel(label)
+        axes.grid(alpha=0.3)
+    sides[0].set_ylabel(f"test error (%), n = {record['n']:,}")
+    _legend(figure, sides[0], record)
+
+
+def _locator():
+    from matplotlib.ticker import LogLocator
+
+    return LogLocator(subs=(1, 1.5, 2, 3, 5, 7))
+
+
+def _short(value: float) -> str:
+    """Returns a count as people write it: 270 K, 1.7 M."""
+    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
+        if value >= factor:
+            return f"{value / factor:.3g} {unit}"
+    return f"{value:.3g}"
+
+
+def _confusion(figure, record: Mapping[str, Any]) -> None:
+    """Shares of each true class, in percent, all seeds together."""
+    networks, names = record["networks"], record["class_names"]
+    columns = min(3, len(networks))
+    rows = math.ceil(len(networks) / columns)
+    side = 4.2 if len(names) <= 20 else 6.0
+    figure.set_size_inches(side * columns, side * rows)
+    for n, network in enumerate(networks):
+        axes = figure.add_subplot(rows, columns, n + 1)
+        matrix = np.array(network["confusion"], np.float64)
+        shares = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        axes.imshow(shares, cmap="cividis", vmin=0, vmax=100)
+        axes.set_title(network["label"])
+        if len(names) <= 20:
+            axes.set_xticks(range(len(names)), names, rotation=90)
+            axes.set_yticks(range(len(names)), names)
+            _write_shares(axes, shares)
+        axes.set(xlabel="predicted", ylabel="true")
+
+
+def _write_shares(axes, shares: np.ndarray) -> None:
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.5:
+            color = "black" if share > 50 else "white"
+            axes.text(
+                column, row, f"{share:.0f}", ha="center", va="center",
+                color=color, fontsize=7,
+            )  # fmt: skip

@@ -1,0 +1,181 @@
+"""The figures of a comparison, as JSON values: all that a report is made of."""
+
+import itertools
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from resnet_tf.checkpoints.weights import load_checkpoint
+from resnet_tf.comparison.advice import advise
+from resnet_tf.comparison.paired import difference_interval, mcnemar
+from resnet_tf.comparison.runs import FinishedRun, predictions
+from resnet_tf.data.class_names import CLASS_NAMES
+from resnet_tf.errors import DataError
+from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.models.audit.facts import facts
+from resnet_tf.models.inference import optimize_for_inference
+from resnet_tf.profiling.networks import inference
+from resnet_tf.profiling.turns import turns
+
+BATCHES = (1, 128)
+_ROUNDS, _SECONDS = 5, 0.5
+
+
+def compare(
+    groups: Mapping[str, Sequence[FinishedRun]], data: Mapping[str, Any] = {}
+) -> dict[str, Any]:
+    """Returns the figures of networks that were trained on the same data.
+
+    Args:
+        groups: The runs of each network by its label, of one seed each.
+        data: What replaces settings of their data, such as `data_dir`.
+
+    Returns:
+        A dict of `split`, `n`, `dataset`, `class_names`, `networks`, `pairs` and
+        `advice`. Each network has `label`, `parameters`, `macs`, `bytes`, `seeds`,
+        `runs`, `errors`, `error`, `error_sd` (None with one seed), `interval`,
+        `validation_errors`, `n_validation`, `seconds`, `images_per_second`,
+        `peak_memory` (bytes, or None), `latency` (milliseconds by batch),
+        `histories` and `confusion` (true by predicted class, all seeds). Errors are
+        in percent, of the last weights, on the test images. Each pair has `a`, `b`,
+        `difference` (points), `interval` (bootstrap), `seeds` (one of each), and
+        `only_a_wrong`, `only_b_wrong` and `p` (McNemar's test of the runs of them).
+
+    Raises:
+        CheckpointError: If weights are damaged.
+        DataError: If the test images cannot be had, or differ from run to run.
+    """
+    seen = {
+        label: [predictions(run, data) for run in runs]
+        for label, runs in groups.items()
+    }
+    truth = _same_labels(seen)
+    wrong = {
+        label: np.stack([predicted != truth for predicted, _ in results])
+        for label, results in seen.items()
+    }
+    latencies = _latencies(groups)
+    networks = []
+    config = next(iter(groups.values()))[0].config
+    classes = config.model.num_classes
+    for label, runs in groups.items():
+        confusion = sum(_confusion(truth, p, classes) for p, _ in seen[label])
+        networks.append({
+            "label": label,
+            **_counted(runs[0]),
+            **_errors(wrong[label]),
+            **_training(runs),
+            "latency": latencies[label],
+            "confusion": confusion.tolist(),
+        })  # fmt: skip
+    pairs = [_pair(a, b, groups, wrong) for a, b in itertools.combinations(groups, 2)]
+    names = CLASS_NAMES.get(config.data.dataset)
+    record = {
+        "split": "test",
+        "n": len(truth),
+        "dataset": config.data.dataset,
+        "class_names": list(names or map(str, range(classes))),
+        "networks": networks,
+        "pairs": pairs,
+    }
+    return {**record, "advice": advise(record)}
+
+
+def _same_labels(seen: Mapping[str, Sequence[tuple[np.ndarray, ...]]]) -> np.ndarray:
+    labels = [result[1] for results in seen.values() for result in results]
+    for other in labels[1:]:
+        if not np.array_equal(labels[0], other):
+            raise DataError("the runs must have the same test images, theirs differ")
+    return labels[0]
+
+
+def _counted(run: FinishedRun) -> dict[str, Any]:
+    counted = facts(load_checkpoint(run.folder.path).model)
+    return {
+        "parameters": counted.parameters,
+        "macs": counted.macs,
+        "bytes": run.bytes,
+    }
+
+
+def _errors(wrong: np.ndarray) -> dict[str, Any]:
+    """Returns the errors of wrong answers (runs, n). The interval is Wilson's for n
+    images: more seeds see no other images."""
+    errors = 100 * wrong.mean(axis=1)
+    n = wrong.shape[1]
+    return {
+        "errors": errors.tolist(),
+        "error": float(errors.mean()),
+        "error_sd": float(errors.std(ddof=1)) if len(errors) > 1 else None,
+        "interval": wilson_interval(float(wrong.sum() / len(wrong)), n),
+    }
+
+
+def _training(runs: Sequence[FinishedRun]) -> dict[str, Any]:
+    summaries = [run.summary for run in runs]
+
+    def values(name: str) -> list[Any]:
+        return [s[name] for s in summaries if s.get(name) is not None]
+
+    memory = values("peak_memory")
+    return {
+        "seeds": [run.config.train.seed for run in runs],
+        "runs": [str(run.folder.path) for run in runs],
+        "validation_errors": values("validation_error"),
+        "n_validation": summaries[0].get("n_validation", 0),
+        "seconds": statistics.mean(values("seconds")),
+        "images_per_second": statistics.median(values("images_per_second")),
+        "peak_memory": max(memory) if memory else None,
+        "histories": [[asdict(row) for row in run.history] for run in runs],
+    }
+
+
+def _latencies(
+    groups: Mapping[str, Sequence[FinishedRun]],
+) -> dict[str, dict[str, float]]:
+    """Returns the milliseconds of a batch in float32 by its size, measured in turns."""
+    works = {}
+    for label, runs in groups.items():
+        path = runs[0].folder.path
+        model = optimize_for_inference(load_checkpoint(path).model)
+        for batch in BATCHES:
+            works[label, batch] = inference(model, batch)
+    rates = turns(works, _ROUNDS, _SECONDS)
+    return {
+        label: {
+            str(batch): 1000 * batch / statistics.median(rates[label, batch])
+            for batch in BATCHES
+        }
+        for label in groups
+    }
+
+
+def _confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    counts = np.bincount(truth * classes + predicted, minlength=classes**2)
+    return counts.reshape(classes, classes)
+
+
+def _pair(
+    a: str,
+    b: str,
+    groups: Mapping[str, Sequence[FinishedRun]],
+    wrong: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
+    seeds = [[run.config.train.seed for run in groups[label]] for label in (a, b)]
+    common = sorted(set(seeds[0]) & set(seeds[1]))
+    tested = [common[0]] * 2 if common else [own[0] for own in seeds]
+    rows = [
+        wrong[label][own.index(seed)]
+        for label, own, seed in zip((a, b), seeds, tested, strict=True)
+    ]
+    return {
+        "a": a,
+        "b": b,
+        "difference": 100 * float(wrong[a].mean() - wrong[b].mean()),
+        "interval": difference_interval(wrong[a], wrong[b]),
+        "seeds": tested,
+        **mcnemar(*rows)._asdict(),
+    }

@@ -1,0 +1,131 @@
+"""Finished runs, read from their folders and grouped by network."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resnet_tf.checkpoints.files import CONFIG, WEIGHTS, read_config
+from resnet_tf.config import ExperimentConfig, differences
+from resnet_tf.data.sources import load_split
+from resnet_tf.errors import CheckpointError, SettingError
+from resnet_tf.evaluation.full_pass import checkpoint_pass
+from resnet_tf.reporting.history import Row, read_history
+from resnet_tf.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that reached its end.
+
+    Attributes:
+        folder: The folder, with its config.
+        summary: What its `summary.json` says.
+        history: Its reports.
+        bytes: Size of the weights on disk.
+    """
+
+    folder: RunFolder
+    summary: dict[str, Any]
+    history: list[Row]
+    bytes: int
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """Its settings."""
+        return self.folder.config
+
+
+def read_run(path: Path) -> FinishedRun:
+    """Returns the run in a folder.
+
+    Raises:
+        CheckpointError: If it is no run folder, or the run is not finished.
+    """
+    folder = RunFolder(path, read_config(path / CONFIG))
+    summary = folder.summary()
+    if summary is None:
+        raise CheckpointError(f"run {path} must be finished, it has no summary.json")
+    size = (path / WEIGHTS).stat().st_size
+    return FinishedRun(folder, summary, read_history(folder.history), size)
+
+
+def by_network(runs: Iterable[FinishedRun]) -> dict[str, list[FinishedRun]]:
+    """Returns the runs by a label of their network, ordered by seed.
+
+    Runs belong together if their settings differ in the seed only. A label is the
+    network's name, followed by the settings that tell it from others of that name.
+
+    Raises:
+        SettingError: If the runs are of several data sets, or two are the same.
+    """
+    groups: list[list[FinishedRun]] = []
+    for run in runs:
+        for group in groups:
+            if not _differing(group[0], run):
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    datasets = {group[0].config.data.dataset for group in groups}
+    if len(datasets) > 1:
+        raise SettingError(f"the runs must share a data set, received {datasets}")
+    return {_label(group, groups): _by_seed(group) for group in groups}
+
+
+def predictions(run: FinishedRun, data: dict[str, Any]) -> tuple[np.ndarray, ...]:
+    """Returns the predicted and the true classes of the test images, (n,) each.
+
+    Args:
+        run: The run, whose last weights are taken.
+        data: What replaces settings of its data, such as `data_dir`.
+
+    Raises:
+        CheckpointError: If its weights are damaged.
+        DataError: If the images cannot be had.
+    """
+    config = replace(run.config.data, **data)
+    images = load_split(config, "test")
+    result = checkpoint_pass(run.folder.path, config)(
+        images, run.config.train.test_batch_size
+    )
+    return result.predictions, result.labels
+
+
+def _differing(a: FinishedRun, b: FinishedRun) -> dict[str, tuple[Any, Any]]:
+    found = differences(a.config, b.config)
+    found.pop("seed", None)
+    return found
+
+
+def _name(run: FinishedRun) -> str:
+    return run.config.model.title
+
+
+def _label(group: list[FinishedRun], groups: list[list[FinishedRun]]) -> str:
+    first = group[0]
+    namesakes = [
+        other[0]
+        for other in groups
+        if other is not group and _name(other[0]) == _name(first)
+    ]
+    own = {
+        name: mine
+        for other in namesakes
+        for name, (mine, _) in _differing(first, other).items()
+    }
+    settings = ", ".join(f"{name}={value}" for name, value in own.items())
+    return f"{_name(first)} ({settings})" if settings else _name(first)
+
+
+def _by_seed(group: list[FinishedRun]) -> list[FinishedRun]:
+    runs = sorted(group, key=lambda run: run.config.train.seed)
+    for one, other in zip(runs, runs[1:], strict=False):
+        if one.config.train.seed == other.config.train.seed:
+            raise SettingError(
+                "the runs of a network must have different seeds, received "
+                f"{one.folder.path} and {other.folder.path}"
+            )
+    return runs
