@@ -8,6 +8,7 @@ from typing import NoReturn
 from resnet_tf.cli import (
     audit,
     bench,
+    compare,
     doctor,
     import_weights,
     models,
@@ -21,6 +22,7 @@ from resnet_tf.cli.outcome import USAGE, fail, guarded
 _COMMANDS = (
     audit,
     bench,
+    compare,
     doctor,
     import_weights,
     models,

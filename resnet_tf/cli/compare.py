@@ -1,0 +1,146 @@
+"""Train or collect several networks and write a report that compares them."""
+
+import argparse
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.cli.outcome import STOPPED
+from resnet_tf.cli.settings import add_settings, experiment, given_settings
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.data.sources import ensure_available
+from resnet_tf.errors import RunFolderError, SettingError, StoppedError
+from resnet_tf.reporting.provenance import provenance
+from resnet_tf.startup import import_tensorflow
+from resnet_tf.training.process import train_apart
+
+_NEEDED = ("jinja2", "scipy")
+_LOCAL = ("data_dir", "cache_dir", "download")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        "--models", type=_names, help="Networks to train, separated by commas."
+    )
+    parser.add_argument(
+        "--seeds",
+        type=_whole_numbers,
+        default=(0,),
+        help="Seeds to train each network with, separated by commas.",
+    )
+    parser.add_argument(
+        "--runs", nargs="+", default=(), metavar="DIR", help="Finished runs to add."
+    )
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="Folder of the report, and of the runs in runs/; the same command goes "
+        "on where it was stopped.",
+    )
+    add_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Trains what is not trained yet, compares, and prints the table.
+
+    Raises:
+        CheckpointError: If a run is not finished, damaged or of another experiment.
+        DataError: If the data set cannot be had.
+        RunFolderError: If the report cannot be written.
+        SettingError: If an argument is wrong, or a package is missing.
+        StoppedError: If a signal stopped a training; it is saved.
+    """
+    _require_packages()
+    output, given = Path(arguments.output), given_settings(arguments)
+    planned = _planned(arguments, given, output)
+    for number, (path, config) in enumerate(planned.items(), 1):
+        print(f"run {number} of {len(planned)}: {path}", flush=True)
+        ensure_available(config.data)
+        code = train_apart(config, path)
+        if code == STOPPED:
+            raise StoppedError(f"stopped in {path}; the same command goes on", 0)
+        if code:
+            # The process has said why.
+            sys.exit(code if code > 0 else 1)
+    import_tensorflow()
+    import tensorflow as tf
+
+    # It takes the networks, each traced once, for one that is traced too often.
+    tf.get_logger().setLevel("ERROR")
+    from resnet_tf.comparison.record import compare
+    from resnet_tf.comparison.report import MARKDOWN, PAGE, write_report
+    from resnet_tf.comparison.runs import by_network, read_run
+
+    paths = [*planned, *map(Path, arguments.runs)]
+    groups = by_network([read_run(path) for path in paths])
+    data = {name: given[name] for name in _LOCAL if name in given}
+    record = {"command": _command(), **compare(groups, data), **provenance()}
+    try:
+        write_report(output, record)
+    except OSError as error:
+        raise RunFolderError(
+            f"output {output} cannot be written: {error.strerror}"
+        ) from error
+    _print(record)
+    print(f"the report is in {output}: {PAGE}, {MARKDOWN}")
+
+
+def _require_packages() -> None:
+    """Returns if what the report needs is installed."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingError(
+            f"compare needs {' and '.join(missing)}: pip install 'resnet_tf[report]'"
+        )
+
+
+def _planned(
+    arguments: argparse.Namespace, given: dict[str, Any], output: Path
+) -> dict[Path, ExperimentConfig]:
+    """Returns the trainings by their folders, seed by seed: if the time ends early,
+    every network has as many seeds."""
+    if "seed" in given or "model" in given:
+        raise SettingError("compare takes --models and --seeds, not --model or --seed")
+    if not arguments.models and not arguments.runs:
+        raise SettingError("compare needs --models to train or --runs to collect")
+    return {
+        output / "runs" / f"{model}-seed{seed}": experiment(
+            {**given, "model": model, "seed": seed}, arguments.recipe
+        )
+        for seed in arguments.seeds
+        for model in arguments.models or ()
+    }
+
+
+def _command() -> str:
+    return f"python -m resnet_tf {' '.join(sys.argv[1:])}"
+
+
+def _print(record: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from resnet_tf.comparison.report import tables
+
+    # A pipe has no width: nothing is cut off there.
+    console = Console(width=None if os.isatty(1) else 400, highlight=False)
+    for head, rows in tables(record):
+        if rows:
+            table = Table(*head)
+            for row in rows:
+                table.add_row(*row)
+            console.print(table)
+    console.print(" ".join(record["advice"]), soft_wrap=True)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    """Returns the numbers in "0,1,2", each once."""
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))

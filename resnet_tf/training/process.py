@@ -1,0 +1,59 @@
+"""A training in a process of its own: its memory is its own, and so is its end."""
+
+import contextlib
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.errors import ResnetTfError, StoppedError
+from resnet_tf.training.train import train
+
+
+def train_apart(config: ExperimentConfig, run_dir: Path) -> int:
+    """Trains, or goes on, in another process, and passes signals on to it.
+
+    Args:
+        config: The experiment.
+        run_dir: The folder of the run.
+
+    Returns:
+        The exit code: 0 finished, 75 stopped and saved, another that of its error,
+        which it has printed; negative the signal that killed it.
+    """
+    process = multiprocessing.get_context("spawn").Process(
+        target=_train, args=(config, run_dir)
+    )
+    process.start()
+    with _passing_on(process):
+        process.join()
+    return process.exitcode
+
+
+def _train(config: ExperimentConfig, run_dir: Path) -> None:
+    """What the process does."""
+    try:
+        train(config, run_dir)
+    except StoppedError as stop:
+        sys.exit(stop.exit_code)
+    except ResnetTfError as error:
+        print("error:", " ".join(str(error).split()), file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)
+
+
+@contextlib.contextmanager
+def _passing_on(process: SpawnProcess) -> Iterator[None]:
+    """A terminal sends Ctrl-C to both processes: this one waits for the other.
+    SIGTERM comes to this one alone."""
+    previous = {
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
