@@ -28,10 +28,14 @@ def verify(tmp_path, *arguments):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--mixed_precision=bfloat16", "--strategy=mirrored", "--devices=2"],
+        ["--strategy=mirrored", "--devices=2"],
         pytest.param(["--deterministic"], marks=pytest.mark.slow),
+        # Slow where the CPU has no instructions for it.
         pytest.param(["--mixed_precision=bfloat16"], marks=pytest.mark.slow),
-        pytest.param(["--strategy=mirrored", "--devices=2"], marks=pytest.mark.slow),
+        pytest.param(
+            ["--mixed_precision=bfloat16", "--strategy=mirrored", "--devices=2"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_run_ends_as_if_nobody_had_touched_it(tmp_path, arguments):
