@@ -43,8 +43,14 @@ setup(
     extras_require={
         # The peer of `benchmarks/run.py`, in a virtual environment of its own.
         "bench": ["torch==2.13.0"],
-        "dev": ["build>=1.5", "pytest>=9.2", "pytest-xdist>=3.8", "ruff>=0.17"]
-        + REPORT,
+        "dev": [
+            "build>=1.5",
+            "hypothesis>=6.170",
+            "pytest>=9.2",
+            "pytest-xdist>=3.8",
+            "ruff>=0.17",
+            *REPORT,
+        ],
         "gpu": ["tensorflow[and-cuda]>=2.21"],
         "report": REPORT,
     },
