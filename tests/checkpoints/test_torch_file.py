@@ -443,7 +443,12 @@ def test_other_files(content, message, tmp_path):
 
 def test_no_file(tmp_path):
     assert refused(tmp_path / "a.pth") == f"{tmp_path}/a.pth is missing"
-    assert "cannot be read" in refused(tmp_path)
+    assert "it must be a file of at most 4294967296 bytes" in refused(tmp_path)
+    os.mkfifo(tmp_path / "pipe.pth")
+    assert "it must be a file" in refused(tmp_path / "pipe.pth")
+    with open(tmp_path / "large.pth", "wb") as file:
+        file.truncate(5 << 30)  # a hole, it takes no room
+    assert "at most 4294967296 bytes" in refused(tmp_path / "large.pth")
 
 
 @BOTH

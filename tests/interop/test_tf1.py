@@ -208,6 +208,30 @@ def test_other_files_are_no_checkpoint(tmp_path, name):
         import_tf1(tmp_path / name)
 
 
+def _tensors(prefix, *values):
+    names = [str(number) for number in range(len(values))]
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=list(values),
+    )
+
+
+def test_more_numbers_than_bytes(tmp_path):
+    _tensors(tmp_path / "a", np.ones(1000, "float32"))
+    data = tmp_path / "a.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="must hold the 1000 numbers that they"):
+        read_variables(tmp_path / "a")
+
+
+def test_text_is_no_weight(tmp_path):
+    _tensors(tmp_path / "a", np.ones(1000, "float32"), np.array(["text"]))
+    with pytest.raises(CheckpointError, match="1 must be numbers"):
+        read_variables(tmp_path / "a")
+
+
 @pytest.mark.parametrize(
     ("version", "suffix"), [(V1, ""), (V2, ".index"), (V2, ".data-00000-of-00001")]
 )
