@@ -1,6 +1,6 @@
-"""Fills the generated parts of README.md and docs/performance.md from JSON files.
+"""Fills the generated parts of README.md and of pages in docs from JSON files.
 
-    python docs/generate.py            # writes both pages and docs/images
+    python docs/generate.py            # writes the pages and docs/images
     python docs/generate.py --check    # exits with 1 if a page is not up to date
 
 The parts lie between `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import comparison
 import performance
+import reliability
 
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, recipe_source
@@ -95,7 +96,11 @@ README = {
     "models": models,
     "speed": comparison.speed,
 }
-PAGES = {"README.md": lambda: README, "docs/performance.md": performance.parts}
+PAGES = {
+    "README.md": lambda: README,
+    "docs/performance.md": performance.parts,
+    "docs/reliability.md": reliability.parts,
+}
 
 
 def generated(page: str, text: str) -> str:

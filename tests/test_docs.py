@@ -18,7 +18,11 @@ def test_the_pages_are_up_to_date():
     assert answer.returncode == 0, answer.stderr or "run: python docs/generate.py"
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/benchmarks/*.json")), ids=str)
+RECORDS = [p for name in ("benchmarks", "reliability")
+           for p in sorted(ROOT.glob(f"docs/{name}/*.json"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
 def test_a_record_says_where_it_comes_from(path):
     record = json.loads(path.read_text())
     facts = record.get("summary", record)
