@@ -56,6 +56,7 @@ def _rows(split, config: DataConfig, seed: int):
     import tensorflow as tf
 
     from resnet_tf.data.pipeline import normalize, prepare
+    from resnet_tf.data.visible import visible
 
     labels, classes = tf.constant(split.labels), len(split.class_names)
     rows = [normalize(split.images, config)]
@@ -63,16 +64,4 @@ def _rows(split, config: DataConfig, seed: int):
         step = tf.constant(update, tf.int64)
         seen, _ = prepare(split.images, labels, config, seed, step, classes)
         rows.append(seen)
-    return [_visible(row, config).numpy() for row in rows]
-
-
-def _visible(images, config: DataConfig):
-    """Returns normalised images as uint8; whitened ones with a deviation of 64."""
-    import tensorflow as tf
-
-    if config.normalization == "mean_std":
-        mean, std = config.channel_mean, config.channel_std
-        images = 255 * (images * tf.constant(std) + tf.constant(mean))
-    else:
-        images = 128 + 64 * images
-    return tf.cast(tf.clip_by_value(tf.round(images), 0, 255), tf.uint8)
+    return [visible(row, config) for row in rows]
