@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from resnet_tf.reporting.confusion import draw_confusion, side
+
 # Okabe and Ito's colours, told apart with any colour vision; markers for print.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "osD^vP*X"
@@ -146,26 +148,8 @@ def _confusion(figure, record: Mapping[str, Any]) -> None:
     networks, names = record["networks"], record["class_names"]
     columns = min(3, len(networks))
     rows = math.ceil(len(networks) / columns)
-    side = 4.2 if len(names) <= 20 else 6.0
-    figure.set_size_inches(side * columns, side * rows)
-    for n, network in enumerate(networks):
-        axes = figure.add_subplot(rows, columns, n + 1)
-        matrix = np.array(network["confusion"], np.float64)
-        shares = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-        axes.imshow(shares, cmap="cividis", vmin=0, vmax=100)
-        axes.set_title(network["label"])
-        if len(names) <= 20:
-            axes.set_xticks(range(len(names)), names, rotation=90)
-            axes.set_yticks(range(len(names)), names)
-            _write_shares(axes, shares)
-        axes.set(xlabel="predicted", ylabel="true")
-
-
-def _write_shares(axes, shares: np.ndarray) -> None:
-    for (row, column), share in np.ndenumerate(shares):
-        if share >= 0.5:
-            color = "black" if share > 50 else "white"
-            axes.text(
-                column, row, f"{share:.0f}", ha="center", va="center",
-                color=color, fontsize=7,
-            )  # fmt: skip
+    figure.set_size_inches(side(names) * columns, side(names) * rows)
+    for n, network in enumerate(networks, 1):
+        axes = figure.add_subplot(rows, columns, n)
+        matrix = np.array(network["confusion"])
+        draw_confusion(axes, matrix, names, network["label"])

@@ -19,6 +19,7 @@ from resnet_tf.models.audit.facts import facts
 from resnet_tf.models.inference import optimize_for_inference
 from resnet_tf.profiling.networks import inference
 from resnet_tf.profiling.turns import turns
+from resnet_tf.reporting.confusion import confusion_matrix
 
 BATCHES = (1, 128)
 _ROUNDS, _SECONDS = 5, 0.5
@@ -62,7 +63,7 @@ def compare(
     config = next(iter(groups.values()))[0].config
     classes = config.model.num_classes
     for label, runs in groups.items():
-        confusion = sum(_confusion(truth, p, classes) for p, _ in seen[label])
+        confusion = sum(confusion_matrix(truth, p, classes) for p, _ in seen[label])
         networks.append({
             "label": label,
             **_counted(runs[0]),
@@ -151,11 +152,6 @@ def _latencies(
         }
         for label in groups
     }
-
-
-def _confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    counts = np.bincount(truth * classes + predicted, minlength=classes**2)
-    return counts.reshape(classes, classes)
 
 
 def _pair(

@@ -1,0 +1,68 @@
+"""Confusion matrices as pictures."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+_LEGIBLE = 20  # classes: with more, numbers and names are too small to be read
+
+
+def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int):
+    """Returns the images by true class (rows) and predicted class, int (c, c).
+
+    Args:
+        truth: True classes (n,).
+        predicted: Predicted classes (n,).
+        classes: c.
+    """
+    counts = np.bincount(truth * classes + predicted, minlength=classes**2)
+    return counts.reshape(classes, classes)
+
+
+def side(names: Sequence[str]) -> float:
+    """Returns how large a matrix of these classes must be drawn, in inches."""
+    return 4.2 if len(names) <= _LEGIBLE else 6.0
+
+
+def draw_confusion(axes, matrix: np.ndarray, names: Sequence[str], title: str) -> None:
+    """Draws the shares of each true class in percent.
+
+    Args:
+        axes: Of Matplotlib.
+        matrix: Images by true and predicted class (c, c).
+        names: Of the c classes.
+        title: Line above.
+    """
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = 100 * matrix / np.maximum(totals, 1)
+    axes.imshow(shares, cmap="cividis", vmin=0, vmax=100)
+    axes.set(title=title, xlabel="predicted", ylabel="true")
+    if len(names) > _LEGIBLE:
+        return
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.5:
+            options = {"ha": "center", "va": "center", "fontsize": 7}
+            color = "black" if share > 50 else "white"
+            axes.text(column, row, f"{share:.0f}", color=color, **options)
+
+
+def confusion_picture(
+    matrix: np.ndarray, names: Sequence[str], title: str
+) -> np.ndarray:
+    """Returns one matrix as a picture, uint8 array (1, H, W, 3)."""
+    import matplotlib.image
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    size = 1.3 * side(names)
+    figure = Figure(figsize=(size, size), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw_confusion(figure.add_subplot(), matrix, names, title)
+    png = io.BytesIO()
+    figure.savefig(png, dpi=120)
+    png.seek(0)
+    pixels = matplotlib.image.imread(png)[..., :3]
+    return np.round(255 * pixels).astype(np.uint8)[np.newaxis]
