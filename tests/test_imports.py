@@ -42,7 +42,7 @@ OUTSIDE = {
     "layers": {"keras", "tensorflow"},
     "models": {"keras", "tensorflow"},
     "data": {"PIL", "numpy", "tensorflow", "tensorflow_datasets", "sklearn"},
-    "reporting": {"matplotlib", "numpy", "tensorflow"},
+    "reporting": {"matplotlib", "numpy", "tensorboard", "tensorflow"},
     "checkpoints": {"h5py", "keras", "numpy", "tensorflow"},
     "evaluation": {"keras", "numpy", "tensorflow"},
     "training": {"keras", "tensorflow"},

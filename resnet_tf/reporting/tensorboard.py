@@ -1,51 +1,103 @@
-"""The rows of a run as TensorBoard scalars, written without TensorBoard itself."""
+"""What TensorBoard shows of a run: numbers, the network, pictures, distributions."""
 
+import contextlib
 import errno
+import importlib.util
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from resnet_tf.reporting.history import Row
 
 
 class TensorBoard:
-    """Writes each report's numbers under their column names.
+    """Writes into the log folder of a run.
+
+    Numbers and the graph are written without TensorBoard itself; the rest is passed
+    over where it is not installed.
 
     Args:
         folder: The log folder; a resumed run adds to it.
 
+    Attributes:
+        complete: Whether TensorBoard is installed.
+
     Raises:
-        OSError: If it cannot be written.
+        OSError: From each method, if the folder cannot be written.
     """
 
     def __init__(self, folder: Path):
+        self.complete = importlib.util.find_spec("tensorboard") is not None
         # As `tf.summary.scalar` has it, which needs TensorBoard to be installed.
         summary = tf.compat.v1.SummaryMetadata
         self._scalar = summary(plugin_data=summary.PluginData(plugin_name="scalars"))
-        try:
+        with _os_errors():
             self._writer = tf.summary.create_file_writer(str(folder))
-        except tf.errors.OpError as error:
-            raise OSError(errno.EIO, error.message) from error
 
     def append(self, row: Row) -> None:
-        """Writes a report and flushes it to disk.
+        """Writes the numbers of a report under their column names."""
+        values = asdict(row)
+        step = values.pop("step")
+        self.scalars({k: v for k, v in values.items() if isinstance(v, float)}, step)
 
-        Raises:
-            OSError: If it cannot be written.
-        """
-        scalars = asdict(row)
-        step = scalars.pop("step")
-        try:
-            with self._writer.as_default(step=step):
-                for name, value in scalars.items():
-                    if isinstance(value, float):
-                        number = tf.constant(value, tf.float32)
-                        tf.summary.write(name, number, metadata=self._scalar)
-            self._writer.flush()
-        except tf.errors.OpError as error:
-            raise OSError(errno.EIO, error.message) from error
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """Writes numbers by their names, which may have a group before a "/"."""
+        with self._writing(step):
+            for name, value in values.items():
+                number = tf.constant(value, tf.float32)
+                tf.summary.write(name, number, metadata=self._scalar)
+
+    def graph(self, graph: tf.Graph) -> None:
+        """Writes what is computed."""
+        with self._writing(0):
+            tf.summary.graph(graph)
+
+    def settings(self, values: Mapping[str, Any]) -> None:
+        """Writes the settings of the run, for TensorBoard's table of runs."""
+        if not self.complete:
+            return
+        from tensorboard.plugins.hparams import api
+
+        plain = (bool, int, float, str)
+        with self._writing(0):
+            api.hparams({
+                name: value if isinstance(value, plain) else str(value)
+                for name, value in values.items()
+            })  # fmt: skip
+
+    def images(self, name: str, images: np.ndarray, step: int) -> None:
+        """Writes pictures, uint8 array (N, H, W, 3)."""
+        if self.complete:
+            with self._writing(step):
+                tf.summary.image(name, images, max_outputs=len(images))
+
+    def histograms(self, values: Mapping[str, np.ndarray], step: int) -> None:
+        """Writes distributions by their names, arrays of any shape."""
+        if self.complete:
+            with self._writing(step):
+                for name, array in values.items():
+                    tf.summary.histogram(name, array)
 
     def close(self) -> None:
         """Closes the file."""
-        self._writer.close()
+        with _os_errors():
+            self._writer.close()
+
+    @contextlib.contextmanager
+    def _writing(self, step: int) -> Iterator[None]:
+        with _os_errors():
+            with self._writer.as_default(step=step):
+                yield
+            self._writer.flush()
+
+
+@contextlib.contextmanager
+def _os_errors() -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(errno.EIO, error.message) from error

@@ -17,7 +17,7 @@ from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.errors import StoppedError
-from resnet_tf.evaluation.full_pass import FullPass
+from resnet_tf.evaluation.full_pass import FullPass, Result
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.history import Row
 from resnet_tf.reporting.progress import Progress
@@ -31,6 +31,7 @@ from resnet_tf.training.signals import StopSignals
 from resnet_tf.training.strategy import make_strategy
 from resnet_tf.training.summary import summarize
 from resnet_tf.training.trainer import Trainer
+from resnet_tf.training.watch import Watch
 
 
 class Run:
@@ -62,6 +63,7 @@ class Run:
         self._strategy = make_strategy(config.train)
         self._trainer = Trainer(config, self._strategy)
         self._signals = StopSignals(lambda: self._trainer.stop.assign(True))
+        self._validated: Result | None = None
         self._validate = FullPass(self._trainer.model, config.data, config.train.lanes)
         self._state = RunState(
             folder.states,
@@ -117,14 +119,18 @@ class Run:
             board = TensorBoard(self._folder.tensorboard)
         self._announce()
         with self._signals.interruptible():
-            self._trainer.prepare(batches)
+            graph = self._trainer.prepare(batches)
+        watch = Watch(board, self._trainer.model, self._config, self._train_images)
+        if not self._step:
+            with self._folder.writing():
+                watch.begin(graph)
         while True:
             if self._is_to_stop():
                 raise self._stopped()
             at_end = self._step == train.train_steps
             at_report = at_end or self._step % train.report_freq == 0
             if at_report and self._reported < self._step:
-                self._report(board, progress)
+                self._report(board, watch, progress)
             if at_end:
                 break
             self._call(batches, pace, progress)
@@ -207,7 +213,7 @@ class Run:
             steps = first, self._step
             raise diverged(what, value, steps, rate, self._config, self._state.newest)
 
-    def _report(self, board: TensorBoard, progress: Progress) -> None:
+    def _report(self, board: TensorBoard, watch: Watch, progress: Progress) -> None:
         """Validates, and keeps the row, the weights and the state, in this order:
         whatever a kill leaves undone, resuming from the newest state does again."""
         with self._signals.interruptible():
@@ -220,6 +226,9 @@ class Run:
             self._save_state()
             self._save_best()
             board.append(row)
+            watch.report(self._step)
+            if self._step == self._config.train.train_steps and self._validated:
+                watch.end(self._validated, self._step)
         progress.report(row)
 
     def _row(self) -> Row:
@@ -231,6 +240,7 @@ class Run:
             size = config.train.validation_batch_size
             result = self._validate(self._validation_images, size)
             self._refuse_divergence("validation loss", result.loss, self._step - 1)
+            self._validated = result
             validation = {
                 "validation_loss": result.loss,
                 "validation_error": result.error,

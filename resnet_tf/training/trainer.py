@@ -71,9 +71,9 @@ class Trainer:
             done += 1
         return done
 
-    def prepare(self, batches) -> None:
-        """Builds the graph of `run`, which does no update yet."""
-        self.run.get_concrete_function(batches, tf.constant(1))
+    def prepare(self, batches) -> tf.Graph:
+        """Builds the graph of `run`, which does no update yet, and returns it."""
+        return self.run.get_concrete_function(batches, tf.constant(1)).graph
 
     def not_finite(self) -> str | None:
         """Returns the path of the first weight that is not finite, if any."""

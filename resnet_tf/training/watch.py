@@ -1,0 +1,108 @@
+"""What a run shows in TensorBoard beside the numbers of its reports.
+
+Nothing here changes the run: what it shows is computed from the weights as they are,
+with the moving averages of batch norm.
+"""
+
+from collections import defaultdict
+
+import keras
+import tensorflow as tf
+
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.data.pipeline import normalize, prepare
+from resnet_tf.data.split import Split
+from resnet_tf.data.visible import visible
+from resnet_tf.evaluation.full_pass import Result
+from resnet_tf.reporting.confusion import confusion_matrix, confusion_picture
+from resnet_tf.reporting.tensorboard import TensorBoard
+
+_SHOWN, _GRADIENT_IMAGES = 16, 64
+
+
+class Watch:
+    """Shows a run while it lasts.
+
+    Args:
+        board: Where it is shown.
+        model: The network that is trained.
+        config: The experiment.
+        images: The training images.
+    """
+
+    def __init__(
+        self,
+        board: TensorBoard,
+        model: keras.Model,
+        config: ExperimentConfig,
+        images: Split,
+    ):
+        self._board = board
+        self._model = model
+        self._config = config
+        self._images = images
+
+    def begin(self, graph: tf.Graph) -> None:
+        """Shows settings, graph and images as the first update sees them.
+
+        Args:
+            graph: Of the updates.
+        """
+        settings = self._config.to_dict()
+        flat = {"recipe": settings.pop("recipe", None)}
+        for section in settings.values():
+            flat |= section
+        self._board.settings(flat)
+        self._board.graph(graph)
+        data, seed = self._config.data, self._config.train.seed
+        seen, _ = prepare(
+            self._images.images[:_SHOWN],
+            tf.constant(self._images.labels[:_SHOWN]),
+            data,
+            seed,
+            tf.constant(0, tf.int64),
+            self._config.model.num_classes,
+        )
+        self._board.images("augmented", visible(seen, data), 0)
+
+    def report(self, step: int) -> None:
+        """Shows the gradient of each block and the distribution of each gamma.
+
+        The gradient is that of the mean cross-entropy of the first training images,
+        not augmented; its norm is that of all weights of a block.
+        """
+        self._board.scalars(self._gradient_norms(), step)
+        gammas = {
+            f"gamma/{weight.path}": weight.numpy()
+            for weight in self._model.weights
+            if weight.name == "gamma"
+        }
+        self._board.histograms(gammas, step)
+
+    def end(self, result: Result, step: int) -> None:
+        """Shows what the network makes of the validation images."""
+        classes = self._config.model.num_classes
+        matrix = confusion_matrix(result.labels, result.predictions, classes)
+        title = f"{result.split}, n = {result.n:,}"
+        picture = confusion_picture(matrix, result.class_names, title)
+        self._board.images("confusion", picture, step)
+
+    def _gradient_norms(self) -> dict[str, float]:
+        """Returns the norm of each block's gradient by the block's name."""
+        images = normalize(self._images.images[:_GRADIENT_IMAGES], self._config.data)
+        labels = tf.constant(self._images.labels[:_GRADIENT_IMAGES])
+        weights = [v.value for v in self._model.trainable_variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            logits = self._model(images, training=False)
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            )
+        gradients = tape.gradient(loss, weights)
+        squares: dict[str, float] = defaultdict(float)
+        for variable, gradient in zip(
+            self._model.trainable_variables, gradients, strict=True
+        ):
+            block = variable.path.partition("/")[0]
+            squares[f"gradient/{block}"] += float(tf.reduce_sum(gradient**2))
+        return {name: square**0.5 for name, square in squares.items()}
