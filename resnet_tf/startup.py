@@ -1,8 +1,10 @@
 """The first import of TensorFlow in a process."""
 
+import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
 from resnet_tf.errors import SettingError
 
@@ -44,13 +46,20 @@ def one_thread_an_operation() -> None:
 
 
 def _import_quietly() -> None:
+    with hidden_stderr():
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def hidden_stderr() -> Iterator[None]:
+    """Hides what libraries write to the process's stderr, unless there is an error."""
     sys.stderr.flush()
     visible = os.dup(2)
     with tempfile.TemporaryFile() as hidden:
         os.dup2(hidden.fileno(), 2)
         try:
-            import keras  # noqa: F401
-            import tensorflow  # noqa: F401
+            yield
         except BaseException:
             hidden.seek(0)
             os.write(visible, hidden.read())
