@@ -5,6 +5,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+# What writes and runs exported models; the tests do both.
+EXPORT = ["ai-edge-litert>=2.3", "onnx>=1.23", "onnxruntime>=1.32", "tf2onnx>=1.17"]
 # What the reports of comparisons take.
 REPORT = ["jinja2>=3.1.6", "scipy>=1.17"]
 
@@ -49,8 +51,10 @@ setup(
             "pytest>=9.2",
             "pytest-xdist>=3.8",
             "ruff>=0.17",
+            *EXPORT,
             *REPORT,
         ],
+        "export": EXPORT,
         "gpu": ["tensorflow[and-cuda]>=2.21"],
         "report": REPORT,
     },

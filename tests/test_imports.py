@@ -47,7 +47,8 @@ OUTSIDE = {
     "evaluation": {"keras", "numpy", "tensorflow"},
     "training": {"keras", "tensorflow"},
     "profiling": {"keras", "numpy", "tensorflow"},
-    "interop": {"keras", "numpy", "tensorflow", "torch"},
+    "interop": {"ai_edge_litert", "keras", "numpy", "onnx", "onnxruntime"}
+    | {"tensorflow", "torch"},
     "comparison": {"jinja2", "matplotlib", "numpy", "scipy"},
     "cli": {"rich", "tensorflow"},
     "__main__": set(),

@@ -1,4 +1,4 @@
-"""The files of a source and the folder that it becomes."""
+"""The files of a source, and the paths that results may go to."""
 
 from pathlib import Path
 
@@ -20,4 +20,16 @@ def require_new(output: Path) -> None:
     if taken:
         raise SettingError(
             f"output must be a new or an empty folder, received {output}"
+        )
+
+
+def require_free(output: Path) -> None:
+    """Returns if nothing is at `output` and it can be made.
+
+    Raises:
+        SettingError: If not.
+    """
+    if output.is_symlink() or output.exists() or not output.parent.is_dir():
+        raise SettingError(
+            f"output must be a new path in a folder that exists, received {output}"
         )

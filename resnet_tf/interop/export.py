@@ -1,0 +1,171 @@
+"""From a checkpoint to a file for another runtime, run there and compared."""
+
+import contextlib
+import dataclasses
+import functools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resnet_tf.config import DataConfig
+from resnet_tf.data import digits
+from resnet_tf.data.sources import load_split, require_classes
+from resnet_tf.data.split import Split
+from resnet_tf.errors import DataError, SettingError
+from resnet_tf.evaluation.pretrained import Pretrained, load_pretrained
+from resnet_tf.interop import export_onnx, export_saved_model, export_tflite
+from resnet_tf.interop.card import preprocessing
+from resnet_tf.interop.export_check import compared, failures, size
+from resnet_tf.interop.export_formats import chosen_format
+from resnet_tf.interop.export_model import Classifier
+from resnet_tf.interop.files import require_free
+from resnet_tf.models.inference import optimize_for_inference
+
+INT8 = "tflite_int8"
+CHECKED = 5000  # images
+# More of them have rarer extremes, whose wide ranges are coarse for all others.
+CALIBRATED = 128
+
+_tflite, _open_tflite = export_tflite.write, export_tflite.opened
+# What writes a file of the format, and what runs it.
+_TOOLS: dict[str, tuple[Callable[..., None], Callable]] = {
+    "saved_model": (export_saved_model.write, export_saved_model.opened),
+    "tflite": (_tflite, _open_tflite),
+    "tflite_float16": (functools.partial(_tflite, float16=True), _open_tflite),
+    INT8: (_tflite, _open_tflite),
+    "onnx": (export_onnx.write, export_onnx.opened),
+}
+
+
+def export(
+    ckpt: str | Path,
+    format_name: str,
+    output: Path,
+    *,
+    data_dir: str | None = None,
+    cache_dir: str | None = None,
+) -> dict[str, Any]:
+    """Writes a checkpoint in another format, and runs what it wrote.
+
+    The file takes images as the data set has them, uint8 (N, side, side, 3) with any
+    N, and gives "logits" and "probabilities"; preprocessing, temperature and softmax
+    are inside, the names of the classes beside them as metadata. It is run on the
+    first `CHECKED` test images; where the data set is not at hand, on the digits, of
+    which no error is told. What it wrote stays where it is, whatever that run shows.
+
+    Args:
+        ckpt: A released model's name, a checkpoint folder or a run folder.
+        format_name: A key of `FORMATS`; the first `CALIBRATED` training images give
+            the ranges of the maps for "tflite_int8".
+        output: The file to write, or the folder for "saved_model"; must not exist.
+        data_dir, cache_dir: See `DataConfig`; nothing is downloaded.
+
+    Returns:
+        What `compared` returns, with `checkpoint`, `format`, `output`, `bytes`,
+        `metadata` (what the file says of itself), `runtime`, `images` (where they are
+        from), `calibrated_on` (None but for int8) and `failures` (what is beyond the
+        bounds of the format, as lines).
+
+    Raises:
+        CheckpointError: If the checkpoint is missing, damaged or inconsistent.
+        DataError: If `data_dir` has no test images, or int8 has no training images.
+        SettingError: If the format or what it needs is missing, `output` is taken or
+            cannot be written, or the network looks at the batch.
+    """
+    form = chosen_format(format_name)
+    require_free(output)
+    pretrained = _loaded(ckpt)
+    data = dataclasses.replace(
+        pretrained.config.data, data_dir=data_dir, cache_dir=cache_dir, download=False
+    )
+    images, labelled = _test_images(data, pretrained.config.model.num_classes)
+    calibrating = _training_images(data) if format_name == INT8 else {}
+    about = _metadata(pretrained, ckpt)
+    write, opened = _TOOLS[format_name]
+    with _written(output) as partial:
+        write(_classifier(pretrained), partial, about, **calibrating)
+    found = compared(opened(output), pretrained, images, labelled)
+    return {
+        "checkpoint": str(ckpt),
+        "format": format_name,
+        "output": str(output),
+        "bytes": size(output),
+        "metadata": about,
+        "runtime": f"{form.runtime} {metadata.version(form.runtime)}",
+        "images": f"{data.dataset if labelled else 'digits'} test",
+        "calibrated_on": len(calibrating["images"]) if calibrating else None,
+        **found,
+        "failures": failures(found, form),
+    }
+
+
+def _loaded(ckpt: str | Path) -> Pretrained:
+    pretrained = load_pretrained(ckpt)
+    if pretrained.config.model.bn_eval == "batch":
+        raise SettingError(
+            "bn_eval must be moving for an export, received batch: the network would "
+            "normalise by whatever images come together"
+        )
+    return pretrained
+
+
+def _metadata(pretrained: Pretrained, ckpt: str | Path) -> dict[str, Any]:
+    data = pretrained.config.data
+    side, trained = data.stored_side, pretrained.model.trainable_variables
+    return {
+        "checkpoint": Path(ckpt).name,
+        "weights_sha256": pretrained.metrics["weights_sha256"],
+        "network": pretrained.config.model.title,
+        "parameters": sum(v.value.shape.num_elements() for v in trained),
+        "input": f"uint8 (N, {side}, {side}, 3), RGB",
+        "preprocessing": f"inside: {preprocessing(data)}",
+        "temperature": pretrained.temperature,
+        "class_names": list(pretrained.class_names),
+    }
+
+
+def _classifier(pretrained: Pretrained) -> Classifier:
+    network = optimize_for_inference(pretrained.model)
+    return Classifier(network, pretrained.config.data, pretrained.temperature or 1.0)
+
+
+def _test_images(data: DataConfig, classes: int) -> tuple[Split, bool]:
+    """Returns images to compare on, and whether their labels are the network's."""
+    try:
+        split = load_split(data, "test").part("test", 0, CHECKED)
+    except (DataError, SettingError):
+        if data.data_dir is not None:
+            raise
+        return _digits(data.stored_side), False
+    require_classes(split, classes)
+    return split, True
+
+
+def _digits(side: int) -> Split:
+    """Returns the digits with any side; the nearest pixel is good enough."""
+    split = digits.load(test=True)
+    places = np.arange(side) * split.images.shape[1] // side
+    pixels = np.ascontiguousarray(split.images[:, places][:, :, places])
+    return dataclasses.replace(split, images=pixels)
+
+
+def _training_images(data: DataConfig) -> dict[str, np.ndarray]:
+    return {"images": load_split(data, "train").images[:CALIBRATED]}
+
+
+@contextlib.contextmanager
+def _written(output: Path) -> Iterator[Path]:
+    """Gives a path to write to; what is there in the end becomes `output`."""
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export") as folder:
+            partial = Path(folder, output.name)
+            yield partial
+            os.replace(partial, output)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise SettingError(f"output {output} cannot be written: {reason}") from error
