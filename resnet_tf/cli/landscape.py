@@ -1,0 +1,135 @@
+"""Draw the loss around trained weights, in two random directions."""
+
+import argparse
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from resnet_tf.checkpoints.files import CONFIG, read_config, write_json
+from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.data.sources import ensure_available, load_split, require_classes
+from resnet_tf.errors import RunFolderError, SettingError
+from resnet_tf.startup import import_tensorflow
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        "--ckpt",
+        required=True,
+        nargs="+",
+        help="Released models, checkpoint folders or run folders, side by side.",
+    )
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="Folder of picture and tables."
+    )
+    parser.add_argument(
+        "--size", type=int, default=21, help="Points along each direction, odd."
+    )
+    parser.add_argument(
+        "--radius",
+        type=float,
+        default=1.0,
+        help="Longest step; 1 is as long as each filter itself.",
+    )
+    parser.add_argument(
+        "--images", type=int, default=500, help="Training images to take."
+    )
+    parser.add_argument("--seed", type=int, default=0, help="Of the directions.")
+    parser.add_argument("--data_dir", help="Folder of the data set.")
+    parser.add_argument("--cache_dir", help="Folder of decoded images.")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes `landscape.png`, and a CSV file for each checkpoint.
+
+    Raises:
+        CheckpointError: If a checkpoint is missing, damaged or inconsistent.
+        DataError: If the data set cannot be had.
+        RunFolderError: If the folder cannot be written.
+        SettingError: If an argument is out of its range.
+    """
+    _check(arguments)
+    folders = {name: resolve(name) for name in arguments.ckpt}
+    slices = {name: _slice(folder, arguments) for name, folder in folders.items()}
+    from resnet_tf.reporting.landscape import draw_landscapes, write_table
+    from resnet_tf.reporting.provenance import provenance
+
+    output = Path(arguments.output)
+    figures = {name: getattr(arguments, name) for name in ("size", "radius", "seed")}
+    records = []
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for number, (title, found) in enumerate(slices.values()):
+            table = f"landscape_{number}.csv"
+            write_table(output / table, found.offsets, found.loss, found.error)
+            middle = len(found.offsets) // 2
+            records.append({
+                "network": title,
+                "table": table,
+                "n": found.n,
+                "loss": found.loss[middle, middle],
+                "error": found.error[middle, middle],
+            })  # fmt: skip
+        titles = [title for title, _ in slices.values()]
+        pictures = {
+            title if titles.count(title) == 1 else name: (found.offsets, found.loss)
+            for name, (title, found) in slices.items()
+        }
+        draw_landscapes(output / "landscape.png", pictures)
+        record = {"checkpoints": list(slices), "slices": records, **figures}
+        write_json(output / "landscape.json", {**record, **provenance()})
+    except OSError as error:
+        raise RunFolderError(
+            f"output {output} cannot be written: {error.strerror}"
+        ) from error
+    print(
+        f"{output / 'landscape.png'}: {len(slices)} of {arguments.size} points square"
+    )
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    for name, ok, rule in (
+        ("size", arguments.size > 2 and arguments.size % 2, "odd and above 1"),
+        ("radius", 0 < arguments.radius < math.inf, "a number above 0"),
+        ("images", arguments.images > 0, "at least 1"),
+        ("seed", arguments.seed >= 0, "at least 0"),
+    ):
+        if not ok:
+            value = getattr(arguments, name)
+            raise SettingError(f"{name} must be {rule}, received {value}")
+    if len(set(arguments.ckpt)) < len(arguments.ckpt):
+        raise SettingError(f"ckpt must differ, received {' '.join(arguments.ckpt)}")
+
+
+def _slice(folder: Path, arguments: argparse.Namespace):
+    """Returns the network's title and the slice through its loss."""
+    config = read_config(folder / CONFIG)
+    data = replace(
+        config.data, data_dir=arguments.data_dir, cache_dir=arguments.cache_dir
+    )
+    ensure_available(data)
+    import_tensorflow()
+    from resnet_tf.checkpoints.weights import load_checkpoint
+    from resnet_tf.evaluation.landscape import landscape
+
+    model = load_checkpoint(folder).model
+    images = load_split(data, "train")
+    require_classes(images, config.model.num_classes)
+    shortcut = getattr(config.model, "shortcut", "")
+    title = config.model.title + ", no shortcuts" * (shortcut == "none")
+
+    def progress(done: int, total: int) -> None:
+        end = "\n" if done == total else "\r"
+        print(f"{title}: {done} of {total} points", end=end, file=sys.stderr)
+
+    return title, landscape(
+        model,
+        images.part("train", 0, arguments.images),
+        data,
+        size=arguments.size,
+        radius=arguments.radius,
+        seed=arguments.seed,
+        progress=progress if sys.stderr.isatty() else lambda done, total: None,
+    )
