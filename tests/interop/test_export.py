@@ -5,13 +5,14 @@ import zipfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import resnet_tf
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.cli.main import main
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data import digits
-from resnet_tf.interop import export_formats
+from resnet_tf.interop import export_formats, export_tflite
 from resnet_tf.interop.export import export
 from resnet_tf.interop.export_check import failures
 from resnet_tf.interop.export_formats import FORMATS
@@ -233,3 +234,30 @@ def test_wrong_arguments(tmp_path, capsys):
     assert "ckpt must be" in line
     with pytest.raises(resnet_tf.errors.SettingError, match="format"):
         export_formats.chosen_format("tf")
+
+
+def test_kernels_that_refuse_a_file(tmp_path, monkeypatch):
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    plain = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
+    class Refusing(interpreter.Interpreter):
+        def __init__(self, path, experimental_op_resolver_type=None):
+            kernels = experimental_op_resolver_type
+            options = {"experimental_op_resolver_type": kernels} if kernels else {}
+            super().__init__(path, **options)
+            self.kernels = kernels
+
+        def allocate_tensors(self):
+            if self.kernels != plain:
+                raise RuntimeError("failed to create XNNPACK runtime")
+            super().allocate_tensors()
+
+    monkeypatch.setattr(interpreter, "Interpreter", Refusing)
+    spec = tf.TensorSpec((None, 2), tf.uint8, "images")
+    doubled = tf.function(lambda images: {"logits": 2 * tf.cast(images, tf.float32)})
+    signature = doubled.get_concrete_function(spec)
+    tf.saved_model.save(tf.Module(), tmp_path / "m", {"serving_default": signature})
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "m"))
+    (tmp_path / "f").write_bytes(converter.convert())
+    run = export_tflite.opened(tmp_path / "f")
+    np.testing.assert_equal(run(np.full((3, 2), 4, np.uint8))["logits"], 8)
