@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import comparison
+import exports
 import performance
 import reliability
 
@@ -94,10 +95,12 @@ README = {
     "networks": networks,
     "recipes": recipes,
     "models": models,
+    "exports": exports.exports,
     "speed": comparison.speed,
 }
 PAGES = {
     "README.md": lambda: README,
+    "docs/export.md": exports.parts,
     "docs/performance.md": performance.parts,
     "docs/reliability.md": reliability.parts,
 }

@@ -1,0 +1,58 @@
+"""The table of the exported formats, from recorded runs of `export`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import markup
+
+from resnet_tf.interop.export_formats import FORMATS
+
+RECORDS = Path(__file__).resolve().parent / "export"
+
+
+def exports() -> str:
+    """What each format of one released model is worth, in its own runtime."""
+    records = [json.loads((RECORDS / f"{name}.json").read_text()) for name in FORMATS]
+    first = records[0]
+    images = f"{first['n']:,} {first['images']} images"
+    told = markup.paragraph(
+        f"`{first['checkpoint']}`, {first['metadata']['parameters']:,} parameters, on "
+        f"{images}; {first['machine']['cores']} cores of {first['machine']['cpu']}, "
+        "which other work kept busy, so that the times are rough."
+    )
+    head = ["format", "runtime", "size", "largest difference of a logit", "same class"]
+    head += ["error", "original's error", "one image"]
+    return f"{told}\n\n{markup.table(head, map(_row, records))}"
+
+
+def parts() -> dict[str, Callable[[], str]]:
+    """Returns what makes the parts of docs/export.md."""
+    return {"bounds": bounds, "exports": exports}
+
+
+def bounds() -> str:
+    """What differences from the original are allowed."""
+    rows = [
+        (
+            f"`{name}`",
+            "any" if form.logits is None else f"{form.logits:g} of the largest logit",
+            f"{form.error:g} points",
+        )
+        for name, form in FORMATS.items()
+    ]
+    return markup.table(("format", "difference of a logit", "larger error"), rows)
+
+
+def _row(record: dict) -> list[str]:
+    difference, largest = record["logit_difference"], record["largest_logit"]
+    return [
+        f"`{record['format']}`",
+        record["runtime"],
+        f"{record['bytes'] / 1e6:.2f} MB",
+        f"{difference:.2g} (logits up to {largest:.1f})",
+        f"{record['agreement']:.2f} %",
+        f"{record['error']:.2f} %",
+        f"{record['original_error']:.2f} %",
+        f"{record['latency_ms']:.2f} ms",
+    ]
