@@ -84,9 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise RunFolderError(
             f"output {output} cannot be written: {error.strerror}"
         ) from error
-    print(
-        f"{output / 'landscape.png'}: {len(slices)} of {arguments.size} points square"
-    )
+    size = f"{arguments.size} x {arguments.size} points"
+    print(f"{output / 'landscape.png'}: {len(slices)} of {size}")
 
 
 def _check(arguments: argparse.Namespace) -> None:
