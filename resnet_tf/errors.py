@@ -1,7 +1,9 @@
 """The errors a user can mend, each with the exit code of its kind.
 
 The message is one line that names the thing, the rule and the value received;
-the scripts print it without a traceback and exit with `exit_code`.
+the scripts print it without a traceback and exit with `exit_code`. In Python, an
+input that is wrong is a `ValueError` too, one that is not there a
+`FileNotFoundError`.
 """
 
 
@@ -17,16 +19,24 @@ class SettingError(ResnetTfError, ValueError):
     exit_code = 2
 
 
-class DataError(ResnetTfError):
+class DataError(ResnetTfError, ValueError):
     """A data set is missing, incomplete or damaged."""
 
     exit_code = 3
 
 
-class CheckpointError(ResnetTfError):
+class MissingDataError(DataError, FileNotFoundError):
+    """A data set is not where it was looked for."""
+
+
+class CheckpointError(ResnetTfError, ValueError):
     """Weights or a checkpoint are missing, damaged or of another network."""
 
     exit_code = 4
+
+
+class MissingCheckpointError(CheckpointError, FileNotFoundError):
+    """Weights or a checkpoint are not where they were looked for."""
 
 
 class DivergedError(ResnetTfError):

@@ -1,13 +1,14 @@
 """The names of the files in a checkpoint folder, and its JSON read as data."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from resnet_tf.config import ExperimentConfig, parse_object
 from resnet_tf.config.strict_json import MAX_BYTES
 from resnet_tf.disk import sha256, write_text
-from resnet_tf.errors import CheckpointError
+from resnet_tf.errors import CheckpointError, MissingCheckpointError
 
 WEIGHTS, CONFIG, METRICS = "model.weights.h5", "config.json", "metrics.json"
 
@@ -18,8 +19,9 @@ def read_config(path: Path) -> ExperimentConfig:
     Raises:
         CheckpointError: If it is missing, no JSON, or has a wrong setting.
     """
+    data = read_json(path)
     try:
-        return ExperimentConfig.from_dict(read_json(path))
+        return ExperimentConfig.from_dict(data)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
@@ -30,10 +32,8 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If the file is missing or holds no such object.
     """
+    _require_file(path)
     try:
-        # Not what a pipe or a device would give.
-        if not path.is_file():
-            raise CheckpointError(f"{path} is missing")
         with open(path, "rb") as file:
             return parse_object(file.read(MAX_BYTES + 1))
     except (OSError, ValueError) as error:
@@ -46,9 +46,8 @@ def file_sha256(path: Path) -> str:
     Raises:
         CheckpointError: If it is missing or cannot be read.
     """
+    _require_file(path)
     try:
-        if not path.is_file():
-            raise CheckpointError(f"{path} is missing")
         return sha256(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
@@ -62,3 +61,9 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
 def json_text(data: dict[str, Any]) -> str:
     """Returns the text of a JSON file."""
     return json.dumps(data, indent=2) + "\n"
+
+
+def _require_file(path: Path) -> None:
+    # Neither a pipe or a device, nor a name that no disk takes.
+    if not os.path.isfile(path):
+        raise MissingCheckpointError(f"{path} is missing")

@@ -18,7 +18,7 @@ from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
 from resnet_tf.checkpoints.weights_file import first_shape
 from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
 from resnet_tf.data.host import PROBE_SECONDS, answers
-from resnet_tf.errors import CheckpointError, SettingError
+from resnet_tf.errors import CheckpointError, MissingCheckpointError, SettingError
 from resnet_tf.models import build_model
 
 IMAGENET, IMAGENET_MODEL = "imagenet", "densenet121"
@@ -93,9 +93,9 @@ def _from_checkpoint(model: keras.Model, config: ExperimentConfig) -> _Loaded:
     source = config.train.init_from
     try:
         folder = resolve(os.path.expanduser(source))
-    except CheckpointError as error:
+    except MissingCheckpointError as error:
         known = ", ".join(pretrained_names()) or "none"
-        raise CheckpointError(
+        raise MissingCheckpointError(
             f"init_from must be a checkpoint or run folder, a released model "
             f"({known}), a {WEIGHTS_SUFFIX}, a torchvision .pth or {IMAGENET!r}, "
             f"received {source!r}"

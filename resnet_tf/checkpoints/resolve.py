@@ -1,10 +1,11 @@
 """From what a user types after `--ckpt` to a checkpoint folder."""
 
+import os
 from pathlib import Path
 
 import resnet_tf
 from resnet_tf.checkpoints.files import CONFIG
-from resnet_tf.errors import CheckpointError
+from resnet_tf.errors import MissingCheckpointError
 
 
 def pretrained_root() -> Path:
@@ -31,13 +32,14 @@ def resolve(name: str) -> Path:
             `pretrained_names()`. A path wins.
 
     Raises:
-        CheckpointError: If there is no such folder.
+        MissingCheckpointError: If there is no such folder.
     """
     for folder in (Path(name), pretrained_root() / name):
-        if (folder / CONFIG).is_file():
+        # Unlike `Path.is_file`, false also for a name that no disk takes.
+        if os.path.isfile(folder / CONFIG):
             return folder
     known = ", ".join(pretrained_names()) or "none"
-    raise CheckpointError(
+    raise MissingCheckpointError(
         f"ckpt must be a checkpoint or run folder or a released model ({known}), "
         f"received {name!r}"
     )

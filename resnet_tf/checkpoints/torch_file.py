@@ -21,7 +21,7 @@ from resnet_tf.data.plain_pickle import (
     Symbol,
     read_pickle,
 )
-from resnet_tf.errors import CheckpointError
+from resnet_tf.errors import CheckpointError, MissingCheckpointError
 
 _ZIP = b"PK\x03\x04"
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -97,7 +97,7 @@ def read_torch(path: Path) -> Any:
         value, storages = read(path)
         return _Plain(storages)(value)
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing") from error
+        raise MissingCheckpointError(f"{path} is missing") from error
     except Exception as error:  # each damage raises a kind of its own
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(

@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from resnet_tf.errors import CheckpointError
+from resnet_tf.errors import CheckpointError, MissingCheckpointError
 
 MAX_BYTES = 4 << 30
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -84,8 +84,8 @@ class _opened:
 
     def __enter__(self) -> h5py.File:
         path = self._path
-        if not path.is_file():
-            raise CheckpointError(f"{path} is missing")
+        if not os.path.isfile(path):
+            raise MissingCheckpointError(f"{path} is missing")
         try:
             with open(path, "rb") as file:
                 if file.read(len(_SIGNATURE)) != _SIGNATURE:

@@ -1,6 +1,7 @@
 """Turn published weights of another project into a checkpoint folder."""
 
 import argparse
+import os
 from pathlib import Path
 
 from resnet_tf.interop.files import require_new
@@ -50,13 +51,13 @@ def run(arguments: argparse.Namespace) -> None:
         SettingError: If the output is taken or cannot be written, or `bn_eval` is
             given for a file that has moving averages.
     """
-    output = Path(arguments.output).expanduser()
+    output = Path(os.path.expanduser(arguments.output))
     require_new(output)
     import_tensorflow()
     from resnet_tf.interop.import_weights import import_weights
 
     metrics = import_weights(
-        Path(arguments.source).expanduser(),
+        Path(os.path.expanduser(arguments.source)),
         output,
         split=arguments.split,
         data_dir=arguments.data_dir,

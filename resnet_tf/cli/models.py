@@ -8,7 +8,7 @@ from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS, read_config
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root
 from resnet_tf.cli import json_output
-from resnet_tf.errors import CheckpointError
+from resnet_tf.errors import MissingCheckpointError
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
 
@@ -63,7 +63,7 @@ def _facts(name: str) -> dict[str, Any]:
     config, metrics = read_config(folder / CONFIG), read_metrics(folder / METRICS)
     weights = folder / WEIGHTS
     if not weights.is_file():
-        raise CheckpointError(f"no weights: {weights} is missing")
+        raise MissingCheckpointError(f"no weights: {weights} is missing")
     return {
         "name": name,
         "network": config.model.title,

@@ -18,15 +18,15 @@ _FILES = ("images.npy", "labels.npy")
 
 def default_cache_dir() -> Path:
     """Returns `$XDG_CACHE_HOME/resnet_tf`, by default `~/.cache/resnet_tf`."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(home) / "resnet_tf"
 
 
 def split_folder(config: DataConfig, test: bool) -> Path:
     """Returns where the decoded images of a split lie."""
-    home = config.cache_dir
+    home = config.cache_dir or default_cache_dir()
     name = f"{config.dataset}-{'test' if test else 'train'}"
-    return (Path(home).expanduser() if home else default_cache_dir()) / name
+    return Path(os.path.expanduser(home)) / name
 
 
 def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:
@@ -72,6 +72,8 @@ def _read(folder: Path, identity: str) -> Arrays | None:
 
 
 def _write(folder: Path, identity: str, arrays: Arrays) -> None:
+    if str(folder).startswith("~"):
+        raise FileNotFoundError(f"no home folder for {folder}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:

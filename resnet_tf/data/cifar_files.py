@@ -7,6 +7,7 @@ are read in place; no pickle is executed and nothing is written to disk.
 import gzip
 import hashlib
 import json
+import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 
 from resnet_tf.data.cache import Arrays
 from resnet_tf.data.plain_pickle import Call, PickleError, Symbol, read_pickle
-from resnet_tf.errors import DataError
+from resnet_tf.errors import DataError, MissingDataError
 
 NUM_TRAIN, NUM_TEST = 50_000, 10_000
 ROW_BYTES = 3 * 32 * 32
@@ -103,6 +104,12 @@ _LAYOUTS = {
 }
 
 
+def official_names(dataset: str) -> list[str]:
+    """Returns the names of the folders and archives, for "cifar10" or "cifar100"."""
+    layouts = _LAYOUTS[dataset]
+    return [layout.folder for layout in layouts] + [x.archive for x in layouts]
+
+
 def find(dataset: str, data_dir: Path) -> Path | None:
     """Returns the folder or archive with the official files, None without one.
 
@@ -123,7 +130,7 @@ def find(dataset: str, data_dir: Path) -> Path | None:
         for path in (data_dir, data_dir / layout.archive):
             if _is_archive(layout, path):
                 return path
-    if data_dir.is_file():
+    if os.path.isfile(data_dir):
         names = " or ".join(layout.archive for layout in layouts)
         raise DataError(f"data_dir must be a folder or {names}, received {data_dir}")
     return None
@@ -165,7 +172,9 @@ def decode(dataset: str, path: Path, test: bool) -> Arrays:
         images[part] = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         labels[part] = numbers
     if missing:
-        raise DataError(f"{path} must hold {', '.join(names)}: no {min(missing)}")
+        raise MissingDataError(
+            f"{path} must hold {', '.join(names)}: no {min(missing)}"
+        )
     return images, labels
 
 
@@ -181,13 +190,15 @@ def identity(path: Path, test: bool) -> str:
 
 
 def _is_folder(layout: _Layout, path: Path) -> bool:
-    if layout.folder in (path.name, path.resolve().name):
-        return path.is_dir()
-    return all((path / name).is_file() for name in (*layout.train, layout.test))
+    # Unlike `Path.is_dir`, false also for a name that no disk takes.
+    if layout.folder in (path.name, os.path.basename(os.path.realpath(path))):
+        return os.path.isdir(path)
+    files = (path / name for name in (*layout.train, layout.test))
+    return all(map(os.path.isfile, files))
 
 
 def _is_archive(layout: _Layout, path: Path) -> bool:
-    return path.name == layout.archive and path.is_file()
+    return path.name == layout.archive and os.path.isfile(path)
 
 
 def _layout(dataset: str, path: Path) -> _Layout:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from resnet_tf.data.cache import Arrays
-from resnet_tf.errors import DataError
+from resnet_tf.errors import DataError, MissingDataError
 
 MAX_PIXELS = 100_000_000
 SUFFIXES = frozenset(".png .jpg .jpeg .bmp .gif .webp .ppm .tif .tiff".split())
@@ -107,7 +107,7 @@ def identity(data_dir: Path, test: bool, side: int) -> str:
 
 def _list(data_dir: Path) -> _Listing:
     """Returns all images below `data_dir`, split and in order."""
-    if (data_dir / "train").is_dir() and (data_dir / "test").is_dir():
+    if all(os.path.isdir(data_dir / name) for name in ("train", "test")):
         names, train = _classes(data_dir, "train/")
         others, test = _classes(data_dir, "test/")
         if names != others:
@@ -174,7 +174,9 @@ def _digest(name: str) -> bytes:
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-    return DataError(f"{path} cannot be read: {reason or type(error).__name__}")
+    missing = isinstance(error, FileNotFoundError)
+    kind = MissingDataError if missing else DataError
+    return kind(f"{path} cannot be read: {reason or type(error).__name__}")
 
 
 def read_image(path: Path, side: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """From a `DataConfig` to the images of a split."""
 
+import os
 import typing
 from pathlib import Path
 
@@ -54,12 +55,12 @@ def load_split(config: DataConfig, name: SplitName) -> Split:
         DataError: If the data set is missing, incomplete or damaged.
         SettingError: If there is no such split.
     """
-    if name not in typing.get_args(SplitName):
-        known = ", ".join(typing.get_args(SplitName))
-        raise SettingError(f"split must be one of {known}, received {name!r}")
+    require_split(name)
     test = name == "test"
     split = _load(config, test)
     _check(config, split)
+    if name != "validation":
+        _note_number(config, split)
     if test:
         return split
     border = len(split) - config.validation_size
@@ -71,6 +72,19 @@ def load_split(config: DataConfig, name: SplitName) -> Split:
     if name == "validation":
         return split.part(name, border, len(split))
     return split.part(name, 0, border)
+
+
+def require_split(name: str) -> None:
+    """Returns if there is a split of this name.
+
+    Raises:
+        SettingError: If not.
+    """
+    known = typing.get_args(SplitName)
+    if name not in known:
+        raise SettingError(
+            f"split must be one of {', '.join(known)}, received {name!r}"
+        )
 
 
 def require_classes(split: Split, num_classes: int) -> None:
@@ -129,7 +143,18 @@ def _official(config: DataConfig) -> Path | None:
 def _folder(data_dir: str | None) -> Path:
     if data_dir is None:
         raise SettingError("data_dir must be given for dataset=folder, received none")
-    return Path(data_dir).expanduser()
+    return Path(os.path.expanduser(data_dir))
+
+
+def _note_number(config: DataConfig, split: Split) -> None:
+    """Says that this is not the whole of CIFAR, or more than it."""
+    official = cifar_files.NUM_TEST if split.name == "test" else cifar_files.NUM_TRAIN
+    if config.dataset in CLASS_NAMES and len(split) != official:
+        print(
+            f"note: {config.dataset} holds {len(split):,} {split.name} images here, "
+            f"not the official {official:,}",
+            flush=True,
+        )
 
 
 def _check(config: DataConfig, split: Split) -> None:

@@ -10,32 +10,39 @@ import numpy as np
 
 from resnet_tf.config import DataConfig
 from resnet_tf.data.cache import Arrays, cached, split_folder
+from resnet_tf.data.cifar_files import official_names
 from resnet_tf.data.class_names import CLASS_NAMES
 from resnet_tf.data.host import answers
 from resnet_tf.data.split import Split
-from resnet_tf.errors import DataError
+from resnet_tf.errors import DataError, MissingDataError
 
 HOST = "www.cs.toronto.edu"
+_INFO = "dataset_info.json"
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
 def data_dir(config: DataConfig) -> Path:
     """Returns `data_dir`, else `$TFDS_DATA_DIR`, else the default of TFDS."""
     given = config.data_dir or os.environ.get("TFDS_DATA_DIR")
-    return Path(given or "~/tensorflow_datasets").expanduser()
+    # Unlike `Path.expanduser`, no error where there is no such home folder.
+    return Path(os.path.expanduser(given or "~/tensorflow_datasets"))
 
 
 def ensure_available(config: DataConfig) -> None:
     """Returns at once when the data set is prepared or can be downloaded.
 
     Raises:
-        DataError: Within seconds, if it is neither.
+        DataError: Within seconds, if it is neither, or half prepared.
     """
     if prepared_version(config) is not None:
         return
+    _refuse_half_prepared(config)
+    if str(data_dir(config)).startswith("~"):
+        raise MissingDataError(_no_data(config, "there is no such home folder"))
     if not config.download:
-        raise DataError(_no_data(config, "download is off"))
+        raise MissingDataError(_no_data(config, "download is off"))
     if not answers(HOST):
-        raise DataError(_no_data(config, f"{HOST} does not answer"))
+        raise MissingDataError(_no_data(config, f"{HOST} does not answer"))
 
 
 def load(config: DataConfig, test: bool) -> Split:
@@ -57,17 +64,35 @@ def load(config: DataConfig, test: bool) -> Split:
 
 def prepared_version(config: DataConfig) -> str | None:
     """Returns the newest version of which the description is on disk."""
-    found = data_dir(config).glob(f"{config.dataset}/*/dataset_info.json")
-    names = [path.parent.name for path in found]
-    versions = [name for name in names if re.fullmatch(r"\d+\.\d+\.\d+", name)]
+    home = data_dir(config) / config.dataset
+    versions = [v for v in _versions(home) if os.path.isfile(home / v / _INFO)]
     return max(versions, key=lambda v: [int(n) for n in v.split(".")], default=None)
 
 
+def _versions(home: Path) -> list[str]:
+    try:
+        return sorted(filter(_VERSION.fullmatch, os.listdir(home)))
+    except OSError:  # not there, or not ours to read
+        return []
+
+
+def _refuse_half_prepared(config: DataConfig) -> None:
+    home = data_dir(config) / config.dataset
+    if versions := _versions(home):
+        missing = home / versions[-1] / _INFO
+        raise MissingDataError(
+            f"dataset {config.dataset} is incomplete: {missing} is missing; remove "
+            f"{missing.parent} or prepare it again"
+        )
+
+
 def _no_data(config: DataConfig, reason: str) -> str:
+    names = ", ".join(official_names(config.dataset))
     return (
         f"dataset {config.dataset} is not in {data_dir(config)} and {reason}: give "
-        "--data_dir=DIR (or TFDS_DATA_DIR) with a prepared TFDS folder or the official "
-        "files, or run once online without --nodownload, or use --dataset=digits, "
+        "--data_dir=DIR (or TFDS_DATA_DIR) that holds what TFDS prepares, "
+        f"{config.dataset}/VERSION/{_INFO} with its records, or one of the official "
+        f"{names}; or run once online without --nodownload; or use --dataset=digits, "
         "which needs no data"
     )
 
@@ -81,7 +106,9 @@ def _download(config: DataConfig) -> str:
         builder.download_and_prepare()
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(_no_data(config, f"the download failed ({reason})")) from error
+        raise MissingDataError(
+            _no_data(config, f"the download failed ({reason})")
+        ) from error
     return str(builder.version)
 
 
@@ -89,17 +116,28 @@ def _identity(config: DataConfig, version: str, split: str) -> str:
     """Returns a SHA-256 over the description and the files of the split."""
     folder = data_dir(config) / config.dataset / version
     facts = [config.dataset, version, split, str(folder.resolve())]
-    facts.append((folder / "dataset_info.json").read_text())
-    records = sorted(folder.glob(f"{config.dataset}-{split}.*"))
-    if not records:
-        raise DataError(
-            f"dataset {config.dataset} is incomplete: no file "
-            f"{config.dataset}-{split}.* in {folder}"
-        )
-    for path in records:
-        stat = path.stat()
-        facts.append(f"{path.name} {stat.st_size} {stat.st_mtime_ns}")
+    records = _records(folder, config.dataset, split)
+    try:
+        facts.append((folder / _INFO).read_text("utf-8", "replace"))
+        for path in records:
+            stat = path.stat()
+            facts.append(f"{path.name} {stat.st_size} {stat.st_mtime_ns}")
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _records(folder: Path, dataset: str, split: str) -> list[Path]:
+    """Returns the files of a split.
+
+    Raises:
+        DataError: If there is none.
+    """
+    if not (records := sorted(folder.glob(f"{dataset}-{split}.*"))):
+        raise MissingDataError(
+            f"dataset {dataset} is incomplete: no file {dataset}-{split}.* in {folder}"
+        )
+    return records
 
 
 def _decode(config: DataConfig, version: str, split: str) -> Arrays:
@@ -111,16 +149,17 @@ def _decode(config: DataConfig, version: str, split: str) -> Arrays:
         builder = tfds.builder(f"{config.dataset}:{version}", data_dir=data_dir(config))
         examples = builder.as_dataset(split=split, read_config=read)
         batches = list(tfds.as_numpy(examples.batch(1000)))
+        columns = {
+            name: np.concatenate([batch[name] for batch in batches])
+            for name in ("id", "image", "label")
+        }
     except Exception as error:  # each damaged file raises a kind of its own
         reason = " ".join(str(error).split())[:300]
         folder = data_dir(config) / config.dataset / version
+        files = _records(folder, config.dataset, split)
         raise DataError(
-            f"dataset {config.dataset} in {folder} cannot be read: {reason}; "
-            "prepare it again"
+            f"dataset {config.dataset} ({', '.join(map(str, files))}) cannot be read: "
+            f"{reason}; prepare it again"
         ) from error
-    columns = {
-        name: np.concatenate([batch[name] for batch in batches])
-        for name in ("id", "image", "label")
-    }
     order = np.argsort(columns["id"], kind="stable")
     return columns["image"][order], columns["label"][order].astype(np.int32)

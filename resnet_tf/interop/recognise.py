@@ -1,5 +1,6 @@
 """From the path of some weights to what they are."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from resnet_tf.checkpoints.files import file_sha256
 from resnet_tf.checkpoints.state_dict import state_dict_of
 from resnet_tf.checkpoints.torch_file import read_torch
-from resnet_tf.errors import CheckpointError, SettingError
+from resnet_tf.errors import CheckpointError, MissingCheckpointError, SettingError
 from resnet_tf.interop import cifar_resnet, imagenet, uva
 from resnet_tf.interop.source import Source
 from resnet_tf.interop.tf1 import read_tf1
@@ -37,11 +38,13 @@ def recognise(path: Path) -> Source:
         for is_such, read in _FORMATS:
             if is_such(path):
                 return read(path)
+    except MissingCheckpointError:
+        raise
     except (CheckpointError, SettingError) as error:
         message = str(error)
         prefix = "" if message.startswith(str(path)) else f"{path}: "
         raise CheckpointError(prefix + message) from error
-    raise CheckpointError(f"{path} is missing")
+    raise MissingCheckpointError(f"{path} is missing")
 
 
 def _read_torch(path: Path) -> Source:
@@ -77,5 +80,5 @@ def _check_name(path: Path) -> None:
 # PyTorch's comes last and takes any file.
 _FORMATS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Source]], ...] = (
     (is_tf1, read_tf1),
-    (Path.is_file, _read_torch),
+    (os.path.isfile, _read_torch),
 )

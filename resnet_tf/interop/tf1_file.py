@@ -39,7 +39,7 @@ def checkpoint_prefix(path: str | Path) -> Path | None:
         path = path.with_name(path.name[: suffix.start()])
     if not path.name:
         return None
-    if path.with_name(path.name + _INDEX).is_file() or _is_v1(path):
+    if os.path.isfile(path.with_name(path.name + _INDEX)) or _is_v1(path):
         return path
     return None
 
@@ -94,11 +94,9 @@ def checkpoint_files(prefix: Path) -> tuple[Path, ...]:
 
 
 def _is_v1(path: Path) -> bool:
-    if not path.is_file():
-        return False
     try:
         with open(path, "rb") as file:
             file.seek(-len(_MAGIC), os.SEEK_END)
             return file.read() == _MAGIC
-    except OSError:  # too short, or not ours to read
+    except OSError:  # not there, too short, or not ours to read
         return False

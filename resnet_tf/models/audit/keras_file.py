@@ -9,7 +9,7 @@ import keras
 
 import resnet_tf.layers  # noqa: F401  registers what a file may name
 from resnet_tf.config import parse_object
-from resnet_tf.errors import CheckpointError
+from resnet_tf.errors import CheckpointError, MissingCheckpointError
 
 _CONFIG = "config.json"
 _MAX_CONFIG_BYTES, _MAX_CONFIG_DEPTH = 64 * 2**20, 200
@@ -57,7 +57,7 @@ def _read_config(path: Path) -> dict[str, Any]:
             content = archive.read(_CONFIG)
             return parse_object(content, _MAX_CONFIG_BYTES, _MAX_CONFIG_DEPTH)
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing") from error
+        raise MissingCheckpointError(f"{path} is missing") from error
     except CheckpointError:
         raise
     except Exception as error:  # each damage raises a kind of its own
