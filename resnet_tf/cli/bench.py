@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from resnet_tf.cli import json_output
-from resnet_tf.config import NETWORKS, ExperimentConfig, unknown
+from resnet_tf.config import NETWORKS, ExperimentConfig, positive, unknown
 from resnet_tf.errors import SettingError
 from resnet_tf.machine import has_bfloat16
 from resnet_tf.profiling import PRECISIONS, TRAIN, WORKS
@@ -80,8 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.model not in NETWORKS:
         raise SettingError(unknown("network", arguments.model, NETWORKS))
-    if arguments.batch < 1:
-        raise SettingError(f"batch must be at least 1, received {arguments.batch}")
+    positive("batch", arguments.batch)
     if not 0 <= arguments.seconds < math.inf:
         raise SettingError(f"seconds must be at least 0, received {arguments.seconds}")
     json_output.require_room(arguments.json_output)

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from resnet_tf.config import positive
 from resnet_tf.data.image_folder import SUFFIXES
-from resnet_tf.errors import SettingError
 from resnet_tf.evaluation.predict import Prediction, predict_files
 
 _STDIN = "-"
@@ -45,8 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         SettingError: If `top` is below 1.
     """
-    if arguments.top < 1:
-        raise SettingError(f"top must be at least 1, received {arguments.top}")
+    positive("top", arguments.top)
     failures: list[str] = []
     files = _files(arguments.images, failures)
     noted = False

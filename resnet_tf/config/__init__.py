@@ -7,7 +7,7 @@ are views of the fields declared in the sections.
 from resnet_tf.config.data import DataConfig
 from resnet_tf.config.datasets import DATASETS, FOLDER, DatasetInfo, folder_info
 from resnet_tf.config.experiment import ExperimentConfig, differences
-from resnet_tf.config.fields import FieldSpec, unknown
+from resnet_tf.config.fields import FieldSpec, positive, unknown
 from resnet_tf.config.model import ModelConfig, named_network
 from resnet_tf.config.networks import FAMILIES, HEAD, NETWORKS, RESNET
 from resnet_tf.config.optimizer import OptimizerConfig
@@ -46,6 +46,7 @@ __all__ = [
     "named_network",
     "network_size",
     "parse_object",
+    "positive",
     "recipe_source",
     "recipe_values",
     "unknown",

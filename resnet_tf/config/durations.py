@@ -67,9 +67,17 @@ def to_steps(
         values: Settings by name.
         num_images: Training images, those that validate left out.
         batch_size: Images in an update.
+
+    Raises:
+        SettingError: If the training is shorter than one update.
     """
     result = {name: v for name, v in values.items() if name not in STEPS_OF}
     for epochs, steps in STEPS_OF.items():
         if values.get(epochs) is not None:
             result[steps] = math.floor(values[epochs] * num_images / batch_size + 0.5)
+    if values.get("train_epochs") is not None and not result["train_steps"]:
+        raise SettingError(
+            f"train_epochs must be at least one update, {batch_size / num_images:.3g} "
+            f"epochs here, received {values['train_epochs']}"
+        )
     return result

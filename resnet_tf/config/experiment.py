@@ -47,6 +47,7 @@ class ExperimentConfig:
                 f"num_classes must be {info.num_classes} for "
                 f"dataset={self.data.dataset}, received {self.model.num_classes}"
             )
+        self._check_window(info)
         warmup, steps = self.optimizer.warmup_steps, self.train.train_steps
         if warmup >= steps:
             raise SettingError(
@@ -56,6 +57,16 @@ class ExperimentConfig:
             raise SettingError(
                 f"image_size must be {self.model.input_side} for "
                 f"model={self.model.model}, received {self.data.image_size}"
+            )
+
+    def _check_window(self, info: DatasetInfo | None) -> None:
+        if info is None or self.data.sampling != "window":
+            return
+        images = info.num_train - self.data.validation_size
+        if self.train.train_batch_size >= images:
+            raise SettingError(
+                f"train_batch_size must be below the {images} training images with "
+                f"sampling=window, received {self.train.train_batch_size}"
             )
 
     @classmethod

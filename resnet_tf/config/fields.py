@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import functools
 import math
+import numbers
 import types
 import typing
 from dataclasses import dataclass
@@ -102,6 +103,8 @@ class FieldSpec:
             raise SettingError(
                 f"{self.name} must be a {self.type.__name__}, received {value!r:.80}"
             )
+        if value == "":
+            raise SettingError(f"{self.name} must not be empty, received nothing")
         return value
 
 
@@ -117,6 +120,23 @@ def _number(name: str, kind: type, value: Any) -> int | float:
     if kind is float and not math.isfinite(result):
         raise SettingError(f"{name} must be finite, received {result}")
     return result
+
+
+def positive(name: str, value: Any) -> int:
+    """Returns a count that is no setting.
+
+    Args:
+        name: What the error calls it.
+        value: An integer of Python or NumPy, at least 1.
+
+    Raises:
+        SettingError: If it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise SettingError(f"{name} must be an integer, received {value!r:.80}")
+    if value < 1:
+        raise SettingError(f"{name} must be at least 1, received {value}")
+    return int(value)
 
 
 def field(default: Any, help: str, **rules: Any) -> Any:

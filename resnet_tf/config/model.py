@@ -204,10 +204,14 @@ def named_network(name: str, **values) -> ModelConfig:
         **values: Other settings of `ModelConfig`, such as `num_classes`.
 
     Raises:
-        SettingError: If the name is unknown, or a value is wrong.
+        SettingError: If a name is unknown, or a value is wrong.
     """
     if name not in NETWORKS:
         raise SettingError(unknown("network", name, NETWORKS))
+    known = [spec.name for spec in section_fields(ModelConfig) if spec.name != "model"]
+    for key in values:
+        if key not in known:
+            raise SettingError(unknown("setting", key, known))
     return ModelConfig(**{**NETWORKS[name], **values})
 
 

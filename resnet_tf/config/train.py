@@ -100,8 +100,6 @@ class TrainConfig(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.init_from == "":
-            raise SettingError("init_from must name weights, received nothing")
         if self.train_batch_size % self.lanes:
             raise SettingError(
                 f"lanes must divide train_batch_size={self.train_batch_size}, "

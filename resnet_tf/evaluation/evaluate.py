@@ -6,8 +6,13 @@ from typing import Any
 
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.resolve import resolve
-from resnet_tf.config import TrainConfig
-from resnet_tf.data.sources import ensure_available, load_split, require_classes
+from resnet_tf.config import TrainConfig, positive
+from resnet_tf.data.sources import (
+    ensure_available,
+    load_split,
+    require_classes,
+    require_split,
+)
 from resnet_tf.data.split import SplitName
 from resnet_tf.errors import DataError
 from resnet_tf.startup import import_tensorflow, one_thread_an_operation
@@ -46,9 +51,7 @@ def evaluate(
         DataError: If the data set cannot be had, or the split has no images.
         SettingError: If an argument is out of its range.
     """
-    train = TrainConfig(
-        test_batch_size=test_batch_size, mixed_precision=mixed_precision
-    )
+    train = _checked(split, lanes, test_batch_size, mixed_precision)
     folder = resolve(str(ckpt))
     config = read_config(folder / CONFIG)
     data = dataclasses.replace(
@@ -74,3 +77,11 @@ def evaluate(
         **full_pass(images, train.test_batch_size).to_dict(),
         "preprocessing": {name: getattr(data, name) for name in _PREPROCESSING},
     }
+
+
+def _checked(
+    split: str, lanes: int, test_batch_size: int, mixed_precision: str
+) -> TrainConfig:
+    require_split(split)
+    positive("lanes", lanes)
+    return TrainConfig(test_batch_size=test_batch_size, mixed_precision=mixed_precision)

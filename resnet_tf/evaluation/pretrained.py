@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resnet_tf.checkpoints.resolve import resolve
-from resnet_tf.config import ExperimentConfig
+from resnet_tf.config import ExperimentConfig, positive
 from resnet_tf.data.class_names import class_names
 from resnet_tf.errors import SettingError
 from resnet_tf.evaluation.calibration import softmax, stated_temperature
@@ -69,8 +69,7 @@ class Pretrained:
                 is below 1.
         """
         _require_images(images)
-        if batch_size < 1:
-            raise SettingError(f"batch_size must be at least 1, received {batch_size}")
+        batch_size = positive("batch_size", batch_size)
         logits = self._full_pass.logits(_central_square(images), batch_size)
         return softmax(logits, self.temperature or 1.0).astype(np.float32)
 

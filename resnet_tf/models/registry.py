@@ -51,12 +51,17 @@ def build_model(
         (N, num_classes); the side is 32, or 224 for the ImageNet networks.
 
     Raises:
-        SettingError: If the name is unknown, a value is wrong, or there are
-            values beside a config.
+        SettingError: If a name is unknown, a value is wrong, or there are values
+            beside a config.
     """
     config = name_or_config
     if isinstance(config, str):
         config = named_network(config, **values)
+    elif not isinstance(config, ModelConfig):
+        raise SettingError(
+            "name_or_config must be a network's name or a ModelConfig, received "
+            f"{config!r:.80}"
+        )
     elif values:
         raise SettingError(
             f"values go with a network's name only, received a config and {values}"

@@ -283,7 +283,10 @@ WRONG = [
         "train_epochs cannot stand beside train_steps=5, received 3.0",
     ),
     ({"train_epochs": -1}, "train_epochs must be at least 0.0, received -1.0"),
-    ({"train_epochs": 0}, "train_steps must be at least 1, received 0"),
+    (
+        {"train_epochs": 0},
+        "train_epochs must be at least one update, 0.00284 epochs here, received 0.0",
+    ),
     ({"image_size": 224}, "image_size must be 32 for model=resnet, received 224"),
     ({"resize": 16}, "resize must be from image_size=32 to twice that, received 16"),
     (
@@ -313,7 +316,7 @@ WRONG = [
         {"warmup_steps": 9, "train_steps": 9},
         "warmup_steps must be below train_steps=9, received 9",
     ),
-    ({"init_from": ""}, "init_from must name weights, received nothing"),
+    ({"init_from": ""}, "init_from must not be empty, received nothing"),
     (
         {"freeze": "backbone"},
         "freeze needs init_from, received freeze=backbone alone",
