@@ -28,7 +28,11 @@ __all__ = sorted(_HOMES)
 def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module 'resnet_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    home = _HOMES[name]
+    if home.startswith("resnet_tf.models"):
+        # It needs TensorFlow at once: what is wrong with it is said in one line.
+        importlib.import_module("resnet_tf.startup").import_tensorflow()
+    return getattr(importlib.import_module(home), name)
 
 
 def __dir__() -> list[str]:

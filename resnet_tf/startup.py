@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 from resnet_tf.errors import SettingError
 
+BACKEND = "tensorflow"
+_KERAS = {"backend": BACKEND, "image_data_format": "channels_last"}
+
 
 def import_tensorflow() -> None:
     """Imports TensorFlow and Keras without their start-up lines.
@@ -19,20 +22,42 @@ def import_tensorflow() -> None:
     itself TensorFlow takes them only where there are instructions beyond AVX-512,
     and is far slower elsewhere (docs/performance.md).
 
+    Keras keeps to TensorFlow whatever its own file `keras.json` says.
+
     Raises:
-        ImportError: If TensorFlow or Keras cannot be imported.
-        SettingError: If Keras is told to use another backend.
+        SettingError: If the environment, or what has already been imported, is set
+            to another backend, another Keras or another order of the axes; if a
+            package is not installed.
     """
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        raise SettingError(f"KERAS_BACKEND must be tensorflow, received {backend!r}")
+    _require_environment()
+    os.environ["KERAS_BACKEND"] = BACKEND
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "tensorflow" not in sys.modules:
         _import_quietly()
+    import keras
     import tensorflow as tf
 
+    for name, wanted in _KERAS.items():
+        found = getattr(keras.config, name)()
+        if found != wanted:
+            raise SettingError(
+                f"Keras's {name} must be {wanted}, received {found} (keras.json in "
+                "~/.keras or KERAS_HOME)"
+            )
     # float32 means float32: GPUs would round its products to 10 bits.
     tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def _require_environment() -> None:
+    backend = os.environ.get("KERAS_BACKEND", BACKEND)
+    if backend != BACKEND:
+        raise SettingError(f"KERAS_BACKEND must be {BACKEND}, received {backend!r}")
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "0")
+    if legacy.lower() in ("1", "true"):
+        raise SettingError(
+            f"TF_USE_LEGACY_KERAS must be 0 or unset, received {legacy!r}: Keras 3 is "
+            "needed"
+        )
 
 
 def one_thread_an_operation() -> None:
@@ -46,9 +71,18 @@ def one_thread_an_operation() -> None:
 
 
 def _import_quietly() -> None:
+    missing = None
     with hidden_stderr():
-        import keras  # noqa: F401
-        import tensorflow  # noqa: F401
+        try:
+            import keras  # noqa: F401
+            import tensorflow  # noqa: F401
+        except ModuleNotFoundError as error:
+            missing = error
+    if missing:
+        raise SettingError(
+            f"{missing.name} must be installed, received none; pip install -e . in the "
+            "clone brings it"
+        ) from missing
 
 
 @contextlib.contextmanager
