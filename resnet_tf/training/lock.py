@@ -14,7 +14,7 @@ LOCK = "run.lock"
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds the lock of a run folder; the file stays, and means nothing by itself.
+    """Holds the lock of a run folder; the file means nothing by itself.
 
     Args:
         folder: It exists.
@@ -26,6 +26,9 @@ def locked(folder: Path) -> Iterator[None]:
     with open(folder / LOCK, "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A run that came to nothing takes its file along.
+            if not os.path.samestat(os.fstat(file.fileno()), os.stat(folder / LOCK)):
+                raise BlockingIOError
         except BlockingIOError as error:
             file.seek(0)
             owner = file.read(200).strip() or "another process"

@@ -59,6 +59,8 @@ class Run:
             tf.config.experimental.enable_op_determinism()
         self._train_images = load_split(config.data, "train")
         self._validation_images = load_split(config.data, "validation")
+        # Here, so that a damaged file is not found after hours.
+        self._test_images = load_split(config.data, "test")
         require_classes(self._train_images, config.model.num_classes)
         self._strategy = make_strategy(config.train)
         self._trainer = Trainer(config, self._strategy)
@@ -73,9 +75,11 @@ class Run:
             metrics=self._trainer.metrics.parts(self._strategy),
         )
         with folder.writing():
-            self._resume()
+            self._step = self._state.restore()
         if not self._step and config.train.init_from:
             print(initialize(self._trainer.model, config), flush=True)
+        with folder.writing():
+            self._resume()
 
     def complete(self) -> dict[str, Any]:
         """Does what is left and returns the summary.
@@ -94,7 +98,6 @@ class Run:
                 raise self._stopped() from None
 
     def _resume(self) -> None:
-        self._step = self._state.restore()
         self._reported = last_report(
             self._step,
             self._config.train.report_freq,
@@ -288,7 +291,7 @@ class Run:
         """Evaluates the weights that were saved and writes the summary."""
         print("evaluating the last and the best weights", flush=True)
         folder = self._folder
-        splits = [load_split(self._config.data, "test"), self._validation_images]
+        splits = [self._test_images, self._validation_images]
         replicas = self._strategy.num_replicas_in_sync
         with folder.writing():
             plot_curves(folder.curves, self._history.rows, folder.path.name)

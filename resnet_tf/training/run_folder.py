@@ -1,6 +1,7 @@
 """One run, one folder: whose it is, whether it is finished, what it holds."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 from resnet_tf.checkpoints.files import CONFIG, read_config, read_json, write_json
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.disk import PARTIAL
-from resnet_tf.errors import CheckpointError, RunFolderError
-from resnet_tf.training.lock import locked
+from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
+from resnet_tf.training.lock import LOCK, locked
 
 _SUMMARY = "summary.json"
 
@@ -33,7 +34,8 @@ class RunFolder:
     def __init__(self, path: Path, config: ExperimentConfig):
         self.path = path
         self.config = config
-        if path.exists() and not path.is_dir():
+        # Unlike `Path.exists`, false also for a name that no disk takes.
+        if os.path.exists(path) and not path.is_dir():
             raise RunFolderError(f"--run_dir must be a folder, received {path}")
         self._refuse_another_experiment()
 
@@ -65,7 +67,8 @@ class RunFolder:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Makes the folder, holds its lock, and brings it in order: what a kill left
-        half written is removed, and the config is written.
+        half written is removed, and the config is written. A new folder is gone again
+        if an error comes before there is anything to keep.
 
         Raises:
             CheckpointError: If another experiment has run in it meanwhile.
@@ -73,8 +76,10 @@ class RunFolder:
         """
         with contextlib.ExitStack() as stack:
             with self.writing():
-                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(_made(self.path))
                 stack.enter_context(locked(self.path))
+                if not os.path.exists(self.path / CONFIG):
+                    stack.enter_context(self._emptied())
                 self._refuse_another_experiment()
                 for folder in (self.path, self.best):
                     for leftover in folder.glob(f"{PARTIAL}*"):
@@ -85,6 +90,17 @@ class RunFolder:
             yield
 
     @contextlib.contextmanager
+    def _emptied(self) -> Iterator[None]:
+        """After an error, removes what `held` wrote, if nothing else is there."""
+        try:
+            yield
+        except BaseException:
+            if set(os.listdir(self.path)) <= {CONFIG, LOCK}:
+                for name in (CONFIG, LOCK):
+                    (self.path / name).unlink(missing_ok=True)
+            raise
+
+    @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """For work that writes into the folder.
 
@@ -93,6 +109,8 @@ class RunFolder:
         """
         try:
             yield
+        except ResnetTfError:
+            raise
         except OSError as error:
             raise RunFolderError(
                 f"run folder {self.path} cannot be written: "
@@ -103,14 +121,14 @@ class RunFolder:
     def summary(self) -> dict[str, Any] | None:
         """Returns the summary of a finished run, else None."""
         path = self.path / _SUMMARY
-        return read_json(path) if path.exists() else None
+        return read_json(path) if os.path.exists(path) else None
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Writes the summary: the run is finished."""
         write_json(self.path / _SUMMARY, summary)
 
     def _refuse_another_experiment(self) -> None:
-        if not (self.path / CONFIG).exists():
+        if not os.path.exists(self.path / CONFIG):
             return
         found = read_config(self.path / CONFIG)
         differing = differences(found, self.config)
@@ -123,3 +141,17 @@ class RunFolder:
                 f"run folder {self.path} belongs to another experiment: {listed}; "
                 "give another --run_dir"
             )
+
+
+@contextlib.contextmanager
+def _made(path: Path) -> Iterator[None]:
+    """Makes a folder and those above it; after an error, removes the new empty ones."""
+    new = [each for each in (path, *path.parents) if not os.path.exists(each)]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # one that holds something stays
+            for each in new:
+                each.rmdir()
+        raise

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.config import ExperimentConfig
+from resnet_tf.config import ExperimentConfig, positive
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow, one_thread_an_operation
@@ -49,12 +49,11 @@ def train(
         DataError: If the data set cannot be had.
         DivergedError: If the loss or a weight is no finite number any more.
         RunFolderError: If the folder is in use, full or not writable.
-        SettingError: If the batch does not divide over the devices, or `until` is
-            below 1.
+        SettingError: If `config` is none, the batch does not divide over the
+            devices, or `until` is below 1.
         StoppedError: If a signal or `until` stopped the run; another call goes on.
     """
-    if until is not None and until < 1:
-        raise SettingError(f"until must be at least 1, received {until}")
+    _check(config, until)
     folder = RunFolder(Path(run_dir or f"runs/{config.run_name()}"), config)
     summary = folder.summary()
     if summary is not None:
@@ -69,3 +68,12 @@ def train(
         from resnet_tf.training.loop import Run
 
         return Run(config, folder, until, on_call).complete()
+
+
+def _check(config: ExperimentConfig, until: int | None) -> None:
+    if not isinstance(config, ExperimentConfig):
+        raise SettingError(
+            f"config must be an ExperimentConfig, received {type(config).__name__}"
+        )
+    if until is not None:
+        positive("until", until)
