@@ -5,40 +5,41 @@ python eval.py --ckpt runs/MY_RUN/best --split=validation
 """
 
 import json
-from pathlib import Path
+from collections.abc import Sequence
 
 from absl import flags
 
 import hyper_parameters
 import resnet_tf
-from resnet_tf.errors import SettingError
+from resnet_tf.cli import json_output
 from resnet_tf.machine import cores
 
 MOST_LANES = 8  # each is a copy of the graph
-
-hyper_parameters.define_settings(
-    {"data_dir", "cache_dir", "download", "test_batch_size", "mixed_precision"}
-)
-flags.DEFINE_string("ckpt", None, "Released model, checkpoint folder or run folder.")
-flags.DEFINE_enum("split", "test", ["test", "validation"], "Images to evaluate on.")
-flags.DEFINE_string("json_output", None, "File for the result as JSON.")
-flags.mark_flag_as_required("ckpt")
-flags.adopt_module_key_flags(hyper_parameters)
+_SETTINGS = {"data_dir", "cache_dir", "download", "test_batch_size", "mixed_precision"}
 
 
-def main() -> None:
-    """Evaluates, prints and writes the result."""
-    values = flags.FLAGS
-    if values.json_output and not Path(values.json_output).parent.is_dir():
-        raise SettingError(
-            f"json_output must lie in a folder that exists, received "
-            f"{values.json_output}"
-        )
+def main(argv: Sequence[str] | None = None) -> None:
+    """Evaluates, prints and writes; `argv` is that of the process if None."""
+    hyper_parameters.run(_evaluate, _define, __doc__, argv)
+
+
+def _define(values: flags.FlagValues) -> None:
+    hyper_parameters.define_settings(values, _SETTINGS)
+    options = {"flag_values": values}
+    text = "Released model, checkpoint folder or run folder."
+    flags.DEFINE_string("ckpt", None, text, required=True, **options)
+    splits = ["test", "validation"]
+    flags.DEFINE_enum("split", "test", splits, "Images to evaluate on.", **options)
+    flags.DEFINE_string("json_output", None, "File for the result as JSON.", **options)
+
+
+def _evaluate(values: flags.FlagValues) -> None:
+    json_output.require_room(values.json_output)
     result = resnet_tf.evaluate(
         values.ckpt,
         values.split,
         lanes=min(cores(), MOST_LANES),
-        **hyper_parameters.explicit_settings(),
+        **hyper_parameters.explicit_settings(values),
     )
     low, high = result["interval"]
     print(f"{result['checkpoint']} on {result['dataset']} {result['split']}")
@@ -50,9 +51,8 @@ def main() -> None:
         f"error {result['error']:.2f} % (n = {result['n']}, 95 % interval "
         f"{low:.2f} to {high:.2f} %)"
     )
-    if values.json_output:
-        Path(values.json_output).write_text(json.dumps(result, indent=2) + "\n")
+    json_output.write(values.json_output, result)
 
 
 if __name__ == "__main__":
-    hyper_parameters.run(main)
+    main()

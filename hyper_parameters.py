@@ -3,10 +3,10 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from resnet_tf.cli.outcome import USAGE, fail, guarded
 from resnet_tf.cli.settings import experiment, numbers
@@ -18,6 +18,8 @@ from resnet_tf.config import (
     iter_settings,
 )
 
+_HELP = {"--help", "-help", "-h", "-?", "--helpshort", "--helpfull"}
+
 
 class _Numbers(flags.ArgumentParser):
     """Parses '0.49,0.48,0.45'."""
@@ -25,82 +27,89 @@ class _Numbers(flags.ArgumentParser):
     syntactic_help = "numbers separated by commas"
 
     def parse(self, argument: Any) -> tuple[float, ...]:
-        if isinstance(argument, str):
-            return numbers(argument)
-        return tuple(argument)
+        return numbers(argument) if isinstance(argument, str) else tuple(argument)
 
 
-def define_settings(names: set[str] | None = None, flag_values=flags.FLAGS) -> None:
+def define_settings(values: flags.FlagValues, names: set[str] | None = None) -> None:
     """Defines a flag for each setting, or for those in `names`."""
     defaults = {spec.name: spec.default for spec in iter_settings()}
     defaults |= RECIPES[DEFAULT_RECIPE]
     for spec in iter_settings():
         if names is None or spec.name in names:
-            _define(spec, defaults[spec.name], flag_values)
+            _define(spec, defaults[spec.name], values)
 
 
-def define_recipe(flag_values=flags.FLAGS) -> None:
+def define_recipe(values: flags.FlagValues) -> None:
     """Defines `--recipe`."""
-    flags.DEFINE_enum(
-        "recipe",
-        DEFAULT_RECIPE,
-        list(RECIPES),
-        "Named set of settings to start from; an explicit flag wins over it.",
-        flag_values=flag_values,
-    )
+    text = "Named set of settings to start from; an explicit flag wins over it."
+    flags.DEFINE_enum("recipe", DEFAULT_RECIPE, list(RECIPES), text, flag_values=values)
 
 
-def explicit_settings(flag_values=flags.FLAGS) -> dict[str, Any]:
+def explicit_settings(values: flags.FlagValues) -> dict[str, Any]:
     """Returns the settings that stand on the command line, checked one by one.
 
     Raises:
         SettingError: If a value is out of its range.
     """
     return {
-        spec.name: spec.check(flag_values[spec.name].value)
+        spec.name: spec.check(values[spec.name].value)
         for spec in iter_settings()
-        if spec.name in flag_values and flag_values[spec.name].present
+        if spec.name in values and values[spec.name].present
     }
 
 
-def config_from_flags(flag_values=flags.FLAGS) -> ExperimentConfig:
+def config_from_flags(values: flags.FlagValues) -> ExperimentConfig:
     """Returns the recipe with the explicit flags on top.
 
     Raises:
         DataError: If a folder of images cannot be listed.
         SettingError: If a value is wrong or belongs to another network family.
     """
-    return experiment(explicit_settings(flag_values), flag_values.recipe)
+    return experiment(explicit_settings(values), values.recipe)
 
 
-def run(main: Callable[[], None], stopped: str = "stopped") -> None:
-    """Parses the flags, calls `main` and exits with the code of the outcome.
+def run(
+    main: Callable[[flags.FlagValues], None],
+    define: Callable[[flags.FlagValues], None],
+    usage: str,
+    argv: Sequence[str] | None = None,
+    stopped: str = "stopped",
+) -> None:
+    """Parses the flags and calls `main`; what the user can mend ends in one line.
 
-    What the user can mend is one line on stderr, without a traceback; `stopped`
-    is the line after Ctrl-C or SIGTERM.
+    Args:
+        main: The script.
+        define: Defines its flags.
+        usage: What `--help` says above the flags.
+        argv: Arguments; those of the process if None.
+        stopped: The line after Ctrl-C or SIGTERM.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # TensorFlow reads this when it is imported: only what it cannot go on from.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
-    app.run(lambda argv: guarded(main, stopped), flags_parser=_parse)
+    values = flags.FlagValues()
+    define(values)
+    argv = sys.argv[1:] if argv is None else argv
+    guarded(lambda: main(_parsed(values, usage, argv)), stopped)
 
 
-def _parse(argv: list[str]) -> list[str]:
+def _parsed(values: flags.FlagValues, usage: str, argv: Sequence[str]):
+    if not _HELP.isdisjoint(argv):
+        print(f"{usage}\nflags:\n{values.get_help('', False)}", flush=True)
+        sys.exit(0)
     try:
-        rest = flags.FLAGS(argv)[1:]
+        rest = values([sys.argv[0], *argv])[1:]
     except (flags.Error, ValueError) as error:
         fail(str(error), USAGE)
-    except SystemExit:  # absl leaves --help with exit code 1
-        sys.exit(0)
     if rest:
         fail(f"no argument is expected beside flags, received {rest[0]!r}", USAGE)
-    return argv[:1]
+    return values
 
 
-def _define(spec: FieldSpec, default: Any, flag_values) -> None:
+def _define(spec: FieldSpec, default: Any, values: flags.FlagValues) -> None:
     text = spec.help + (f" [{', '.join(spec.families)}]" if spec.families else "")
-    options = {"flag_values": flag_values}
+    options = {"flag_values": values}
     if spec.choices:
         flags.DEFINE_enum(spec.name, default, list(spec.choices), text, **options)
     elif spec.type is tuple:

@@ -6,25 +6,38 @@
 The same command goes on where an earlier one stopped.
 """
 
+from collections.abc import Sequence
+
 from absl import flags
 
 import hyper_parameters
 import resnet_tf
+from resnet_tf.errors import SettingError
 
-hyper_parameters.define_recipe()
-hyper_parameters.define_settings()
-flags.DEFINE_string(
-    "run_dir",
-    None,
-    "Folder of the run [runs/<model>-<dataset>-<8 hex digits of the settings>].",
-)
-flags.adopt_module_key_flags(hyper_parameters)
+_STOPPED = "stopped; the same command goes on from its last checkpoint, if there is one"
 
 
-def main() -> None:
-    """Trains and prints the result."""
-    config = hyper_parameters.config_from_flags()
-    run_dir = flags.FLAGS.run_dir or f"runs/{config.run_name()}"
+def main(argv: Sequence[str] | None = None) -> None:
+    """Trains and prints the result; `argv` is that of the process if None."""
+    hyper_parameters.run(_train, _define, __doc__, argv, _STOPPED)
+
+
+def _define(values: flags.FlagValues) -> None:
+    hyper_parameters.define_recipe(values)
+    hyper_parameters.define_settings(values)
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        "Folder of the run [runs/<model>-<dataset>-<8 hex digits of the settings>].",
+        flag_values=values,
+    )
+
+
+def _train(values: flags.FlagValues) -> None:
+    if values.run_dir == "":
+        raise SettingError("run_dir must not be empty, received nothing")
+    config = hyper_parameters.config_from_flags(values)
+    run_dir = values.run_dir or f"runs/{config.run_name()}"
     summary = resnet_tf.train(config, run_dir)
     parts = [
         f"{split} error {summary[f'{split}_error']:.2f} % (n = {summary[f'n_{split}']})"
@@ -37,7 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    hyper_parameters.run(
-        main,
-        "stopped; the same command goes on from its last checkpoint, if there is one",
-    )
+    main()

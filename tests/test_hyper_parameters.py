@@ -13,7 +13,7 @@ def parse():
     def make(*arguments):
         values = flags.FlagValues()
         hyper_parameters.define_recipe(values)
-        hyper_parameters.define_settings(flag_values=values)
+        hyper_parameters.define_settings(values)
         values(["train.py", *arguments])
         return hyper_parameters.config_from_flags(values)
 
@@ -22,7 +22,7 @@ def parse():
 
 def test_one_flag_a_setting_with_its_help():
     values = flags.FlagValues()
-    hyper_parameters.define_settings(flag_values=values)
+    hyper_parameters.define_settings(values)
     assert set(values) == {spec.name for spec in iter_settings()}
     for spec in iter_settings():
         assert spec.help in values[spec.name].help
@@ -31,7 +31,7 @@ def test_one_flag_a_setting_with_its_help():
 def test_the_defaults_shown_are_those_of_the_default_recipe(parse):
     assert parse() == ExperimentConfig.from_flat({}, "wenxinxu")
     values = flags.FlagValues()
-    hyper_parameters.define_settings(flag_values=values)
+    hyper_parameters.define_settings(values)
     for name, value in RECIPES["wenxinxu"].items():
         assert values[name].default == value
 

@@ -1,6 +1,7 @@
 """The file that a command writes its figures to, `--json_output`."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,20 @@ def require_room(path: str | None) -> None:
     """Returns if a file can be made at `path`, or none is wanted.
 
     Raises:
-        SettingError: If it is a folder, or its folder does not exist.
+        SettingError: If it is a folder, or its folder does not exist or takes no
+            files.
     """
-    if path and (Path(path).is_dir() or not Path(path).parent.is_dir()):
+    if path is None:
+        return
+    folder = os.path.dirname(path) or os.curdir
+    if not path or os.path.isdir(path) or not os.path.isdir(folder):
         raise SettingError(
-            f"json_output must be a file in a folder that exists, received {path}"
+            "json_output must be a file in a folder that exists, received "
+            f"{path or 'nothing'}"
+        )
+    if not os.access(folder, os.W_OK):
+        raise SettingError(
+            f"json_output {path} cannot be written: its folder is read-only"
         )
 
 
@@ -25,7 +35,7 @@ def write(path: str | None, record: dict[str, Any]) -> None:
     Raises:
         SettingError: If it cannot be written.
     """
-    if not path:
+    if path is None:
         return
     try:
         Path(path).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

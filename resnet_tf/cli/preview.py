@@ -1,6 +1,7 @@
 """Draw training images, originals above and as the network sees them below."""
 
 import argparse
+import os
 from pathlib import Path
 
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _check(output: Path) -> None:
-    if output.suffix != ".png" or output.is_dir() or not output.parent.is_dir():
+    folder = os.path.isdir(output.parent)
+    if output.suffix != ".png" or os.path.isdir(output) or not folder:
         raise SettingError(
             f"output must be a .png file in a folder that exists, received {output}"
         )
