@@ -1,0 +1,92 @@
+"""What an entry of the catalogue is, and how files are harmed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Harm = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A wrong input and the one line that answers it.
+
+    Attributes:
+        name: What is wrong.
+        command: "train ...", "eval ..." or a command of `python -m resnet_tf`.
+        code: The exit code.
+        text: A part of the line that names the thing, the rule and the value.
+        given: Fixtures whose folders are copied to the working folder, each by its
+            name.
+        harm: What is done to the copies.
+        environment: Variables that are set.
+    """
+
+    name: str
+    command: str
+    code: int
+    text: str
+    given: tuple[str, ...] = ()
+    harm: tuple[Harm, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def put(name: str, content: bytes | str = "") -> Harm:
+    """Writes a file, in a folder that is made if it is not there."""
+
+    def harm(folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    return harm
+
+
+def cut(name: str) -> Harm:
+    """Leaves the first half of a file."""
+
+    def harm(folder: Path) -> None:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+
+    return harm
+
+
+def flip(name: str) -> Harm:
+    """Changes a bit in the middle of a file."""
+
+    def harm(folder: Path) -> None:
+        content = bytearray((folder / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (folder / name).write_bytes(content)
+
+    return harm
+
+
+def remove(name: str) -> Harm:
+    """Removes a file."""
+    return lambda folder: (folder / name).unlink()
+
+
+def swap(name: str, other: str) -> Harm:
+    """Gives two files each other's names."""
+
+    def harm(folder: Path) -> None:
+        one, two = (folder / name).read_bytes(), (folder / other).read_bytes()
+        (folder / name).write_bytes(two)
+        (folder / other).write_bytes(one)
+
+    return harm
+
+
+def edit(name: str, section: str | None, **values: Any) -> Harm:
+    """Sets values in a section of a JSON file, or at its top."""
+
+    def harm(folder: Path) -> None:
+        data = json.loads((folder / name).read_text())
+        (data if section is None else data[section]).update(values)
+        (folder / name).write_text(json.dumps(data))
+
+    return harm
