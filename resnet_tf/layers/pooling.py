@@ -13,6 +13,12 @@ class MaxPool(keras.layers.Layer):
     The border never wins: it counts as minus infinity. Keras's 'same' pooling
     pads an even map at its end only, which moves every window by a pixel.
 
+    Args:
+        repeat_edge: Whether the border repeats the edge of the map, which is in the
+            window too, so that values and gradients are the same. It takes longer, but
+            minus infinity would spoil the ranges of an int8 export.
+        **kwargs: See `keras.layers.Layer`.
+
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
 
@@ -20,13 +26,23 @@ class MaxPool(keras.layers.Layer):
         Tensor of shape (N, ceil(H / 2), ceil(W / 2), C), dtype of `inputs`.
     """
 
+    def __init__(self, repeat_edge: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.repeat_edge = repeat_edge
+
     def call(self, inputs):
         # XLA pools without explicit padding only.
         border = [[0, 0], [1, 1], [1, 1], [0, 0]]
-        x = tf.pad(inputs, border, constant_values=-math.inf)
+        if self.repeat_edge:
+            x = tf.pad(inputs, border, "SYMMETRIC")
+        else:
+            x = tf.pad(inputs, border, constant_values=-math.inf)
         return tf.nn.max_pool2d(x, 3, 2, "VALID")
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
         halves = (None if side is None else (side + 1) // 2 for side in sides)
         return (batch, *halves, channels)
+
+    def get_config(self):
+        return {**super().get_config(), "repeat_edge": self.repeat_edge}

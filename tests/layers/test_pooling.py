@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from resnet_tf.layers import MaxPool
 from tests.layers.by_hand import max_pool
@@ -42,3 +43,22 @@ def test_low_precision(dtype):
     output = MaxPool(dtype=f"mixed_{dtype}")(maps(8, 8))
     assert output.dtype == dtype
     assert np.isfinite(np.asarray(output, "float32")).all()
+
+
+@pytest.mark.parametrize("side", [7, 8])
+def test_a_repeated_edge_changes_no_value_and_no_gradient(side):
+    # Many ties, of which the first in the window must win.
+    values = np.random.default_rng(0).integers(0, 3, (2, side, side, 5))
+    x = tf.constant(values, tf.float32)
+    weights = tf.random.stateless_normal((2, 4, 4, 5), (0, 0))
+
+    def outputs(pool):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = pool(x)
+            loss = tf.reduce_sum(y * weights)
+        return y, tape.gradient(loss, x)
+
+    (y, gradient), (same, other) = map(outputs, (MaxPool(), MaxPool(repeat_edge=True)))
+    np.testing.assert_array_equal(y, same)
+    np.testing.assert_allclose(gradient, other, atol=1e-6)
