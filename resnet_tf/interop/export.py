@@ -24,6 +24,7 @@ from resnet_tf.interop.export_check import compared, failures, size
 from resnet_tf.interop.export_formats import chosen_format
 from resnet_tf.interop.export_model import Classifier
 from resnet_tf.interop.files import require_free
+from resnet_tf.layers import MaxPool
 from resnet_tf.models.inference import optimize_for_inference
 
 INT8 = "tflite_int8"
@@ -131,6 +132,9 @@ def _metadata(pretrained: Pretrained, ckpt: str | Path) -> dict[str, Any]:
 
 def _classifier(pretrained: Pretrained) -> Classifier:
     network = optimize_for_inference(pretrained.model)
+    for layer in network.layers:
+        if isinstance(layer, MaxPool):
+            layer.repeat_edge = True
     return Classifier(network, pretrained.config.data, pretrained.temperature or 1.0)
 
 

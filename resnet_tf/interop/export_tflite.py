@@ -66,21 +66,11 @@ def write(
 
 
 def opened(path: Path) -> Runner:
-    """Returns what runs the file, with LiteRT.
+    """Returns what runs the file, with LiteRT."""
+    from ai_edge_litert.interpreter import Interpreter
 
-    Its fast kernels, XNNPACK, refuse some int8 networks, such as `uva_googlenet`; the
-    plain ones run those.
-    """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     with hidden_stderr():
-        try:
-            interpreter = Interpreter(str(path))
-            interpreter.allocate_tensors()
-        except RuntimeError:
-            interpreter = Interpreter(str(path), experimental_op_resolver_type=plain)
-        signature = interpreter.get_signature_runner(_SIGNATURE)
+        signature = Interpreter(str(path)).get_signature_runner(_SIGNATURE)
     return lambda images: signature(**{IMAGES: images})
 
 

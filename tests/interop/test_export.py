@@ -12,7 +12,7 @@ from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.cli.main import main
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data import digits
-from resnet_tf.interop import export_formats, export_tflite
+from resnet_tf.interop import export_formats
 from resnet_tf.interop.export import export
 from resnet_tf.interop.export_check import failures
 from resnet_tf.interop.export_formats import FORMATS
@@ -63,8 +63,6 @@ def about(path, name):
 def run(path, name, images):
     """Returns the outputs of a file in its own runtime."""
     if name == "saved_model":
-        import tensorflow as tf
-
         loaded = tf.saved_model.load(path)
         outputs = loaded.signatures["serving_default"](images=tf.constant(images))
         return {key: value.numpy() for key, value in outputs.items()}
@@ -236,28 +234,13 @@ def test_wrong_arguments(tmp_path, capsys):
         export_formats.chosen_format("tf")
 
 
-def test_kernels_that_refuse_a_file(tmp_path, monkeypatch):
-    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
-    plain = interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-
-    class Refusing(interpreter.Interpreter):
-        def __init__(self, path, experimental_op_resolver_type=None):
-            kernels = experimental_op_resolver_type
-            options = {"experimental_op_resolver_type": kernels} if kernels else {}
-            super().__init__(path, **options)
-            self.kernels = kernels
-
-        def allocate_tensors(self):
-            if self.kernels != plain:
-                raise RuntimeError("failed to create XNNPACK runtime")
-            super().allocate_tensors()
-
-    monkeypatch.setattr(interpreter, "Interpreter", Refusing)
-    spec = tf.TensorSpec((None, 2), tf.uint8, "images")
-    doubled = tf.function(lambda images: {"logits": 2 * tf.cast(images, tf.float32)})
-    signature = doubled.get_concrete_function(spec)
-    tf.saved_model.save(tf.Module(), tmp_path / "m", {"serving_default": signature})
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "m"))
-    (tmp_path / "f").write_bytes(converter.convert())
-    run = export_tflite.opened(tmp_path / "f")
-    np.testing.assert_equal(run(np.full((3, 2), 4, np.uint8))["logits"], 8)
+@pytest.mark.slow
+def test_int8_with_max_pooling(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    settings = {"model": "uva_googlenet", "dataset": "digits", "num_classes": 10}
+    config = ExperimentConfig.from_flat(settings, "onecycle")
+    model = resnet_tf.build_model(config.model)
+    save_checkpoint(tmp_path / "c", model, config, {})
+    found = export(tmp_path / "c", "tflite_int8", tmp_path / "m")
+    assert found["agreement"] > 80
+    assert found["logit_difference"] < 0.3 * found["largest_logit"]
