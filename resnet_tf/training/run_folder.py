@@ -79,7 +79,7 @@ class RunFolder:
                 stack.enter_context(_made(self.path))
                 stack.enter_context(locked(self.path))
                 if not os.path.exists(self.path / CONFIG):
-                    stack.enter_context(self._emptied())
+                    stack.enter_context(self._taken_back())
                 self._refuse_another_experiment()
                 for folder in (self.path, self.best):
                     for leftover in folder.glob(f"{PARTIAL}*"):
@@ -90,12 +90,13 @@ class RunFolder:
             yield
 
     @contextlib.contextmanager
-    def _emptied(self) -> Iterator[None]:
-        """After an error, removes what `held` wrote, if nothing else is there."""
+    def _taken_back(self) -> Iterator[None]:
+        """After an error, removes what `held` wrote, if nothing else has come."""
+        before = set(os.listdir(self.path))
         try:
             yield
         except BaseException:
-            if set(os.listdir(self.path)) <= {CONFIG, LOCK}:
+            if set(os.listdir(self.path)) <= before | {CONFIG, LOCK}:
                 for name in (CONFIG, LOCK):
                     (self.path / name).unlink(missing_ok=True)
             raise

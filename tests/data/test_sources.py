@@ -97,3 +97,14 @@ def test_a_folder_must_be_named():
         dataset_info("folder", "/nowhere/at/all")
     assert dataset_info("cifar10", None) is None
     assert dataset_info(None, None) is None
+
+
+def test_another_number_of_images_is_said(fake_cifar, tmp_path, capsys):
+    config = DataConfig(data_dir=fake_cifar, cache_dir=str(tmp_path), validation_size=9)
+    assert len(load_split(config, "train")) == 87
+    assert len(load_split(config, "validation")) == 9
+    assert len(load_split(config, "test")) == 37
+    assert capsys.readouterr().out == (
+        "note: cifar10 holds 96 train images here, not the official 50,000\n"
+        "note: cifar10 holds 37 test images here, not the official 10,000\n"
+    )

@@ -35,3 +35,21 @@ def test_a_lock_file_by_itself_means_nothing(tmp_path):
     (tmp_path / "run.lock").write_text("process 1 on another\n")
     with locked(tmp_path):
         assert f"process {os.getpid()} on" in (tmp_path / "run.lock").read_text()
+
+
+def test_a_lock_that_its_holder_took_along_is_none(tmp_path, monkeypatch):
+    def flock(file, operation):
+        os.remove(file.name)
+        (tmp_path / "run.lock").write_text("process 1 on another\n")
+
+    monkeypatch.setattr("resnet_tf.training.lock.fcntl.flock", flock)
+    with pytest.raises(RunFolderError, match="in use"), locked(tmp_path):
+        pytest.fail("not reached")
+
+
+def test_a_run_that_came_to_nothing_leaves_what_was_there(tiny, tmp_path):
+    config = tiny(init_from="nowhere")
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(FileNotFoundError, match="init_from must be a checkpoint"):
+        resnet_tf.train(config, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
