@@ -1,6 +1,8 @@
 """What an entry of the catalogue is, and how files are harmed."""
 
+import fcntl
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +70,21 @@ def flip(name: str) -> Harm:
 def remove(name: str) -> Harm:
     """Removes a file."""
     return lambda folder: (folder / name).unlink()
+
+
+def rename(name: str, new: str) -> Harm:
+    """Gives a file or folder another name."""
+    return lambda folder: (folder / name).rename(folder / new)
+
+
+def hold(name: str) -> Harm:
+    """Locks a file, as another process would, until this one ends."""
+
+    def harm(folder: Path) -> None:
+        put(name)(folder)
+        fcntl.flock(os.open(folder / name, os.O_RDWR), fcntl.LOCK_EX)
+
+    return harm
 
 
 def swap(name: str, other: str) -> Harm:

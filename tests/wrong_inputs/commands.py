@@ -5,8 +5,8 @@ from tests.wrong_inputs.case import Case, put
 _LONG = "x" * 300
 
 
-def _case(name: str, command: str, text: str, **options) -> Case:
-    return Case(name, command, 2, text, **options)
+def _case(name: str, command: str, text: str, code: int = 2, **options) -> Case:
+    return Case(name, command, code, text, **options)
 
 
 CASES = [
@@ -55,6 +55,35 @@ CASES = [
     _case("a sheet of a name that is none",
           f"preview --dataset=digits --output={_LONG}.png",
           "cannot be written: File name too long"),
+    _case("nothing to predict", "predict --ckpt=model_20",
+          "arguments are required: IMAGE"),
+    _case("no class to predict", "predict x.png --ckpt=model_20 --top=0",
+          "top must be at least 1, received 0"),
+    _case("an image that is not there", "predict x.png --ckpt=model_20",
+          "x.png cannot be read: No such file", 1),
+    _case("an image of text", "predict x.png --ckpt=model_20",
+          "x.png must be an image (PNG", 1, harm=(put("x.png", "I am no image"),)),
+    _case("a folder without images", "predict empty --ckpt=model_20",
+          "folder empty must hold an image", 1, harm=(put("empty/notes.txt"),)),
+    _case("an interruption too many", "verify-resume --recipe=quickstart --steps=4 "
+          "--interruptions=4", "interruptions must be above 0 and below steps=4"),
+    _case("no device", "verify-resume --recipe=quickstart --devices=0",
+          "devices must be at least 1, received 0"),
+    _case("more steps than there are", "verify-resume --recipe=quickstart "
+          "--train_steps=9 --steps=10", "steps must be above 1 and below train_st"),
+    _case("an unknown format", "export --ckpt=model_20 --format=coreml --output=m",
+          "argument --format: invalid choice: 'coreml'"),
+    _case("an export over a file", "export --ckpt=model_20 --format=saved_model "
+          "--output=y", "output must be a new path in a folder that exists, received y",
+          harm=(put("y"),)),
+    _case("an even landscape", "landscape --ckpt model_20 --output=new --size=2",
+          "size must be odd and above 1, received 2"),
+    _case("nothing to compare", "compare --output=new",
+          "compare needs --models to train or --runs to collect"),
+    _case("an unknown network to compare", "compare --models=resnet21 --output=new",
+          "unknown model 'resnet21'; did you mean"),
+    _case("a full disk for figures", "models --json_output=/dev/full",
+          "json_output /dev/full cannot be written: No space left"),
     _case("a setting out of range", "preview --output=s.png --padding_size=33",
           "padding_size must be at most 32, received 33"),
     _case("a word for a boolean", "preview --output=s.png --flip=maybe",

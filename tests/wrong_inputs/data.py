@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 from PIL import Image
 
-from tests.wrong_inputs.case import Case, cut, flip, put, remove, swap
+from tests.wrong_inputs.case import Case, cut, flip, put, remove, rename, swap
 
 _RECORDS = "fake_cifar/cifar10/3.0.2"
 _TRAIN = f"{_RECORDS}/cifar10-train.tfrecord-00000-of-00001"
@@ -81,6 +81,8 @@ CASES = [
           "cifar100 is not in fake_cifar and download is off", "fake_cifar"),
     # Of TensorFlow Datasets.
     _tfds("no description", f"{_INFO} is missing", remove(_INFO)),
+    _tfds("no version", "cifar10 is not in fake_cifar and download is off",
+          rename(_RECORDS, "fake_cifar/cifar10/x")),
     _tfds("no training records", "no file cifar10-train.*", remove(_TRAIN)),
     _tfds("no test records", "no file cifar10-test.*", remove(_TEST), "test"),
     _tfds("a truncated record", f"({_TRAIN}) cannot be read", cut(_TRAIN)),
@@ -95,6 +97,11 @@ CASES = [
     # The official files.
     _official("a binary file too short", "data_batch_1.bin must have 4 rows of 3073 by",
               cut(f"{_BINARY}/data_batch_1.bin"), f"--data_dir={_BINARY}"),
+    _official("a binary file too long", "it has 2",
+              put(f"{_BINARY}/data_batch_1.bin", bytes(2_000_000)),
+              f"--data_dir={_BINARY}"),
+    _official("a folder for a batch", "no data_batch_1",
+              (remove(f"{_PYTHON}/data_batch_1"), put(f"{_PYTHON}/data_batch_1/x"))),
     _official("a label out of range", "must be 0 to 9, found 10 to",
               put(f"{_BINARY}/data_batch_2.bin", b"\x0a" * (4 * 3073)),
               f"--data_dir={_BINARY}"),

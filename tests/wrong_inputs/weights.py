@@ -3,7 +3,7 @@ folders that cannot be used, exit code 6."""
 
 import pickle
 
-from tests.wrong_inputs.case import Case, cut, edit, flip, put, remove, swap
+from tests.wrong_inputs.case import Case, cut, edit, flip, hold, put, remove, swap
 
 _WEIGHTS, _CONFIG = "checkpoint/model.weights.h5", "checkpoint/config.json"
 _METRICS = "checkpoint/metrics.json"
@@ -57,6 +57,27 @@ CASES = [
     _eval("no metrics", f"{_METRICS} is missing", remove(_METRICS)),
     _eval("metrics without SHA-256", "must have the SHA-256 that metrics.json states",
           put(_METRICS, '{"step": 1}')),
+    _eval("a folder for the config", "ckpt must be a checkpoint or run folder",
+          (remove(_CONFIG), put(f"{_CONFIG}/x"))),
+    _eval("a folder for the weights", f"{_WEIGHTS} is missing",
+          (remove(_WEIGHTS), put(f"{_WEIGHTS}/x"))),
+    _eval("metrics of words", f"{_METRICS}: step must be a whole number",
+          edit(_METRICS, None, step="one")),
+    _eval("a config of gigabytes of brackets", _CONFIG, put(_CONFIG, "[" * 100_000)),
+    _case("no checkpoint to predict with", "predict x.png --ckpt=nowhere",
+          "ckpt must be a checkpoint or run folder"),
+    _case("damaged weights to predict with", "predict pictures/ant/0.png "
+          "--ckpt=checkpoint", "must have the SHA-256", ("checkpoint", "pictures"),
+          flip(_WEIGHTS)),
+    _case("no checkpoint to look into", "doctor nowhere", "ckpt must be a checkpoint"),
+    _case("no checkpoint to export", "export --ckpt=nowhere --format=saved_model "
+          "--output=new", "ckpt must be a checkpoint"),
+    _case("damaged weights to export", "export --ckpt=checkpoint --format=saved_model "
+          "--output=new", "must have the SHA-256", "checkpoint", flip(_WEIGHTS)),
+    _case("no checkpoint to draw", "landscape --ckpt nowhere --output=new",
+          "ckpt must be a checkpoint"),
+    _case("no run to compare", "compare --runs nowhere --output=new",
+          "nowhere/config.json is missing"),
     _eval("no weights", f"{_WEIGHTS} is missing", remove(_WEIGHTS)),
     _eval("empty weights", "must have the SHA-256", put(_WEIGHTS)),
     _eval("truncated weights", "must have the SHA-256 that metrics", cut(_WEIGHTS)),
@@ -94,6 +115,14 @@ CASES = [
            put("notes.txt"), 6),
     _train("a run folder of a name that is none", f"--run_dir={'x' * 300}",
            "cannot be written: File name too long", code=6),
+    _train("a run folder that no disk makes", "--run_dir=/proc/nowhere",
+           "run folder /proc/nowhere cannot be written: No such file", code=6),
+    _train("a run folder in use", "--run_dir=busy", "run folder busy is in use by",
+           (), hold("busy/run.lock"), 6),
+    _train("the run of another network", "--run_dir=checkpoint --num_residual_blocks=2",
+           "num_residual_blocks (1 there, 2 here)", "checkpoint"),
+    _train("the run of another optimizer", "--run_dir=checkpoint --optimizer=adamw "
+           "--init_lr=0.001", "optimizer (sgd there, adamw here)", "checkpoint"),
     # Files of others.
     _case("a .keras file that is not there", "audit mine.keras --against=resnet20",
           "mine.keras is missing"),
