@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from mutants.tally import NO_CHECKSUM, SAME, Reader
 
-from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS, read_config
+from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS
 from resnet_tf.checkpoints.run_state import RunState, fault, states
 from resnet_tf.checkpoints.weights import (
     load_checkpoint,
@@ -35,7 +35,7 @@ def readers(source: Path, work: Path) -> Iterator[Reader]:
         work: An empty folder.
     """
     yield folder_reader(source, work / "folder")
-    yield bare_reader(source, work / "alone.weights.h5")
+    yield bare_reader(work / "alone.weights.h5")
     yield state_reader(work / "states")
 
 
@@ -62,10 +62,10 @@ def folder_reader(source: Path, folder: Path) -> Reader:
     return Reader("checkpoint folder", read, {read(): SAME}, files)
 
 
-def bare_reader(source: Path, path: Path) -> Reader:
+def bare_reader(path: Path) -> Reader:
     """Returns the reader of a `.weights.h5` alone, as `--init_from` takes it."""
-    shutil.copyfile(source / WEIGHTS, path)
-    model = build_model(read_config(source / CONFIG).model, dtype="float32")
+    model = build_model(ModelConfig(num_residual_blocks=1), dtype="float32")
+    model.save_weights(path)
 
     def read() -> str:
         load_weights_strictly(model, path)

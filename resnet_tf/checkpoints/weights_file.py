@@ -37,11 +37,10 @@ def stored_shapes(path: Path) -> Shapes:
         CheckpointError: If the file is missing, damaged or anything else than that.
     """
     with _opened(path) as file:
-        shapes = {name: item.shape for name, item in _data_sets(file)}
-        size = os.path.getsize(path)
-        if sum(item.nbytes for _, item in _data_sets(file)) > size:
+        weights = dict(_data_sets(file))
+        if sum(weight.nbytes for weight in weights.values()) > os.path.getsize(path):
             raise _refused(path, "its weights must be no larger than the file")
-    return shapes
+        return {name: weight.shape for name, weight in weights.items()}
 
 
 def first_shape(path: Path, layer: str) -> tuple[int, ...] | None:
