@@ -16,7 +16,7 @@ NO_CHECKSUM = "other values, of a file that states no checksum"
 
 # Longer than any reader takes for a whole file; a machine may be busy.
 SLOW_SECONDS = 20.0
-LARGEST_GROWTH = 500_000_000  # bytes
+LARGEST_GROWTH = 100_000_000  # bytes
 
 
 class Reader(NamedTuple):

@@ -15,7 +15,7 @@ from resnet_tf.checkpoints.grow import grow, require_growth
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.checkpoints.state_dict import read_state_dict
 from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
-from resnet_tf.checkpoints.weights_file import first_shape
+from resnet_tf.checkpoints.weights_file import head_shape
 from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
 from resnet_tf.data.host import PROBE_SECONDS, answers
 from resnet_tf.errors import CheckpointError, MissingCheckpointError, SettingError
@@ -145,7 +145,7 @@ def _classes_in(path: Path) -> int:
     Raises:
         CheckpointError: If there is no head, or the file cannot be read.
     """
-    shape = first_shape(path, HEAD)
+    shape = head_shape(path)
     if not shape:
         raise CheckpointError(f"{path} must hold a head named {HEAD}, received none")
     return shape[-1]

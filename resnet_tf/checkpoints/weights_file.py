@@ -19,7 +19,9 @@ from resnet_tf.errors import CheckpointError, MissingCheckpointError
 MAX_BYTES = 4 << 30
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _TYPES = (np.dtype("<f4"), np.dtype("<f2"))
-_MAX_OBJECTS, _MAX_DEPTH, _MAX_DIMENSIONS, _MAX_NAME = 100_000, 16, 4, 256
+_MAX_OBJECTS, _MAX_DEPTH, _MAX_DIMENSIONS = 100_000, 16, 4
+# Keras numbers the layers of a kind; the head is the only `Dense` of each network.
+_HEAD = "layers/dense/vars/0"
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -43,21 +45,16 @@ def stored_shapes(path: Path) -> Shapes:
         return {name: weight.shape for name, weight in weights.items()}
 
 
-def first_shape(path: Path, layer: str) -> tuple[int, ...] | None:
-    """Returns the shape of a layer's first weight, None if there is no such layer.
+def head_shape(path: Path) -> tuple[int, ...] | None:
+    """Returns the shape of the head's kernel, None if there is no head.
 
     Args:
         path: See `stored_shapes`.
-        layer: Its name, which Keras notes beside its weights.
 
     Raises:
         CheckpointError: See `stored_shapes`.
     """
-    with _opened(path) as file:
-        for name, item in _data_sets(file):
-            if name.endswith("/0") and item.parent.attrs.get("name") == layer:
-                return item.shape
-    return None
+    return stored_shapes(path).get(_HEAD)
 
 
 def require_finite(path: Path) -> None:
@@ -132,16 +129,13 @@ def _data_sets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
 
 
 def _require_few_notes(path: str, item: h5py.HLObject) -> None:
-    """Refuses attributes other than a group's name: Keras casts as one says."""
+    """Refuses attributes other than a group's name: Keras casts as one says.
+
+    The name itself is not read: HDF5 would allocate as many bytes as it claims.
+    """
     notes = list(item.attrs)
     if notes and (notes != ["name"] or not isinstance(item, h5py.Group)):
         raise ValueError(f"{path:.80} must have no attribute but a name")
-    if notes:
-        kind = item.attrs.get_id("name")
-        if kind.shape != () or not isinstance(name := item.attrs["name"], str):
-            raise ValueError(f"the name of {path:.80} must be one text")
-        if len(name) > _MAX_NAME:
-            raise ValueError(f"the name of {path:.80} must be short")
 
 
 def _require_plain(path: str, item: Any) -> None:

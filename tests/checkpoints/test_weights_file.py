@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from resnet_tf.checkpoints.weights_file import (
-    first_shape,
+    head_shape,
     require_finite,
     stored_shapes,
 )
@@ -20,21 +20,44 @@ def path(tmp_path):
     path = tmp_path / "a.weights.h5"
     with h5py.File(path, "w") as file:
         file["layers/conv/vars/0"] = np.ones((3, 3, 2, 4), "float16")
-        file["layers/head/vars/0"] = np.ones((4, 5), "float32")
-        file["layers/head/vars/1"] = np.zeros(5, "float32")
-        file["layers/head/vars"].attrs["name"] = "logits"
+        file["layers/dense/vars/0"] = np.ones((4, 5), "float32")
+        file["layers/dense/vars/1"] = np.zeros(5, "float32")
+        file["layers/dense/vars"].attrs["name"] = "logits"
     return path
 
 
 def test_the_shapes(path):
     assert stored_shapes(path) == {
         "layers/conv/vars/0": (3, 3, 2, 4),
-        "layers/head/vars/0": (4, 5),
-        "layers/head/vars/1": (5,),
+        "layers/dense/vars/0": (4, 5),
+        "layers/dense/vars/1": (5,),
     }
     require_finite(path)
-    assert first_shape(path, "logits") == (4, 5)
-    assert first_shape(path, "head") is None
+    assert head_shape(path) == (4, 5)
+    with h5py.File(path, "r+") as file:
+        file.move("layers/dense", "layers/dense_1")
+    assert head_shape(path) is None
+
+
+def test_a_name_that_claims_gigabytes_is_not_read(path):
+    """HDF5 allocates what the length of a text claims, and then looks for the text."""
+    claimed = (500_000_000).to_bytes(4, "little")
+    length, place = len("logits").to_bytes(4, "little"), b"\x00" * 4
+    content = path.read_bytes()
+    # The length, then the address of the heap that holds the text, then its index.
+    at = [
+        i
+        for i in range(len(content) - 16)
+        if content[i : i + 4] == length
+        and content[i + 8 : i + 12] == place
+        and content[i + 12 : i + 16] == (1).to_bytes(4, "little")
+    ]
+    (at,) = at
+    path.write_bytes(content[:at] + claimed + content[at + 4 :])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert head_shape(path) == (4, 5)
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert grown < 50e6
 
 
 def _filtered(file, **options):
@@ -54,7 +77,7 @@ def _virtual(file):
 
 
 def _soft(file):
-    file["layers/x"] = h5py.SoftLink("/layers/head/vars/0")
+    file["layers/x"] = h5py.SoftLink("/layers/dense/vars/0")
 
 
 def _outside(file):
@@ -62,7 +85,7 @@ def _outside(file):
 
 
 def _hard(file):
-    file["layers/x"] = file["layers/head/vars/0"]
+    file["layers/x"] = file["layers/dense/vars/0"]
 
 
 def _cycle(file):
@@ -81,15 +104,11 @@ def _type(dtype):
 
 
 def _note(file):
-    file["layers/head/vars/0"].attrs["dtype"] = "bfloat16"
+    file["layers/dense/vars/0"].attrs["dtype"] = "bfloat16"
 
 
-def _large_note(file):
-    file["layers/head"].attrs["name"] = "x" * 10_000
-
-
-def _numeric_note(file):
-    file["layers/head"].attrs["name"] = np.ones(3)
+def _other_note(file):
+    file["layers/dense"].attrs["notes"] = "x"
 
 
 def _named_type(file):
@@ -124,8 +143,7 @@ HARMS = {
     "array": _type("(100000000,)f4"),
     "reference": _type(h5py.ref_dtype),
     "bfloat16": _note,
-    "long name": _large_note,
-    "name of numbers": _numeric_note,
+    "note": _other_note,
     "a type": _named_type,
     "empty": _empty,
     "unwritten": _unwritten,
@@ -147,7 +165,7 @@ def test_what_else_hdf5_can_do_is_refused(path, harm):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("name", ["layers/conv/vars/0", "layers/head/vars/1"])
+@pytest.mark.parametrize("name", ["layers/conv/vars/0", "layers/dense/vars/1"])
 def test_weights_must_be_finite(path, name, value):
     with h5py.File(path, "r+") as file:
         file[name][-1] = value
