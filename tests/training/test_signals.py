@@ -22,11 +22,14 @@ with StopSignals(lambda: print("asked", flush=True)):
 @pytest.fixture(autouse=True)
 def handlers():
     """Signals end up where they were, also after a failure."""
+    # A job in the background ignores Ctrl-C.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
     yield before
     found = {number: signal.getsignal(number) for number in before}
     for number, handler in before.items():
         signal.signal(number, handler)
+    signal.signal(signal.SIGINT, inherited)
     assert found == before
 
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import resnet_tf
+from resnet_tf.checkpoints.files import read_json
 from resnet_tf.errors import CheckpointError, RunFolderError, SettingError, StoppedError
 from resnet_tf.reporting.history import read_history
 from resnet_tf.training import loop
@@ -79,7 +80,7 @@ def test_the_time_of_all_legs_counts(tiny, tmp_path):
     config = tiny(train_steps=5, report_freq=3)
     stop(config, tmp_path, 2)
     state = tmp_path / "checkpoints" / "step-00000002" / "notes.json"
-    before = loop.read_json(state)
+    before = read_json(state)
     assert before["seconds"] >= before["training_seconds"] > 0
     stop(config, tmp_path, 4)
     (row,) = read_history(tmp_path / "history.csv")
@@ -106,8 +107,9 @@ def test_a_signal_stops_a_long_call_after_an_update(tiny, tmp_path, monkeypatch)
     prepare = loop.Trainer.prepare
 
     def prepared(*args):
-        prepare(*args)
+        graph = prepare(*args)
         timer.start()
+        return graph
 
     monkeypatch.setattr(loop.Trainer, "prepare", prepared)
     with pytest.raises(StoppedError) as caught:
