@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from absl import app, flags
+from harness.arguments import require_no_arguments
 from harness.paths import command
 from harness.record import make_room, write
 
@@ -36,8 +37,7 @@ flags.DEFINE_string("json_output", None, "File for the result.")
 
 def main(argv) -> int:
     """Trains twice, kills one, compares and writes the record."""
-    if len(argv) > 1:
-        raise app.UsageError(f"no argument is expected, received {argv[1]!r}", 2)
+    require_no_arguments(argv)
     values = flags.FLAGS
     make_room(values.json_output)
     config = experiment(values.kills, values.seed)

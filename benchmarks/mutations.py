@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from absl import app, flags
+from harness.arguments import require_no_arguments
 from harness.paths import command
 from harness.record import make_room, write
 
@@ -30,8 +31,7 @@ flags.DEFINE_integer("flips", 2000, "Bytes of each file.", lower_bound=0)
 
 def main(argv) -> int:
     """Damages, prints and writes; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(f"no argument is expected, received {argv[1]!r}", 2)
+    require_no_arguments(argv)
     values = flags.FLAGS
     make_room(values.json_output)
     import_tensorflow()

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from absl import app, flags
+from harness.arguments import require_no_arguments
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,8 +20,7 @@ JSON = flags.DEFINE_string("json_output", None, "File for the result.")
 
 def main(argv) -> None:
     """Runs the quickstart in an empty folder and writes the record."""
-    if len(argv) > 1:
-        raise app.UsageError(f"no argument is expected, received {argv[1]!r}", 2)
+    require_no_arguments(argv)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "train.py"), "--recipe=quickstart"]
         start = time.monotonic()

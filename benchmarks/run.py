@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from absl import app, flags
+from harness.arguments import require_no_arguments
 from harness.commands import waiting_times
 from harness.figures import ratios, table
 from harness.loop import OURS, PEAK, PRECISIONS, TORCH, WORKS, Loop, loops
@@ -50,8 +51,7 @@ flags.DEFINE_enum(
 
 def main(argv) -> int:
     """Measures, prints and writes the figures; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(f"no argument is expected, received {argv[1]!r}", 2)
+    require_no_arguments(argv)
     values, plan = flags.FLAGS, _plan()
     make_room(values.json_output)
     record = {

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from absl import app, flags
+from harness.arguments import require_no_arguments
 from harness.machine import environment
 from harness.paths import command
 from harness.race import Plan
@@ -33,8 +34,7 @@ flags.DEFINE_float("seconds", 1.0, "Length of a turn.", lower_bound=0)
 
 def main(argv) -> int:
     """Measures, prints and writes the figures; returns the exit code."""
-    if len(argv) > 1:
-        raise app.UsageError(f"no argument is expected, received {argv[1]!r}", 2)
+    require_no_arguments(argv)
     values = flags.FLAGS
     make_room(values.json_output)
     batch, plan = 128, Plan(rounds=values.rounds, seconds=values.seconds)
