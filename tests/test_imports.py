@@ -49,7 +49,7 @@ OUTSIDE = {
     "profiling": {"keras", "numpy", "tensorflow"},
     "interop": {"ai_edge_litert", "keras", "numpy", "onnx", "onnxruntime"}
     | {"tensorflow", "torch"},
-    "comparison": {"jinja2", "matplotlib", "numpy", "scipy"},
+    "comparison": {"jinja2", "keras", "matplotlib", "numpy", "scipy"},
     "cli": {"rich", "tensorflow"},
     "__main__": set(),
 }

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from resnet_tf.reporting.confusion import draw_confusion, side
+from resnet_tf.reporting.figure import COLORS, DPI, new_figure
 
-# Okabe and Ito's colours, told apart with any colour vision; markers for print.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Beside the colours, for print.
 _MARKERS = "osD^vP*X"
 _DROP = 2.0  # a rate that falls by more from one report to the next
 
@@ -33,13 +33,9 @@ def draw(folder: Path, record: Mapping[str, Any]) -> list[Path]:
 
 
 def _write(path: Path, do: Callable, record: Mapping[str, Any]) -> Path:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure()
     do(figure, record)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=DPI)
     return path
 
 
@@ -51,7 +47,7 @@ def _curves(figure, record: Mapping[str, Any]) -> None:
     columns = ("train_error", "validation_error")
     for axes, column in zip(sides, columns, strict=True):
         for number, network in enumerate(record["networks"]):
-            _band(axes, network["histories"], column, _COLORS[number % len(_COLORS)])
+            _band(axes, network["histories"], column, COLORS[number % len(COLORS)])
         for epoch in _drops(record["networks"]):
             axes.axvline(epoch, color="0.6", linestyle=":", linewidth=1)
         axes.set(xlabel="epoch", title=column.replace("_", " "), ylim=(0, None))
@@ -91,7 +87,7 @@ def _legend(figure, axes, record: Mapping[str, Any]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=_COLORS[n % len(_COLORS)], marker=_MARKERS[n % 8])
+        Line2D([], [], color=COLORS[n % len(COLORS)], marker=_MARKERS[n % 8])
         for n in range(len(record["networks"]))
     ]
     labels = [network["label"] for network in record["networks"]]
@@ -112,7 +108,7 @@ def _costs(figure, record: Mapping[str, Any]) -> None:
                 network[cost],
                 network["error"],
                 [[network["error"] - low], [high - network["error"]]],
-                color=_COLORS[number % len(_COLORS)],
+                color=COLORS[number % len(COLORS)],
                 marker=_MARKERS[number % 8],
                 markersize=7,
                 capsize=3,

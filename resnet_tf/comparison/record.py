@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import keras
 import numpy as np
 
 from resnet_tf.checkpoints.weights import load_checkpoint
@@ -14,12 +15,11 @@ from resnet_tf.comparison.paired import difference_interval, mcnemar
 from resnet_tf.comparison.runs import FinishedRun, predictions
 from resnet_tf.data.class_names import CLASS_NAMES
 from resnet_tf.errors import DataError
-from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.evaluation.statistics import confusion_matrix, wilson_interval
 from resnet_tf.models.audit.facts import facts
 from resnet_tf.models.inference import optimize_for_inference
 from resnet_tf.profiling.networks import inference
 from resnet_tf.profiling.turns import turns
-from resnet_tf.reporting.confusion import confusion_matrix
 
 BATCHES = (1, 128)
 _ROUNDS, _SECONDS = 5, 0.5
@@ -58,20 +58,13 @@ def compare(
         label: np.stack([predicted != truth for predicted, _ in results])
         for label, results in seen.items()
     }
-    latencies = _latencies(groups)
-    networks = []
     config = next(iter(groups.values()))[0].config
     classes = config.model.num_classes
-    for label, runs in groups.items():
-        confusion = sum(confusion_matrix(truth, p, classes) for p, _ in seen[label])
-        networks.append({
-            "label": label,
-            **_counted(runs[0]),
-            **_errors(wrong[label]),
-            **_training(runs),
-            "latency": latencies[label],
-            "confusion": confusion.tolist(),
-        })  # fmt: skip
+    confusions = {
+        label: sum(confusion_matrix(truth, p, classes) for p, _ in results)
+        for label, results in seen.items()
+    }
+    networks = _networks(groups, wrong, confusions)
     pairs = [_pair(a, b, groups, wrong) for a, b in itertools.combinations(groups, 2)]
     names = CLASS_NAMES.get(config.data.dataset)
     record = {
@@ -85,6 +78,30 @@ def compare(
     return {**record, "advice": advise(record)}
 
 
+def _networks(
+    groups: Mapping[str, Sequence[FinishedRun]],
+    wrong: Mapping[str, np.ndarray],
+    confusions: Mapping[str, np.ndarray],
+) -> list[dict[str, Any]]:
+    models = {
+        label: load_checkpoint(runs[0].folder.path).model
+        for label, runs in groups.items()
+    }
+    latencies = _latencies(models)
+    return [
+        {
+            "label": label,
+            **_counted(models[label]),
+            "bytes": runs[0].bytes,
+            **_errors(wrong[label]),
+            **_training(runs),
+            "latency": latencies[label],
+            "confusion": confusions[label].tolist(),
+        }
+        for label, runs in groups.items()
+    ]
+
+
 def _same_labels(seen: Mapping[str, Sequence[tuple[np.ndarray, ...]]]) -> np.ndarray:
     labels = [result[1] for results in seen.values() for result in results]
     for other in labels[1:]:
@@ -93,13 +110,9 @@ def _same_labels(seen: Mapping[str, Sequence[tuple[np.ndarray, ...]]]) -> np.nda
     return labels[0]
 
 
-def _counted(run: FinishedRun) -> dict[str, Any]:
-    counted = facts(load_checkpoint(run.folder.path).model)
-    return {
-        "parameters": counted.parameters,
-        "macs": counted.macs,
-        "bytes": run.bytes,
-    }
+def _counted(model: keras.Model) -> dict[str, int]:
+    counted = facts(model)
+    return {"parameters": counted.parameters, "macs": counted.macs}
 
 
 def _errors(wrong: np.ndarray) -> dict[str, Any]:
@@ -134,23 +147,20 @@ def _training(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     }
 
 
-def _latencies(
-    groups: Mapping[str, Sequence[FinishedRun]],
-) -> dict[str, dict[str, float]]:
+def _latencies(models: Mapping[str, keras.Model]) -> dict[str, dict[str, float]]:
     """Returns the milliseconds of a batch in float32 by its size, measured in turns."""
     works = {}
-    for label, runs in groups.items():
-        path = runs[0].folder.path
-        model = optimize_for_inference(load_checkpoint(path).model)
+    for label, model in models.items():
+        fast = optimize_for_inference(model)
         for batch in BATCHES:
-            works[label, batch] = inference(model, batch)
+            works[label, batch] = inference(fast, batch)
     rates = turns(works, _ROUNDS, _SECONDS)
     return {
         label: {
             str(batch): 1000 * batch / statistics.median(rates[label, batch])
             for batch in BATCHES
         }
-        for label in groups
+        for label in models
     }
 
 

@@ -137,6 +137,13 @@ class ExperimentConfig:
         text = json.dumps(self.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def flat(self) -> dict[str, Any]:
+        """Returns the recipe and every setting by its name, without the sections."""
+        flat = {}
+        for key, part in self.to_dict().items():
+            flat.update(part if isinstance(part, dict) else {key: part})
+        return flat
+
     def run_name(self) -> str:
         """Returns `<model>-<dataset>-<8 hexadecimal digits>`."""
         return f"{self.model.model}-{self.data.dataset}-{self.fingerprint()[:8]}"
@@ -163,16 +170,9 @@ def _completed(
 
 def differences(a: ExperimentConfig, b: ExperimentConfig) -> dict[str, tuple[Any, Any]]:
     """Returns the settings in which two configs differ, as name: (a's, b's)."""
-    flat_a, flat_b = _flatten(a.to_dict()), _flatten(b.to_dict())
+    flat_a, flat_b = a.flat(), b.flat()
     return {
         name: (flat_a.get(name), flat_b.get(name))
         for name in {**flat_a, **flat_b}
         if flat_a.get(name) != flat_b.get(name)
     }
-
-
-def _flatten(sections: dict[str, Any]) -> dict[str, Any]:
-    flat = {}
-    for key, part in sections.items():
-        flat.update(part if isinstance(part, dict) else {key: part})
-    return flat

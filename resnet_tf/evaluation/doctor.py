@@ -17,7 +17,7 @@ from resnet_tf.data.split import Split
 from resnet_tf.errors import DataError
 from resnet_tf.evaluation.full_pass import FullPass, Result
 from resnet_tf.evaluation.mistakes import Mistake, mistakes
-from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.evaluation.statistics import confusion_matrix, wilson_interval
 from resnet_tf.models import build_model
 
 IMAGES = 500
@@ -173,8 +173,9 @@ def _renumbered(before: Result) -> Attempt:
     """Returns what renumbering the classes gives: by the first half of the images,
     measured on the second."""
     half, names = before.n // 2, before.class_names
-    counts = np.zeros((len(names), len(names)), int)
-    np.add.at(counts, (before.predictions[:half], before.labels[:half]), 1)
+    guesses, labels = before.predictions[:half], before.labels[:half]
+    # Rows are guesses here: ties between pairs go to the first of them.
+    counts = confusion_matrix(guesses, labels, len(names))
     numbers = np.arange(len(names))
     for _ in names:
         guess, label = np.unravel_index(counts.argmax(), counts.shape)

@@ -1,6 +1,8 @@
-"""How far a measured error may lie from the true one."""
+"""What can be counted of predictions, and how far it may lie from the truth."""
 
 import math
+
+import numpy as np
 
 Z_95 = 1.959963984540054
 
@@ -26,3 +28,17 @@ def wilson_interval(errors: float, n: int, z: float = Z_95) -> tuple[float, floa
     center = (share + z * z / (2 * n)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return 100 * max(center - half, 0.0), 100 * min(center + half, 1.0)
+
+
+def confusion_matrix(
+    truth: np.ndarray, predicted: np.ndarray, classes: int
+) -> np.ndarray:
+    """Returns the images by true class (rows) and predicted class, int (c, c).
+
+    Args:
+        truth: True classes (n,).
+        predicted: Predicted classes (n,).
+        classes: c.
+    """
+    counts = np.bincount(truth * classes + predicted, minlength=classes**2)
+    return counts.reshape(classes, classes)

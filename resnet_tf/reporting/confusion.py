@@ -5,19 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from resnet_tf.reporting.figure import DPI, new_figure
+
 _LEGIBLE = 20  # classes: with more, numbers and names are too small to be read
-
-
-def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int):
-    """Returns the images by true class (rows) and predicted class, int (c, c).
-
-    Args:
-        truth: True classes (n,).
-        predicted: Predicted classes (n,).
-        classes: c.
-    """
-    counts = np.bincount(truth * classes + predicted, minlength=classes**2)
-    return counts.reshape(classes, classes)
 
 
 def side(names: Sequence[str]) -> float:
@@ -54,15 +44,12 @@ def confusion_picture(
 ) -> np.ndarray:
     """Returns one matrix as a picture, uint8 array (1, H, W, 3)."""
     import matplotlib.image
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     size = 1.3 * side(names)
-    figure = Figure(figsize=(size, size), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(size, size)
     draw_confusion(figure.add_subplot(), matrix, names, title)
     png = io.BytesIO()
-    figure.savefig(png, dpi=120)
+    figure.savefig(png, dpi=DPI)
     png.seek(0)
     pixels = matplotlib.image.imread(png)[..., :3]
     return np.round(255 * pixels).astype(np.uint8)[np.newaxis]

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from resnet_tf.reporting.figure import COLORS, DPI, new_figure
 from resnet_tf.reporting.history import Row
 
-# Okabe and Ito's colours, told apart with any colour vision.
-_TRAIN, _VALIDATION, _RATE = "#0072B2", "#D55E00", "#009E73"
+_TRAIN, _VALIDATION, _RATE = COLORS[:3]
 
 
 def plot_curves(path: Path, rows: list[Row], title: str) -> None:
@@ -16,11 +16,7 @@ def plot_curves(path: Path, rows: list[Row], title: str) -> None:
         rows: At least one report.
         title: Line above the plots.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 3.6)
     figure.suptitle(title)
     errors, losses, rates = figure.subplots(1, 3)
     _pair(errors, rows, "train_error", "validation_error", "error (%)")
@@ -32,7 +28,7 @@ def plot_curves(path: Path, rows: list[Row], title: str) -> None:
         axes.set_xlabel("step")
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=DPI)
 
 
 def _pair(axes, rows: list[Row], train: str, validation: str, label: str) -> None:

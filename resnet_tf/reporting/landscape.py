@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from resnet_tf.disk import write_text
+from resnet_tf.reporting.figure import COLORS, DPI, new_figure
 
 # Loss at the contours, in nats: the same in every picture, so that they compare.
 _LEVELS = np.geomspace(0.01, 100.0, 25)
@@ -46,12 +47,9 @@ def draw_landscapes(
     Raises:
         OSError: If it cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LogNorm
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2 * len(slices) + 1, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(5.2 * len(slices) + 1, 5)
     sides = figure.subplots(1, len(slices), squeeze=False)[0]
     norm = LogNorm(_LEVELS[0], _LEVELS[-1])
     for axes, (title, (offsets, loss)) in zip(sides, slices.items(), strict=True):
@@ -63,9 +61,9 @@ def draw_landscapes(
         axes.contour(
             offsets, offsets, shown, _LEVELS, colors="white", linewidths=0.4, alpha=0.6
         )
-        axes.plot(0, 0, marker="+", markersize=10, color="#D55E00", markeredgewidth=2)
+        axes.plot(0, 0, marker="+", markersize=10, color=COLORS[1], markeredgewidth=2)
         axes.set(title=title, xlabel="first direction", aspect="equal")
     sides[0].set_ylabel("second direction")
     bar = figure.colorbar(filled, ax=list(sides), label="cross-entropy (nats)")
     bar.set_ticks([0.01, 0.1, 1, 10, 100], labels=["0.01", "0.1", "1", "10", "100"])
-    figure.savefig(path, dpi=120, bbox_inches="tight")
+    figure.savefig(path, dpi=DPI, bbox_inches="tight")

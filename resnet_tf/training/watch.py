@@ -14,7 +14,8 @@ from resnet_tf.data.pipeline import normalize, prepare
 from resnet_tf.data.split import Split
 from resnet_tf.data.visible import visible
 from resnet_tf.evaluation.full_pass import Result
-from resnet_tf.reporting.confusion import confusion_matrix, confusion_picture
+from resnet_tf.evaluation.statistics import confusion_matrix
+from resnet_tf.reporting.confusion import confusion_picture
 from resnet_tf.reporting.tensorboard import TensorBoard
 
 _SHOWN, _GRADIENT_IMAGES = 16, 64
@@ -48,11 +49,7 @@ class Watch:
         Args:
             graph: Of the updates.
         """
-        settings = self._config.to_dict()
-        flat = {"recipe": settings.pop("recipe", None)}
-        for section in settings.values():
-            flat |= section
-        self._board.settings(flat)
+        self._board.settings(self._config.flat())
         self._board.graph(graph)
         data, seed = self._config.data, self._config.train.seed
         seen, _ = prepare(
