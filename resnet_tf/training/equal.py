@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.checkpoints.run_state import hashes, states
+from resnet_tf.checkpoints.run_state import hashes, states, step_of
 from resnet_tf.errors import CheckpointError
 from resnet_tf.reporting.history import Row, read_history
 
@@ -35,7 +35,7 @@ def compare(one: Path, other: Path) -> dict[str, Any]:
     reports_equal = _reports(one) == _reports(other)
     return {
         "equal": reports_equal and not differing,
-        "step": int(first.name.rpartition("-")[2]),
+        "step": step_of(first),
         "variables": len(names),
         "differing": differing,
         "reports_equal": reports_equal,

@@ -13,7 +13,7 @@ from typing import Literal
 
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.disk import PARTIAL
-from resnet_tf.errors import ResnetTfError, StoppedError
+from resnet_tf.training.process import exiting
 from resnet_tf.training.train import train
 
 # What names a file or a state that is being written, in the folders of a run.
@@ -96,13 +96,8 @@ def _leg(
         os.dup2(file.fileno(), sys.stdout.fileno())
     _split_cpu(devices)
     until = end.step if end and end.how != "kill_writing" else None
-    try:
+    with exiting():
         train(config, run_dir, until=until, on_call=_killer(end, run_dir))
-    except ResnetTfError as error:
-        # A stop is what was asked for.
-        if not isinstance(error, StoppedError):
-            print(f"error: {error}", file=sys.stderr, flush=True)
-        sys.exit(error.exit_code)
 
 
 def _split_cpu(devices: int) -> None:

@@ -65,7 +65,6 @@ class Run:
         self._strategy = make_strategy(config.train)
         self._trainer = Trainer(config, self._strategy)
         self._signals = StopSignals(lambda: self._trainer.stop.assign(True))
-        self._validated: Result | None = None
         self._validate = FullPass(self._trainer.model, config.data, config.train.lanes)
         self._state = RunState(
             folder.states,
@@ -220,7 +219,8 @@ class Run:
         """Validates, and keeps the row, the weights and the state, in this order:
         whatever a kill leaves undone, resuming from the newest state does again."""
         with self._signals.interruptible():
-            row = self._row()
+            validated = self._validated()
+            row = self._row(validated)
         with self._folder.writing():
             self._history.append(row)
             self._trainer.metrics.reset()
@@ -230,27 +230,27 @@ class Run:
             self._save_best()
             board.append(row)
             watch.report(self._step)
-            if self._step == self._config.train.train_steps and self._validated:
-                watch.end(self._validated, self._step)
+            if self._step == self._config.train.train_steps and validated:
+                watch.end(validated, self._step)
         progress.report(row)
 
-    def _row(self) -> Row:
+    def _validated(self) -> Result | None:
+        """Returns what the network makes of the validation images, if there are any.
+
+        Raises:
+            DivergedError: If its loss is not finite.
+        """
+        if not len(self._validation_images):
+            return None
+        size = self._config.train.validation_batch_size
+        result = self._validate(self._validation_images, size)
+        self._refuse_divergence("validation loss", result.loss, self._step - 1)
+        return result
+
+    def _row(self, validated: Result | None) -> Row:
         config = self._config
         loss, error = self._trainer.metrics.result()
         rate = self._trainer.optimizer.rate_of(self._step - 1)
-        validation = {}
-        if len(self._validation_images):
-            size = config.train.validation_batch_size
-            result = self._validate(self._validation_images, size)
-            self._refuse_divergence("validation loss", result.loss, self._step - 1)
-            self._validated = result
-            validation = {
-                "validation_loss": result.loss,
-                "validation_error": result.error,
-            }
-        hashed = {}
-        if config.train.deterministic:
-            hashed = {"weights_sha256": self._trainer.sha256()}
         return Row(
             step=self._step,
             epoch=self._step * config.train.train_batch_size / len(self._train_images),
@@ -259,8 +259,11 @@ class Run:
             learning_rate=float(rate),
             train_loss=loss,
             train_error=error,
-            **validation,
-            **hashed,
+            validation_loss=validated.loss if validated else None,
+            validation_error=validated.error if validated else None,
+            weights_sha256=(
+                self._trainer.sha256() if config.train.deterministic else None
+            ),
         )
 
     def _save_state(self) -> None:

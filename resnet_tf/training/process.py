@@ -33,15 +33,22 @@ def train_apart(config: ExperimentConfig, run_dir: Path) -> int:
     return process.exitcode
 
 
+@contextlib.contextmanager
+def exiting() -> Iterator[None]:
+    """Ends a process with the code of an error, after its line; a stop, which its
+    parent knows of, needs none."""
+    try:
+        yield
+    except ResnetTfError as error:
+        if not isinstance(error, StoppedError):
+            print("error:", " ".join(str(error).split()), file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)
+
+
 def _train(config: ExperimentConfig, run_dir: Path) -> None:
     """What the process does."""
-    try:
+    with exiting():
         train(config, run_dir)
-    except StoppedError as stop:
-        sys.exit(stop.exit_code)
-    except ResnetTfError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr, flush=True)
-        sys.exit(error.exit_code)
 
 
 @contextlib.contextmanager
