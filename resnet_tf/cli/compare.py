@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from resnet_tf.cli.outcome import STOPPED
+from resnet_tf.cli.output import writing
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
-from resnet_tf.errors import RunFolderError, SettingError, StoppedError
+from resnet_tf.errors import SettingError, StoppedError
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.process import train_apart
@@ -79,12 +80,8 @@ def run(arguments: argparse.Namespace) -> None:
     groups = by_network([read_run(path) for path in paths])
     data = {name: given[name] for name in _LOCAL if name in given}
     record = {"command": _command(), **compare(groups, data), **provenance()}
-    try:
+    with writing(output):
         write_report(output, record)
-    except OSError as error:
-        raise RunFolderError(
-            f"output {output} cannot be written: {error.strerror}"
-        ) from error
     _print(record)
     print(f"the report is in {output}: {PAGE}, {MARKDOWN}")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from resnet_tf.checkpoints.files import CONFIG, read_config, write_json
 from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.cli.output import writing
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
-from resnet_tf.errors import RunFolderError, SettingError
+from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow
 
 
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     output = Path(arguments.output)
     figures = {name: getattr(arguments, name) for name in ("size", "radius", "seed")}
     records = []
-    try:
+    with writing(output):
         output.mkdir(parents=True, exist_ok=True)
         for number, (title, found) in enumerate(slices.values()):
             table = f"landscape_{number}.csv"
@@ -80,10 +81,6 @@ def run(arguments: argparse.Namespace) -> None:
         draw_landscapes(output / "landscape.png", pictures)
         record = {"checkpoints": list(slices), "slices": records, **figures}
         write_json(output / "landscape.json", {**record, **provenance()})
-    except OSError as error:
-        raise RunFolderError(
-            f"output {output} cannot be written: {error.strerror}"
-        ) from error
     size = f"{arguments.size} x {arguments.size} points"
     print(f"{output / 'landscape.png'}: {len(slices)} of {size}")
 
