@@ -17,6 +17,7 @@ def compare(*arguments):
     main(["compare", *SHORT.split(), *arguments])
 
 
+@pytest.mark.slow
 def test_networks_are_trained_and_compared_and_not_trained_again(tmp_path, capfd):
     arguments = ("--models=uva_resnet", "--seeds=2", f"--output={tmp_path}")
     compare(*arguments)

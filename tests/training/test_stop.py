@@ -197,6 +197,7 @@ def test_as_many_checkpoints_stay_as_wanted(tiny, tmp_path):
     assert "keep_checkpoints" not in config.to_dict()["train"]
 
 
+@slow
 def test_deterministic_runs_are_equal_but_for_their_pace(tiny, tmp_path):
     from tensorflow.python.framework import config as framework
 
