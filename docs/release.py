@@ -2,6 +2,7 @@
 
     python docs/release.py runs/MY_RUN pretrained/model_20
     python docs/release.py runs/LEG_2 pretrained/model_20 --after runs/LEG_1 --float16
+    python docs/release.py runs/GROWN pretrained/model_56 --after pretrained/model_20
 
 Copies the last weights, the config and the history, and writes `metrics.json`,
 `logits.json` and the card, every number of which comes from the runs' own files or
@@ -44,7 +45,7 @@ def release(
     Args:
         run: Folder of the run.
         target: Folder of the released model.
-        earlier: The runs that it goes on from, the first first.
+        earlier: The runs or the released models that it goes on from, the first first.
         float16: Whether to store kernels in float16, if `shrink` allows.
     """
     import_tensorflow()
@@ -64,7 +65,8 @@ def release(
     metrics["command"] = command(read_config(run / CONFIG))
     metrics["parameters"] = sum(math.prod(w.shape) for w in model.trainable_weights)
     if earlier:
-        metrics["legs"] = [_leg(folder) for folder in (*earlier, run)]
+        folders = (*earlier, run)
+        metrics["legs"] = [leg for folder in folders for leg in _legs(folder)]
         metrics["seconds"] = sum(leg["seconds"] for leg in metrics["legs"])
     write_json(target / METRICS, metrics)
     if float16:
@@ -82,12 +84,14 @@ def command(config: ExperimentConfig) -> str:
     return " ".join(["python train.py", f"--recipe={config.recipe}", *words])
 
 
-def _leg(run: Path) -> dict:
-    summary = read_json(run / "summary.json")
-    return {
-        "command": command(read_config(run / CONFIG)),
-        **{name: summary[name] for name in _OF_A_LEG},
-    }
+def _legs(folder: Path) -> list[dict]:
+    """Returns what led to a folder: the run itself, or a released model's runs."""
+    summary = folder / "summary.json"
+    metrics = read_json(summary if summary.exists() else folder / METRICS)
+    if "legs" in metrics:
+        return metrics["legs"]
+    leg = {"command": command(read_config(folder / CONFIG))}
+    return [leg | {name: metrics[name] for name in _OF_A_LEG}]
 
 
 def _interval(metrics: dict, split: str) -> tuple[float, float]:
@@ -100,7 +104,11 @@ if __name__ == "__main__":
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("target", type=Path, help="folder of the released model")
     parser.add_argument(
-        "--after", type=Path, nargs="+", default=[], help="runs before it, in order"
+        "--after",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="runs or models before it, in order",
     )
     parser.add_argument(
         "--float16", action="store_true", help="half of the bytes, see shrink.py"

@@ -96,6 +96,24 @@ def test_several_runs_and_float16(make_run, tmp_path):
         assert part in card, part
 
 
+def test_what_led_to_a_released_model_leads_to_the_next(make_run, tmp_path, monkeypatch):
+    for name in ("calibrate", "write_logits"):
+        monkeypatch.setattr(f"release.{name}", lambda folder: None)
+    first, second, third = (tmp_path / f"model_{depth}" for depth in (8, 14, 20))
+    release(make_run("one"), first)
+    release(make_run("two"), second, [first])
+    release(make_run("three"), third, [second])
+    metrics = json.loads((third / "metrics.json").read_text())
+    assert [leg["commit"] for leg in metrics["legs"]] == [
+        "commit of one", "commit of two", "commit of three",
+    ]  # fmt: skip
+    assert (
+        metrics["legs"][0]["command"]
+        == json.loads((first / "metrics.json").read_text())["command"]
+    )
+    assert metrics["seconds"] == 270
+
+
 def test_float16_that_changes_the_error_is_not_kept(make_run, tmp_path, monkeypatch):
     run, target = make_run("run"), tmp_path / "model_8"
     errors = iter([8.0, 8.5])
