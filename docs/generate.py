@@ -14,6 +14,7 @@ from pathlib import Path
 
 import comparison
 import exports
+import growing
 import performance
 import reliability
 
@@ -101,6 +102,7 @@ README = {
 PAGES = {
     "README.md": lambda: README,
     "docs/export.md": exports.parts,
+    "docs/growth.md": growing.parts,
     "docs/performance.md": performance.parts,
     "docs/reliability.md": reliability.parts,
 }

@@ -96,7 +96,9 @@ def test_several_runs_and_float16(make_run, tmp_path):
         assert part in card, part
 
 
-def test_what_led_to_a_released_model_leads_to_the_next(make_run, tmp_path, monkeypatch):
+def test_what_led_to_a_released_model_leads_to_the_next(
+    make_run, tmp_path, monkeypatch
+):
     for name in ("calibrate", "write_logits"):
         monkeypatch.setattr(f"release.{name}", lambda folder: None)
     first, second, third = (tmp_path / f"model_{depth}" for depth in (8, 14, 20))

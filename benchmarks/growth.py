@@ -1,0 +1,171 @@
+"""Trains one deep network in the same hours from scratch and grown from shallower ones.
+
+    python benchmarks/growth.py --json_output=docs/growth/growth.json
+    python benchmarks/growth.py --plans=scratch,grown --epochs=2
+
+Equal hours are equal multiply-adds, so that a busy machine favours nobody: a leg on a
+shallower network has as many more updates as its images cost less. The measured
+seconds stand beside them. Each leg is a whole schedule. Called again with the same
+`--run_dir`, finished legs are not trained again.
+"""
+
+import functools
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from absl import app, flags
+from harness.arguments import require_no_arguments
+from harness.paths import command
+from harness.record import make_room, write
+
+from resnet_tf.checkpoints.files import read_json
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.reporting.provenance import provenance
+from resnet_tf.startup import import_tensorflow
+from resnet_tf.training.legs import Legs
+
+_COMMON = ("dataset", "mixed_precision", "seed")
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A whole schedule on one network.
+
+    Attributes:
+        blocks: Residual blocks a stage.
+        share: Of the multiply-adds that the plan has.
+        init_lr: Peak of the rate.
+    """
+
+    blocks: int
+    share: float
+    init_lr: float
+
+
+PLANS = {
+    "scratch": [Leg(9, 1, 0.2)],
+    "grown": [Leg(3, 1 / 2, 0.2), Leg(9, 1 / 2, 0.1)],
+    "grown_high_rate": [Leg(3, 1 / 2, 0.2), Leg(9, 1 / 2, 0.2)],
+    "grown_low_rate": [Leg(3, 1 / 2, 0.2), Leg(9, 1 / 2, 0.05)],
+    "grown_late": [Leg(3, 3 / 4, 0.2), Leg(9, 1 / 4, 0.1)],
+    "stages": [Leg(3, 1 / 3, 0.2), Leg(5, 1 / 3, 0.1), Leg(9, 1 / 3, 0.1)],
+}
+
+flags.DEFINE_list("plans", list(PLANS), f"Which: {', '.join(PLANS)}.")
+flags.DEFINE_float(
+    "epochs", 6, "Epochs that the deep network alone would have.", lower_bound=0
+)
+flags.DEFINE_enum("dataset", "cifar10", ["cifar10", "digits"], "The images.")
+flags.DEFINE_enum(
+    "mixed_precision", "float32", ["float32", "bfloat16"], "Type of the activations."
+)
+flags.DEFINE_integer("seed", 0, "Of every leg.", lower_bound=0)
+flags.DEFINE_string("run_dir", "runs/growth", "Folder of the legs.")
+flags.DEFINE_string("json_output", None, "File for the result.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Trains each plan, prints a line for each leg and writes the record."""
+    require_no_arguments(argv)
+    values = flags.FLAGS
+    unknown = [name for name in values.plans if name not in PLANS]
+    if unknown or not values.plans:
+        raise app.UsageError(
+            f"plans must be of {', '.join(PLANS)}, received {','.join(unknown)!r}", 2
+        )
+    make_room(values.json_output)
+    import_tensorflow()
+    common = {name: values[name].value for name in _COMMON}
+    results = {}
+    for name in values.plans:
+        legs = plan(PLANS[name], values.epochs, common, Path(values.run_dir))
+        results[name] = [_trained(*leg) for leg in legs]
+    record = {
+        "command": command("benchmarks/growth.py", sys.argv[1:]),
+        "seed": values.seed,
+        **provenance(),
+        "dataset": values.dataset,
+        "epochs": values.epochs,
+        "plans": results,
+    }
+    write(record, values.json_output)
+
+
+def plan(
+    legs: list[Leg], epochs: float, common: dict[str, Any], root: Path
+) -> list[tuple[ExperimentConfig, Path, int]]:
+    """Returns the experiments of a plan with their folders and multiply-adds an image.
+
+    A folder is named after all that led to it, so that plans share what they begin
+    with.
+
+    Args:
+        legs: The plan; the last is on the deep network.
+        epochs: Those that the deep network alone would have.
+        common: Flat settings of every leg.
+        root: What the folders are in.
+    """
+    macs = {leg.blocks: _macs(leg.blocks) for leg in legs}
+    deep, experiments, folder = macs[legs[-1].blocks], [], None
+    for leg in legs:
+        own = epochs * leg.share * deep / macs[leg.blocks]
+        settings = {**common, "train_epochs": own, "init_lr": leg.init_lr}
+        name = f"{leg.blocks}x{own:.2f}@{leg.init_lr:g}"
+        if folder is not None:
+            settings |= {"init_from": str(folder), "grow": True}
+            name = f"{folder.name}+{name}"
+        folder = root / name
+        config = _config(leg.blocks, settings)
+        experiments.append((config, folder, macs[leg.blocks]))
+    return experiments
+
+
+def _config(blocks: int, settings: dict[str, Any]) -> ExperimentConfig:
+    settings = {"num_residual_blocks": blocks, **settings}
+    return ExperimentConfig.from_flat(settings, "onecycle")
+
+
+@functools.cache
+def _macs(blocks: int) -> int:
+    from resnet_tf.models import build_model
+    from resnet_tf.models.audit.facts import facts
+
+    return facts(build_model(_config(blocks, {}).model)).macs
+
+
+def _trained(config: ExperimentConfig, folder: Path, macs: int) -> dict[str, Any]:
+    """Returns what a leg ended with.
+
+    Raises:
+        RuntimeError: If its process ends otherwise than it should.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    log = folder.parent / f"{folder.name}.log"
+    code = Legs(config, folder).run(None, log)
+    if code:
+        raise RuntimeError(f"a leg must exit with 0, received {code}; see {log}")
+    summary = read_json(folder / "summary.json")
+    updates, batch = summary["step"], config.train.train_batch_size
+    result = {
+        "network": config.model.title,
+        "init_lr": config.optimizer.init_lr,
+        "updates": updates,
+        "multiply_adds": macs * updates * batch,
+        "seconds": summary["seconds"],
+        "validation_error": summary["validation_error"],
+        "n_validation": summary["n_validation"],
+    }
+    print(
+        f"{folder.name}: {updates:,} updates, {summary['seconds'] / 60:.1f} min, "
+        f"validation error {summary['validation_error']:.2f} % "
+        f"(n = {summary['n_validation']:,})",
+        flush=True,
+    )
+    return result
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,56 @@
+"""The generated part of docs/growth.md, from the record that lies beside it."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+from markup import paragraph, table
+from reliability import part, place
+
+from resnet_tf.evaluation.statistics import wilson_interval
+
+RECORD = Path(__file__).parent / "growth" / "growth.json"
+
+
+def growth(record: dict) -> str:
+    """What each plan ended with, the best first."""
+    plans = sorted(record["plans"].items(), key=lambda item: _end(item[1]))
+    head = ["plan", "legs: network, peak rate, updates", "minutes", "validation error"]
+    rows = ([f"`{name}`", _legs(legs), _minutes(legs), _error(legs)]
+            for name, legs in plans)  # fmt: skip
+    multiply_adds = max(_multiply_adds(legs) for _, legs in plans)
+    words = paragraph(
+        f"Each plan has {multiply_adds / 1e15:.2f} times 10^15 multiply-adds forward "
+        f"on {record['dataset']}: {record['epochs']:g} epochs of the deep "
+        f"network. One run each. {place(record)}"
+    )
+    return f"{words}\n\n{table(head, rows)}"
+
+
+def parts() -> dict[str, Callable[[], str]]:
+    """Returns the parts of the page, by name."""
+    return {"growth": functools.partial(part, growth, RECORD)}
+
+
+def _end(legs: list[dict]) -> float:
+    return legs[-1]["validation_error"]
+
+
+def _legs(legs: list[dict]) -> str:
+    return "; ".join(
+        f"{leg['network']}, {leg['init_lr']:g}, {leg['updates']:,}" for leg in legs
+    )
+
+
+def _minutes(legs: list[dict]) -> str:
+    return f"{sum(leg['seconds'] for leg in legs) / 60:.1f}"
+
+
+def _error(legs: list[dict]) -> str:
+    error, n = legs[-1]["validation_error"], legs[-1]["n_validation"]
+    low, high = wilson_interval(round(error * n / 100), n)
+    return f"{error:.2f} % ({low:.2f} to {high:.2f}, n = {n:,})"
+
+
+def _multiply_adds(legs: list[dict]) -> int:
+    return sum(leg["multiply_adds"] for leg in legs)
