@@ -31,15 +31,19 @@ def summarize(
         OSError: If the metrics cannot be written.
     """
     rows, config = history.rows, folder.config
+    errors = _errors(folder.path, config, splits)
+    _add(errors, folder.path)
     summary = {
         "step": rows[-1].step,
         "seconds": rows[-1].seconds,
         "images_per_second": statistics.median(row.images_per_second for row in rows),
-        **_errors(folder.path, config, splits),
+        **errors,
     }
     best = history.best()
     if best is not None:
-        errors = _errors(folder.best, config, splits)
+        if best.step != rows[-1].step:  # Else they are the same weights.
+            errors = _errors(folder.best, config, splits)
+        _add(errors, folder.best)
         summary["best_step"] = best.step
         summary |= {f"best_{name}": value for name, value in errors.items()}
     return summary | {
@@ -61,8 +65,7 @@ def _peak_memory() -> int:
 def _errors(
     checkpoint: Path, config: ExperimentConfig, splits: list[Split]
 ) -> dict[str, Any]:
-    """Returns the errors of a saved checkpoint, as `eval.py` computes them, and adds
-    them to its metrics."""
+    """Returns the errors of a saved checkpoint, as `eval.py` computes them."""
     full_pass = checkpoint_pass(checkpoint, config.data, lanes=config.train.lanes)
     errors: dict[str, Any] = {}
     for split in splits:
@@ -70,6 +73,10 @@ def _errors(
             result = full_pass(split, config.train.test_batch_size)
             errors[f"{split.name}_error"] = result.error
             errors[f"n_{split.name}"] = result.n
+    return errors
+
+
+def _add(errors: dict[str, Any], checkpoint: Path) -> None:
+    """Adds errors to the metrics of a checkpoint."""
     metrics = checkpoint / METRICS
     write_json(metrics, {**read_json(metrics), **errors})
-    return errors
