@@ -18,11 +18,11 @@ from resnet_tf.checkpoints.torch_layout import (
 )
 from resnet_tf.config import HEAD, ExperimentConfig
 from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.published import UVA_ERRORS, UVA_RECIPES, UVA_URL
 from resnet_tf.interop.pytorch import pytorch_logits
 from resnet_tf.interop.source import Published, Source
 
-URL = "https://github.com/phlippe/uvadlc_notebooks"
-_PUBLISHED = f"10,000 test images of cifar10, tutorial 5 of {URL}"
+_PUBLISHED = f"10,000 test images of cifar10, tutorial 5 of {UVA_URL}"
 _PREACT = "PreActResNetBlock"
 _RESNET_BLOCKS = 3
 # The places of GoogLeNet's blocks, by stage; between them are the poolings.
@@ -81,14 +81,12 @@ def _densenet_layer(name: str) -> str:
 
 
 class _Network(NamedTuple):
-    """One of the four: its `model_name`, its layers, and the error in percent."""
+    """One of the four: its `model_name` and its layers."""
 
     title: str
     model_name: str
     head: str
     layer: Callable[[str], str]
-    recipe: str
-    error: float
 
 
 _NETWORKS = {
@@ -97,28 +95,20 @@ _NETWORKS = {
         "GoogleNet",
         "output_net.2",
         _googlenet_layer,
-        "uvadlc_adamw",
-        10.30,
     ),
     "uva_resnet": _Network(
         "ResNet",
         "ResNet",
         "output_net.2",
         functools.partial(_residual_layer, parts=_RESNET_PARTS),
-        "uvadlc_sgd",
-        8.94,
     ),
     "uva_preact": _Network(
         "ResNetPreAct",
         "ResNet",
         "output_net.2",
         functools.partial(_residual_layer, parts=_PREACT_PARTS),
-        "uvadlc_sgd",
-        8.93,
     ),
-    "uva_densenet": _Network(
-        "DenseNet", "DenseNet", "output_net.4", _densenet_layer, "uvadlc_adamw", 9.77
-    ),
+    "uva_densenet": _Network("DenseNet", "DenseNet", "output_net.4", _densenet_layer),
 }
 
 
@@ -158,8 +148,8 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
     return Source(
         files=(path,),
         family=f"UvA Deep Learning tutorial 5 {network.title}",
-        url=URL,
-        config=ExperimentConfig.from_flat(settings, network.recipe),
+        url=UVA_URL,
+        config=ExperimentConfig.from_flat(settings, UVA_RECIPES[model]),
         assign=functools.partial(
             assign_tensors,
             tensors=tensors,
@@ -172,7 +162,7 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
             tensors=tensors,
             activation=settings["activation"],
         ),
-        published=Published(network.error, _PUBLISHED) if classes == 10 else None,
+        published=Published(UVA_ERRORS[model], _PUBLISHED) if classes == 10 else None,
     )
 
 
