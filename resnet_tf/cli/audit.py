@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints one line a network; exits with 1 if one of them differs.
+    """Prints one line a network; exits with 1 if a network differs.
 
     Raises:
         CheckpointError: If a file cannot be read safely.

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the file and prints how it compares; exits with 1 beyond the bounds.
+    """Writes the file and prints how it compares; exits with 1 if beyond the bounds.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.

@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from resnet_tf.cli import (
@@ -21,7 +22,7 @@ from resnet_tf.cli import (
 )
 from resnet_tf.cli.outcome import USAGE, fail, guarded
 
-_COMMANDS = (
+COMMANDS = (
     audit,
     bench,
     compare,
@@ -47,6 +48,11 @@ class _Parser(argparse.ArgumentParser):
         fail(message, USAGE)
 
 
+def name_of(module: ModuleType) -> str:
+    """Returns what the command of a module is called."""
+    return getattr(module, "NAME", module.__name__.rpartition(".")[2])
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command; what the user can mend ends in one line.
 
@@ -57,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     parser = _Parser(prog="python -m resnet_tf", description="Tools of resnet_tf.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in _COMMANDS:
-        name = getattr(module, "NAME", module.__name__.rpartition(".")[2])
+    for module in COMMANDS:
+        name = name_of(module)
         text = module.__doc__.partition("\n")[0]
         command = commands.add_parser(name, help=text, description=text)
         module.add_arguments(command)

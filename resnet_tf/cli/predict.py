@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints one line a file; exits with 1 if some could not be used.
+    """Prints one line a file; exits with 1 if a file could not be used.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.

@@ -9,7 +9,9 @@ from resnet_tf.errors import SettingError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument("recipe", nargs="*", help="None, one or two names.")
+    parser.add_argument(
+        "recipe", nargs="*", metavar="RECIPE", help="None, one or two names."
+    )
     parser.add_argument("--json", action="store_true", help="Print JSON.")
 
 
