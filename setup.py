@@ -48,6 +48,7 @@ setup(
         "dev": [
             "build>=1.5",
             "hypothesis>=6.170",
+            "pdoc>=16.0",
             "pytest>=9.2",
             "pytest-xdist>=3.8",
             "ruff>=0.17",
