@@ -3,7 +3,8 @@
     python docs/generate.py            # writes the pages and docs/images
     python docs/generate.py --check    # exits with 1 if a page is not up to date
 
-The parts lie between `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
+The parts lie between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. Some pages are
+made as a whole.
 """
 
 import argparse
@@ -12,11 +13,15 @@ import re
 import sys
 from pathlib import Path
 
+import commands
 import comparison
 import exports
 import growing
 import performance
+import photographs
 import reliability
+import resnet_or_densenet
+import tutorial
 
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, recipe_source
@@ -96,16 +101,23 @@ README = {
     "networks": networks,
     "recipes": recipes,
     "models": models,
+    "predict": photographs.predictions,
     "exports": exports.exports,
     "speed": comparison.speed,
 }
+INDEX = {"commands": commands.index, "comparison": resnet_or_densenet.link}
 PAGES = {
     "README.md": lambda: README,
+    "docs/README.md": lambda: INDEX,
     "docs/export.md": exports.parts,
     "docs/growth.md": growing.parts,
     "docs/performance.md": performance.parts,
     "docs/reliability.md": reliability.parts,
+    "docs/tutorial.md": tutorial.parts,
+    **commands.pages(),
 }
+# Pages without a line by hand; None where what they are made from is not there.
+WHOLE = {"docs/resnet_or_densenet.md": resnet_or_densenet.page}
 
 
 def generated(page: str, text: str) -> str:
@@ -124,6 +136,11 @@ def generated(page: str, text: str) -> str:
     return text
 
 
+def _read(page: str) -> str:
+    path = ROOT / page
+    return path.read_text() if path.exists() else ""
+
+
 def _error(metrics: dict, split: str) -> str:
     low, high = metrics[f"{split}_interval"]
     n = metrics[f"n_{split}"]
@@ -135,10 +152,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
-    old = {page: (ROOT / page).read_text() for page in PAGES}
-    new = {page: generated(page, text) for page, text in old.items()}
+    new = {page: generated(page, _read(page)) for page in PAGES}
+    new |= {page: text for page, make in WHOLE.items() if (text := make())}
     if check:
-        stale = [page for page in PAGES if old[page] != new[page]]
+        stale = [page for page, text in new.items() if text != _read(page)]
         for page in stale:
             print(f"{page} is not up to date", file=sys.stderr)
         return int(bool(stale))

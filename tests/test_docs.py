@@ -1,6 +1,7 @@
 """Every number on the page comes from a file that a command wrote."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +19,25 @@ def test_the_pages_are_up_to_date():
     assert answer.returncode == 0, answer.stderr or "run: python docs/generate.py"
 
 
-RECORDS = [p for name in ("benchmarks", "reliability")
-           for p in sorted(ROOT.glob(f"docs/{name}/*.json"))]  # fmt: skip
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+RECORDS = [p for folder in ("", "benchmarks/", "comparison/", "reliability/")
+           for p in sorted(ROOT.glob(f"docs/{folder}*.json"))]  # fmt: skip
+
+
+def anchors(text: str) -> set[str]:
+    """Returns what GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\((?!https?:)([^)\s]*)\)", text):
+        name, _, anchor = target.partition("#")
+        linked = page.parent / name if name else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked.read_text()), target
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
