@@ -40,6 +40,12 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(linked.read_text()), target
 
 
+def test_the_index_has_every_page():
+    index = (ROOT / "docs/README.md").read_text()
+    for page in ROOT.glob("docs/*.md"):
+        assert page.name == "README.md" or f"]({page.name})" in index, page.name
+
+
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
 def test_a_record_says_where_it_comes_from(path):
     record = json.loads(path.read_text())
