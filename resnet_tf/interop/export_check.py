@@ -1,5 +1,6 @@
 """An exported file beside the network that it was made of."""
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Callable
@@ -36,20 +37,21 @@ def compared(
         `original_error` (in percent, None without labels), `latency_ms` and
         `original_latency_ms` (median time from one image to its probabilities).
     """
-    original = FullPass(pretrained.model, pretrained.config.data)
-    logits = original.logits(images.images, _BATCH)
+    original = FullPass(pretrained.model, pretrained.config.data)(images, _BATCH)
+    logits = original.logits
     probabilities = softmax(logits, pretrained.temperature or 1.0)
     outputs = _whole(run, images.images)
-    guesses, original_guesses = (x.argmax(axis=1) for x in (outputs[LOGITS], logits))
+    written = dataclasses.replace(original, logits=outputs[LOGITS])
+    same = written.predictions == original.predictions
     one = images.images[:1]
     return {
         "n": len(images),
         "largest_logit": _largest(logits),
         "logit_difference": _largest(outputs[LOGITS] - logits),
         "probability_difference": _largest(outputs[PROBABILITIES] - probabilities),
-        "agreement": 100 * float((guesses == original_guesses).mean()),
-        "error": _error(guesses, images) if labelled else None,
-        "original_error": _error(original_guesses, images) if labelled else None,
+        "agreement": 100 * float(same.mean()),
+        "error": written.error if labelled else None,
+        "original_error": original.error if labelled else None,
         "latency_ms": _latency(lambda: run(one)),
         "original_latency_ms": _latency(lambda: pretrained.predict_images(one)),
     }
@@ -91,10 +93,6 @@ def _whole(run: Runner, images: np.ndarray) -> dict[str, np.ndarray]:
 
 def _largest(values: np.ndarray) -> float:
     return float(np.abs(values).max())
-
-
-def _error(guesses: np.ndarray, images: Split) -> float:
-    return 100 * float((guesses != images.labels).mean())
 
 
 def _latency(call: Callable[[], Any]) -> float:
