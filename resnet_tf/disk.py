@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from resnet_tf.errors import OutputError
+
 # What a file is called while it is written; a kill may leave one behind.
 PARTIAL = "partial."
 
@@ -50,6 +52,24 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as (new,):
         new.write_text(text, encoding="utf-8", newline="")
+
+
+@contextlib.contextmanager
+def writing(output: str | Path, name: str = "output") -> Iterator[None]:
+    """For work that writes to a path that the user has given.
+
+    Args:
+        output: The path.
+        name: What the user calls it.
+
+    Raises:
+        OutputError: Instead of an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise OutputError(f"{name} {output} cannot be written: {reason}") from error
 
 
 def flush(path: Path) -> None:

@@ -45,10 +45,14 @@ class DivergedError(ResnetTfError):
     exit_code = 5
 
 
-class RunFolderError(ResnetTfError):
-    """A run folder cannot be used: in use, full or not writable."""
+class OutputError(ResnetTfError):
+    """A path for results cannot be used: taken, full or not writable."""
 
     exit_code = 6
+
+
+class RunFolderError(OutputError):
+    """A run folder cannot be used: in use, full or not writable."""
 
 
 class StoppedError(ResnetTfError):

@@ -86,8 +86,12 @@ def _import_quietly() -> None:
 
 
 @contextlib.contextmanager
-def hidden_stderr() -> Iterator[None]:
-    """Hides what libraries write to the process's stderr, unless there is an error."""
+def hidden_stderr(shown_on_error: bool = True) -> Iterator[None]:
+    """Hides what libraries write to the process's stderr.
+
+    Args:
+        shown_on_error: Whether it is shown after all if there is an error.
+    """
     sys.stderr.flush()
     visible = os.dup(2)
     with tempfile.TemporaryFile() as hidden:
@@ -95,8 +99,9 @@ def hidden_stderr() -> Iterator[None]:
         try:
             yield
         except BaseException:
-            hidden.seek(0)
-            os.write(visible, hidden.read())
+            if shown_on_error:
+                hidden.seek(0)
+                os.write(visible, hidden.read())
             raise
         finally:
             os.dup2(visible, 2)

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "resnet_tf"
 GROUND = {"errors", "config", "disk", "machine", "startup"}
 BELOW = {
     "errors": set(),
-    "disk": set(),
+    "disk": {"errors"},
     "machine": set(),
     "startup": {"errors"},
     "config": {"errors"},

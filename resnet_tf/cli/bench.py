@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Measures and prints.
 
     Raises:
-        SettingError: If a setting is wrong, the file cannot be written, or this
-            TensorFlow cannot be profiled.
+        OutputError: If the file cannot be written.
+        SettingError: If a setting is wrong, or this TensorFlow cannot be profiled.
     """
     _check(arguments)
     fastest = PRECISIONS[-1] if has_bfloat16() else PRECISIONS[0]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from resnet_tf.cli.outcome import STOPPED
-from resnet_tf.cli.output import writing
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
+from resnet_tf.disk import writing
 from resnet_tf.errors import SettingError, StoppedError
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         CheckpointError: If a run is not finished, damaged or of another experiment.
         DataError: If the data set cannot be had.
-        RunFolderError: If the report cannot be written.
+        OutputError: If the report cannot be written.
         SettingError: If an argument is wrong, or a package is missing.
         StoppedError: If a signal stopped a training; it is saved.
     """

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If the data set cannot be had.
-        SettingError: If the file cannot be written.
+        OutputError: If the file cannot be written.
     """
     json_output.require_room(arguments.json_output)
     resolve(arguments.ckpt)

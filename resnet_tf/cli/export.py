@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If there are no training images for int8.
-        SettingError: If what the format needs is not installed, or a file cannot be
-            written.
+        OutputError: If a file cannot be written.
+        SettingError: If what the format needs is not installed.
     """
     output = Path(arguments.output).expanduser()
     json_output.require_room(arguments.json_output)

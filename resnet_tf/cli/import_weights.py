@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         CheckpointError: If the weights are missing, damaged or not recognised.
         DataError: If the training images for the moving averages cannot be had.
-        SettingError: If the output is taken or cannot be written, or `bn_eval` is
-            given for a file that has moving averages.
+        OutputError: If the output is taken or cannot be written.
+        SettingError: If `bn_eval` is given for a file that has moving averages.
     """
     output = Path(os.path.expanduser(arguments.output))
     require_new(output)

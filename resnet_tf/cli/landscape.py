@@ -8,8 +8,8 @@ from pathlib import Path
 
 from resnet_tf.checkpoints.files import CONFIG, read_config, write_json
 from resnet_tf.checkpoints.resolve import resolve
-from resnet_tf.cli.output import writing
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
+from resnet_tf.disk import writing
 from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         CheckpointError: If a checkpoint is missing, damaged or inconsistent.
         DataError: If the data set cannot be had.
-        RunFolderError: If the folder cannot be written.
+        OutputError: If the folder cannot be written.
         SettingError: If an argument is out of its range.
     """
     _check(arguments)

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         CheckpointError: If a released model is damaged.
-        SettingError: If the file cannot be written.
+        OutputError: If the file cannot be written.
     """
     json_output.require_room(arguments.json_output)
     rows = [_facts(name) for name in pretrained_names()]

@@ -7,7 +7,8 @@ from pathlib import Path
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import DataConfig
 from resnet_tf.data.sources import ensure_available, load_split
-from resnet_tf.errors import SettingError
+from resnet_tf.disk import writing
+from resnet_tf.errors import OutputError, SettingError
 from resnet_tf.startup import import_tensorflow
 
 _COLUMNS, _UPDATES = 10, 4
@@ -25,7 +26,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         DataError: If the data set cannot be had.
-        SettingError: If a setting is wrong or the file cannot be written.
+        OutputError: If the file cannot be written.
+        SettingError: If a setting is wrong.
     """
     output = Path(arguments.output)
     _check(output)
@@ -36,20 +38,17 @@ def run(arguments: argparse.Namespace) -> None:
 
     split = load_split(config.data, "train").part("train", 0, _COLUMNS)
     rows = _rows(split, config.data, config.train.seed)
-    try:
+    with writing(output):
         write_sheet(output, rows)
-    except OSError as error:
-        raise SettingError(
-            f"output {output} cannot be written: {error.strerror}"
-        ) from error
     print(f"{output}: {len(split)} images above, {len(rows) - 1} augmented forms below")
 
 
 def _check(output: Path) -> None:
-    folder = os.path.isdir(output.parent)
-    if output.suffix != ".png" or os.path.isdir(output) or not folder:
-        raise SettingError(
-            f"output must be a .png file in a folder that exists, received {output}"
+    if output.suffix != ".png":
+        raise SettingError(f"output must be a .png file, received {output}")
+    if os.path.isdir(output) or not os.path.isdir(output.parent):
+        raise OutputError(
+            f"output must be a file in a folder that exists, received {output}"
         )
 
 

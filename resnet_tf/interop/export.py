@@ -16,16 +16,18 @@ from resnet_tf.config import DataConfig
 from resnet_tf.data import digits
 from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.data.split import Split
-from resnet_tf.errors import DataError, SettingError
+from resnet_tf.disk import writing
+from resnet_tf.errors import DataError, ResnetTfError, SettingError
 from resnet_tf.evaluation.pretrained import Pretrained, load_pretrained
 from resnet_tf.interop import export_onnx, export_saved_model, export_tflite
 from resnet_tf.interop.card import preprocessing
 from resnet_tf.interop.export_check import compared, failures, size
 from resnet_tf.interop.export_formats import chosen_format
-from resnet_tf.interop.export_model import Classifier
+from resnet_tf.interop.export_model import Classifier, Runner
 from resnet_tf.interop.files import require_free
 from resnet_tf.layers import MaxPool
 from resnet_tf.models.inference import optimize_for_inference
+from resnet_tf.startup import hidden_stderr
 
 INT8 = "tflite_int8"
 CHECKED = 5000  # images
@@ -75,8 +77,9 @@ def export(
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If `data_dir` has no test images, or int8 has no training images.
-        SettingError: If the format or what it needs is missing, `output` is taken or
-            cannot be written, or the network looks at the batch.
+        OutputError: If `output` is taken or cannot be written.
+        SettingError: If the format or what it needs is missing, it cannot hold the
+            network, or the network looks at the batch.
     """
     form = chosen_format(format_name)
     require_free(output)
@@ -87,10 +90,8 @@ def export(
     images, labelled = _test_images(data, pretrained.config.model.num_classes)
     calibrating = _training_images(data) if format_name == INT8 else {}
     about = _metadata(pretrained, ckpt)
-    write, opened = _TOOLS[format_name]
-    with _written(output) as partial:
-        write(_classifier(pretrained), partial, about, **calibrating)
-    found = compared(opened(output), pretrained, images, labelled)
+    run = _converted(pretrained, format_name, output, about, calibrating)
+    found = compared(run, pretrained, images, labelled)
     return {
         "checkpoint": str(ckpt),
         "format": format_name,
@@ -138,6 +139,35 @@ def _classifier(pretrained: Pretrained) -> Classifier:
     return Classifier(network, pretrained.config.data, pretrained.temperature or 1.0)
 
 
+def _converted(
+    pretrained: Pretrained,
+    format_name: str,
+    output: Path,
+    about: dict[str, Any],
+    calibrating: dict[str, np.ndarray],
+) -> Runner:
+    """Writes the file, and returns what runs it.
+
+    Raises:
+        OutputError: If it cannot be written.
+        SettingError: If the converter or the runtime does not take the network.
+    """
+    write, opened = _TOOLS[format_name]
+    try:
+        # They explain themselves over many lines.
+        with hidden_stderr(shown_on_error=False):
+            with _written(output) as partial:
+                write(_classifier(pretrained), partial, about, **calibrating)
+            return opened(output)
+    except ResnetTfError:
+        raise
+    except Exception as error:  # they promise no type
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SettingError(
+            f"format {format_name} cannot hold this network: {reason}"
+        ) from error
+
+
 def _test_images(data: DataConfig, classes: int) -> tuple[Split, bool]:
     """Returns images to compare on, and whether their labels are the network's."""
     try:
@@ -165,11 +195,10 @@ def _training_images(data: DataConfig) -> dict[str, np.ndarray]:
 @contextlib.contextmanager
 def _written(output: Path) -> Iterator[Path]:
     """Gives a path to write to; what is there in the end becomes `output`."""
-    try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export") as folder:
-            partial = Path(folder, output.name)
-            yield partial
-            os.replace(partial, output)
-    except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
-        raise SettingError(f"output {output} cannot be written: {reason}") from error
+    with (
+        writing(output),
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=".export") as folder,
+    ):
+        partial = Path(folder, output.name)
+        yield partial
+        os.replace(partial, output)

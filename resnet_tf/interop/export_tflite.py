@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from resnet_tf.interop import export_saved_model
 from resnet_tf.interop.export_model import IMAGES, Classifier, Runner
-from resnet_tf.startup import hidden_stderr
 
 LABELS, METADATA = "labels.txt", "metadata.json"
 _SIGNATURE = "serving_default"
@@ -55,7 +54,7 @@ def write(
                 tf.lite.OpsSet.TFLITE_BUILTINS,
             ]
             converter.representative_dataset = lambda: _one_by_one(images)
-        with hidden_stderr(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             # The converter itself uses what TensorFlow calls deprecated.
             warnings.simplefilter("ignore", UserWarning)
             blob = converter.convert()
@@ -69,8 +68,7 @@ def opened(path: Path) -> Runner:
     """Returns what runs the file, with LiteRT."""
     from ai_edge_litert.interpreter import Interpreter
 
-    with hidden_stderr():
-        signature = Interpreter(str(path)).get_signature_runner(_SIGNATURE)
+    signature = Interpreter(str(path)).get_signature_runner(_SIGNATURE)
     return lambda images: signature(**{IMAGES: images})
 
 

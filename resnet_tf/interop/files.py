@@ -2,34 +2,32 @@
 
 from pathlib import Path
 
-from resnet_tf.errors import SettingError
+from resnet_tf.errors import OutputError
 
 
 def require_new(output: Path) -> None:
     """Returns if `output` does not exist yet or is an empty folder.
 
     Raises:
-        SettingError: If something is there.
+        OutputError: If something is there.
     """
     try:
         taken = output.exists() and not (output.is_dir() and not any(output.iterdir()))
     except OSError as error:
-        raise SettingError(
+        raise OutputError(
             f"output {output} cannot be used: {error.strerror}"
         ) from error
     if taken:
-        raise SettingError(
-            f"output must be a new or an empty folder, received {output}"
-        )
+        raise OutputError(f"output must be a new or an empty folder, received {output}")
 
 
 def require_free(output: Path) -> None:
     """Returns if nothing is at `output` and it can be made.
 
     Raises:
-        SettingError: If not.
+        OutputError: If not.
     """
     if output.is_symlink() or output.exists() or not output.parent.is_dir():
-        raise SettingError(
+        raise OutputError(
             f"output must be a new path in a folder that exists, received {output}"
         )

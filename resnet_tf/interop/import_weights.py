@@ -1,7 +1,5 @@
 """From a file of another project to a checkpoint folder with its card."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,8 @@ from resnet_tf.checkpoints.files import METRICS, file_sha256, read_json, write_j
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config import FOLDER
 from resnet_tf.data.split import SplitName
-from resnet_tf.errors import DataError, SettingError
+from resnet_tf.disk import writing
+from resnet_tf.errors import DataError
 from resnet_tf.evaluation.evaluate import evaluate
 from resnet_tf.interop import pytorch
 from resnet_tf.interop.averages import chosen_averages
@@ -59,19 +58,19 @@ def import_weights(
         CheckpointError: If the weights are missing, damaged or of no network that
             is known here; nothing is written then.
         DataError: If the averages are to be computed and there are no images.
-        SettingError: If `output` is taken or cannot be written, or `bn_eval` is
-            given for a file with moving averages.
+        OutputError: If `output` is taken or cannot be written.
+        SettingError: If `bn_eval` is given for a file with moving averages.
     """
     require_new(output)
     found = chosen_averages(recognise(source), bn_eval, data_dir, cache_dir)
     model = build_model(found.config.model, dtype="float32")
     metrics = _assigned(model, found)
-    with _written(output):
+    with writing(output):
         save_checkpoint(output, model, found.config, metrics)
     dataset = found.config.data.dataset
     metrics = read_json(output / METRICS)
     metrics |= _measured(output, dataset, split, data_dir, cache_dir)
-    with _written(output):
+    with writing(output):
         write_json(output / METRICS, metrics)
         text = card(found, metrics, output, split)
         (output / CARD).write_text(text, encoding="utf-8")
@@ -103,15 +102,6 @@ def _difference(model: keras.Model, source: Source) -> float | None:
     images = np.random.default_rng(0).normal(size=shape).astype("float32")
     ours = keras.ops.convert_to_numpy(model(images, training=False))
     return float(np.abs(source.pytorch(images) - ours).max())
-
-
-@contextlib.contextmanager
-def _written(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingError(f"output {output} cannot be written: {reason}") from error
 
 
 def _measured(

@@ -47,13 +47,18 @@ def test_whitened_images_can_be_seen(tmp_path):
     assert rows[0].std() > 40
 
 
-@pytest.mark.parametrize("output", ["/nowhere/sheet.png", "sheet.jpg", "folder.png"])
-def test_a_wrong_output(output, capsys, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("output", "code", "rule"),
+    [
+        ("sheet.jpg", 2, "output must be a .png file, received"),
+        ("/nowhere/sheet.png", 6, "output must be a file in a folder that exists"),
+        ("folder.png", 6, "output must be a file in a folder that exists"),
+    ],
+)
+def test_a_wrong_output(output, code, rule, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(SystemExit) as caught:
         main(["preview", "--dataset=digits", f"--output={output}"])
-    assert caught.value.code == 2
-    assert "output must be a .png file in a folder that exists" in (
-        capsys.readouterr().err
-    )
+    assert caught.value.code == code
+    assert rule in capsys.readouterr().err

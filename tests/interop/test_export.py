@@ -1,6 +1,7 @@
 import dataclasses
 import importlib.util
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -12,6 +13,7 @@ from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.cli.main import main
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data import digits
+from resnet_tf.interop import export as export_module
 from resnet_tf.interop import export_formats
 from resnet_tf.interop.export import export
 from resnet_tf.interop.export_check import failures
@@ -205,6 +207,21 @@ def test_a_network_that_looks_at_the_batch(cifar, tmp_path, capsys):
     assert "bn_eval must be moving for an export, received batch" in line
 
 
+def test_a_network_that_the_format_does_not_hold(cifar, no_data, tmp_path, capfd,
+                                                 monkeypatch):  # fmt: skip
+    def write(*arguments):
+        os.write(2, b"a long\nexplanation")
+        raise RuntimeError("no kernel\nfor Erf")
+
+    monkeypatch.setitem(export_module._TOOLS, "saved_model", (write, None))
+    line = refused(capfd, 2, f"--ckpt={cifar()}", "--format=saved_model",
+                   f"--output={tmp_path / 'm'}")  # fmt: skip
+    assert line == (
+        "error: format saved_model cannot hold this network: no kernel for Erf"
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"cifar"}
+
+
 @pytest.mark.parametrize("name", [name for name in FORMATS if FORMATS[name].modules])
 def test_a_missing_package(name, tmp_path, capsys, monkeypatch):
     def find_spec(module):
@@ -222,7 +239,7 @@ def test_a_missing_package(name, tmp_path, capsys, monkeypatch):
 def test_wrong_arguments(tmp_path, capsys):
     arguments = ["--ckpt=model_20", "--format=saved_model"]
     for output in (tmp_path, tmp_path / "no" / "m"):
-        line = refused(capsys, 2, *arguments, f"--output={output}")
+        line = refused(capsys, 6, *arguments, f"--output={output}")
         assert line.endswith(
             f"output must be a new path in a folder that exists, received {output}"
         )

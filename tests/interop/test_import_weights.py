@@ -72,8 +72,8 @@ def test_images_that_were_trained_on(source, tmp_path, fake_cifar, capsys):
 @pytest.mark.parametrize(
     ("source", "output", "code", "message"),
     [
-        ("resnet14.th", "taken", 2, "output must be a new or an empty folder"),
-        ("resnet14.th", "resnet14.th/x", 2, "cannot be written"),
+        ("resnet14.th", "taken", 6, "output must be a new or an empty folder"),
+        ("resnet14.th", "resnet14.th/x", 6, "cannot be written"),
         ("nothing.th", "new", 4, "nothing.th is missing"),
         ("no_weights.th", "new", 4, "no_weights.th cannot be read as a PyTorch file"),
     ],

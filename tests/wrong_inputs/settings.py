@@ -7,8 +7,8 @@ def _train(name: str, flags: str, text: str, **options) -> Case:
     return Case(name, f"train {flags}", 2, text, **options)
 
 
-def _eval(name: str, flags: str, text: str) -> Case:
-    return Case(name, f"eval {flags}", 2, text)
+def _eval(name: str, flags: str, text: str, code: int = 2) -> Case:
+    return Case(name, f"eval {flags}", code, text)
 
 
 CASES = [
@@ -117,14 +117,14 @@ CASES = [
     _train("an empty run_dir", "--run_dir=", "run_dir must not be empty"),
     _eval("an empty cache_dir", "--ckpt=x --cache_dir=", "cache_dir must not be empty"),
     _eval("an empty json_output", "--ckpt=x --json_output=",
-          "json_output must be a file in a folder that exists, received nothing"),
+          "json_output must not be empty"),
     # Files to write.
     _train("a folder of images unnamed", "--dataset=folder",
            "data_dir must be given for dataset=folder, received none"),
     _eval("a result in no folder", "--ckpt=x --json_output=no/x.json",
-          "json_output must be a file in a folder that exists, received no/x.json"),
+          "json_output must be a file in a folder that exists, received no/x.json", 6),
     _eval("a folder for the result", "--ckpt=x --json_output=.",
-          "json_output must be a file in a folder that exists, received ."),
+          "json_output must be a file in a folder that exists, received .", 6),
     # Environment.
     _train("another backend", "--recipe=quickstart",
            "KERAS_BACKEND must be tensorflow, received 'jax'",
