@@ -18,8 +18,7 @@ def exports() -> str:
     images = f"{first['n']:,} {first['images']} images"
     told = markup.paragraph(
         f"`{first['checkpoint']}`, {first['metadata']['parameters']:,} parameters, on "
-        f"{images}; {first['machine']['cores']} cores of {first['machine']['cpu']}, "
-        "which other work kept busy, so that the times are rough."
+        f"{images}; {first['machine']['cores']} cores of {first['machine']['cpu']}."
     )
     head = ["format", "runtime", "size", "largest difference of a logit", "same class"]
     head += ["error", "original's error", "one image"]
