@@ -101,6 +101,7 @@ def trial(config: ExperimentConfig, ends: list[End], folder: Path) -> dict[str, 
     import_tensorflow()
     from resnet_tf.checkpoints.run_state import fault, states, step_of
     from resnet_tf.training.equal import compare
+    from resnet_tf.training.run_folder import STATES
 
     legs, log, kills = Legs(config, killed), folder / "killed.log", []
     for end in [*ends, None]:
@@ -109,7 +110,7 @@ def trial(config: ExperimentConfig, ends: list[End], folder: Path) -> dict[str, 
             kills[-1]["resumed_from"] = resumed_from(log)
             _print(len(kills), kills[-1])
         if end:
-            whole = [s for s in states(killed / "checkpoints") if not fault(s)]
+            whole = [s for s in states(killed / STATES) if not fault(s)]
             kills.append({
                 "how": end.how,
                 "after_update": end.step,

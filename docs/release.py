@@ -32,6 +32,7 @@ from resnet_tf.checkpoints.files import (
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.evaluation.statistics import wilson_interval
 from resnet_tf.startup import import_tensorflow
+from resnet_tf.training.run_folder import HISTORY, SUMMARY
 
 _KEPT = ("seconds", "images_per_second", "seed", "versions", "commit", "machine")
 _OF_A_LEG = ("step", "seconds", "validation_error", "n_validation", "commit")
@@ -52,11 +53,11 @@ def release(
     from resnet_tf.checkpoints.weights import load_checkpoint
 
     target.mkdir(parents=True, exist_ok=True)
-    for name in (WEIGHTS, CONFIG, "history.csv"):
+    for name in (WEIGHTS, CONFIG, HISTORY):
         shutil.copyfile(run / name, target / name)
     write_json(target / METRICS, read_json(run / METRICS))
     model = load_checkpoint(target).model
-    summary = read_json(run / "summary.json")
+    summary = read_json(run / SUMMARY)
     metrics = read_json(run / METRICS) | {name: summary[name] for name in _KEPT}
     for split in ("validation", "test"):
         metrics[f"{split}_interval"] = list(_interval(metrics, split))
@@ -86,7 +87,7 @@ def command(config: ExperimentConfig) -> str:
 
 def _legs(folder: Path) -> list[dict]:
     """Returns what led to a folder: the run itself, or a released model's runs."""
-    summary = folder / "summary.json"
+    summary = folder / SUMMARY
     metrics = read_json(summary if summary.exists() else folder / METRICS)
     if "legs" in metrics:
         return metrics["legs"]

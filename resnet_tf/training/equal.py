@@ -7,6 +7,7 @@ from typing import Any
 from resnet_tf.checkpoints.run_state import hashes, states, step_of
 from resnet_tf.errors import CheckpointError
 from resnet_tf.reporting.history import Row, read_history
+from resnet_tf.training.run_folder import HISTORY, STATES
 
 
 def compare(one: Path, other: Path) -> dict[str, Any]:
@@ -44,12 +45,12 @@ def compare(one: Path, other: Path) -> dict[str, Any]:
 
 
 def _newest(run_dir: Path) -> Path:
-    found = states(run_dir / "checkpoints")
+    found = states(run_dir / STATES)
     if not found:
         raise CheckpointError(f"{run_dir} must hold a state, received none")
     return found[-1]
 
 
 def _reports(run_dir: Path) -> list[Row]:
-    rows = read_history(run_dir / "history.csv")
+    rows = read_history(run_dir / HISTORY)
     return [dataclasses.replace(r, seconds=0.0, images_per_second=0.0) for r in rows]

@@ -12,7 +12,8 @@ from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
 from resnet_tf.training.lock import LOCK, locked
 
-_SUMMARY = "summary.json"
+# The names in the folder of a run that others read too.
+HISTORY, STATES, SUMMARY = "history.csv", "checkpoints", "summary.json"
 
 
 class RunFolder:
@@ -42,7 +43,7 @@ class RunFolder:
     @property
     def history(self) -> Path:
         """The reports."""
-        return self.path / "history.csv"
+        return self.path / HISTORY
 
     @property
     def tensorboard(self) -> Path:
@@ -57,7 +58,7 @@ class RunFolder:
     @property
     def states(self) -> Path:
         """The states from which the run goes on."""
-        return self.path / "checkpoints"
+        return self.path / STATES
 
     @property
     def best(self) -> Path:
@@ -121,12 +122,12 @@ class RunFolder:
 
     def summary(self) -> dict[str, Any] | None:
         """Returns the summary of a finished run, else None."""
-        path = self.path / _SUMMARY
+        path = self.path / SUMMARY
         return read_json(path) if os.path.exists(path) else None
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Writes the summary: the run is finished."""
-        write_json(self.path / _SUMMARY, summary)
+        write_json(self.path / SUMMARY, summary)
 
     def _refuse_another_experiment(self) -> None:
         if not os.path.exists(self.path / CONFIG):
