@@ -6,9 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.paths import without_folders
-
 from resnet_tf.machine import cpu_flags
+from resnet_tf.reporting.paths import without_folders
 from resnet_tf.reporting.provenance import provenance
 
 # The environment variables that move figures, by their beginnings.

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.loop import MODULES, Loop
-from harness.paths import without_folders
+
+from resnet_tf.reporting.paths import without_folders
 
 FOLDER = Path(__file__).resolve().parents[1]
 

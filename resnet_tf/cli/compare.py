@@ -13,6 +13,7 @@ from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.disk import writing
 from resnet_tf.errors import SettingError, StoppedError
+from resnet_tf.reporting.paths import command_line
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.process import train_apart
@@ -79,7 +80,11 @@ def run(arguments: argparse.Namespace) -> None:
     paths = [*planned, *map(Path, arguments.runs)]
     groups = by_network([read_run(path) for path in paths])
     data = {name: given[name] for name in _LOCAL if name in given}
-    record = {"command": _command(), **compare(groups, data), **provenance()}
+    record = {
+        "command": command_line("python -m resnet_tf", sys.argv[1:]),
+        **compare(groups, data),
+        **provenance(),
+    }
     with writing(output):
         write_report(output, record)
     _print(record)
@@ -111,10 +116,6 @@ def _planned(
         for seed in arguments.seeds
         for model in arguments.models or ()
     }
-
-
-def _command() -> str:
-    return f"python -m resnet_tf {' '.join(sys.argv[1:])}"
 
 
 def _print(record: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from resnet_tf.models.audit.facts import facts
 from resnet_tf.models.inference import optimize_for_inference
 from resnet_tf.profiling.networks import inference
 from resnet_tf.profiling.turns import turns
+from resnet_tf.reporting.paths import without_folders
 
 BATCHES = (1, 128)
 _ROUNDS, _SECONDS = 5, 0.5
@@ -137,7 +138,7 @@ def _training(runs: Sequence[FinishedRun]) -> dict[str, Any]:
     memory = values("peak_memory")
     return {
         "seeds": [run.config.train.seed for run in runs],
-        "runs": [str(run.folder.path) for run in runs],
+        "runs": [without_folders(run.folder.path) for run in runs],
         "validation_errors": values("validation_error"),
         "n_validation": summaries[0].get("n_validation", 0),
         "seconds": statistics.mean(values("seconds")),

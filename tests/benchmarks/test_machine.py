@@ -1,5 +1,5 @@
 from harness.machine import environment
-from harness.paths import command, without_folders
+from harness.paths import command
 
 
 def test_the_variables_that_move_figures_without_paths(monkeypatch):
@@ -18,14 +18,6 @@ def test_the_variables_that_move_figures_without_paths(monkeypatch):
     }
     assert expected.items() <= found.items()
     assert not {"TF_CLI_CONFIG_FILE", "OMP_TOOL_LIBRARIES"} & found.keys()
-
-
-def test_paths_lose_their_folders():
-    same = "no module 'a.b', see https://x.org/y and docs/z at 3 images/s"
-    assert without_folders(same) == same
-    text = "/opt/lib/libx.so: cannot open (~/.cache/y.bin, '../venv/bin/python')"
-    expected = "libx.so: cannot open (y.bin, 'python')"
-    assert without_folders(text) == expected
 
 
 def test_a_command_holds_no_path_of_this_machine():

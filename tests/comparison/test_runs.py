@@ -52,6 +52,7 @@ def test_the_figures_are_those_of_the_runs(folders):
     assert np.sum(first["confusion"]) == 2 * 360
     wrong = np.sum(slow["confusion"]) - np.trace(slow["confusion"])
     assert 100 * wrong / 360 == pytest.approx(slow["error"])
+    assert (first["runs"], slow["runs"]) == (["seed_0", "seed_1"], ["slow"])
     assert set(slow["latency"]) == {"1", "128"}
     (pair,) = record["pairs"]
     assert pair["seeds"] == [0, 0]
