@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 # What writes and runs exported models; the tests do both.
 EXPORT = ["ai-edge-litert>=2.3", "onnx>=1.23", "onnxruntime>=1.32", "tf2onnx>=1.17"]
-# What the reports of comparisons take.
+# What the reports of `compare` and `eval.py` take.
 REPORT = ["jinja2>=3.1.6", "scipy>=1.17"]
 
 setup(
@@ -22,8 +22,8 @@ setup(
     packages=[*find_packages(include=["resnet_tf*"]), "resnet_tf.pretrained"],
     package_dir={"resnet_tf.pretrained": "pretrained"},
     package_data={
-        "resnet_tf.comparison": ["page.html.j2"],
         "resnet_tf.data.digits": ["digits.npz"],
+        "resnet_tf.reporting": ["page.html.j2"],
         "resnet_tf.pretrained": ["*/*.h5", "*/*.json", "*/*.md", "*/*.csv"],
     },
     # Lower bounds are the versions that the tests ran with.

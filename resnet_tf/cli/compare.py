@@ -126,10 +126,10 @@ def _print(record: dict[str, Any]) -> None:
 
     # A pipe has no width: nothing is cut off there.
     console = Console(width=None if os.isatty(1) else 400, highlight=False)
-    for head, rows in tables(record):
-        if rows:
-            table = Table(*head)
-            for row in rows:
+    for found in tables(record):
+        if found.rows:
+            table = Table(*found.head)
+            for row in found.rows:
                 table.add_row(*row)
             console.print(table)
     console.print(" ".join(record["advice"]), soft_wrap=True)

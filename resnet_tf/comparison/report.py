@@ -1,14 +1,20 @@
 """A report folder: the figures as JSON, a Markdown page, a web page and pictures."""
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from resnet_tf.checkpoints.files import write_json
 from resnet_tf.comparison.advice import RULES
 from resnet_tf.comparison.pictures import CONFUSION, COSTS, CURVES, draw
-from resnet_tf.disk import write_text
+from resnet_tf.reporting.page import (
+    Page,
+    Picture,
+    Section,
+    Table,
+    origin,
+    write_page,
+)
 
 JSON, MARKDOWN, PAGE = "comparison.json", "comparison.md", "report.html"
 _PICTURES = {
@@ -31,35 +37,38 @@ def write_report(folder: Path, record: Mapping[str, Any]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / JSON, dict(record))
-    pictures = draw(folder, record)
-    write_text(folder / MARKDOWN, markdown(record))
-    write_text(folder / PAGE, _page(record, pictures))
+    draw(folder, record)
+    write_page(page(record), folder / MARKDOWN, folder / PAGE)
 
 
-def markdown(record: Mapping[str, Any]) -> str:
-    """Returns the report as Markdown, beside the pictures."""
+def page(record: Mapping[str, Any]) -> Page:
+    """Returns the report; its pictures lie beside it."""
     networks, pairs = tables(record)
-    parts = [
-        f"# Networks for {record['dataset']}",
-        " ".join(record["advice"]),
-        _markdown_table(*networks),
-    ]
-    if pairs[1]:
-        parts += [_PAIRS, _markdown_table(*pairs)]
-    for name, text in _PICTURES.items():
-        parts += [f"![{text}]({name})", f"*{text}*"]
-    parts += [RULES, _origin(record)]
-    return "\n\n".join(parts) + "\n"
+    pictures = [Picture(name, text) for name, text in _PICTURES.items()]
+    return Page(
+        f"Networks for {record['dataset']}",
+        [
+            Section("Which to take", " ".join(record["advice"])),
+            Section("Numbers", table=networks),
+            *([Section("Pairs", _PAIRS, pairs)] if pairs.rows else []),
+            Section("Pictures", pictures=pictures),
+        ],
+        (RULES, f"{origin(record)} {_HOW}"),
+    )
 
 
 _PAIRS = (
     "Differences in points, with the 95 % bootstrap interval over images and seeds; "
     "McNemar's exact test for one run of each."
 )
+_HOW = (
+    "Errors are those of the last weights, single view, float32; ± is the standard "
+    "deviation over seeds. Latency is the median of five turns in float32."
+)
 
 
-def tables(record: Mapping[str, Any]) -> tuple[tuple[list, list], tuple[list, list]]:
-    """Returns head and rows of the networks' table and of the pairs', as text."""
+def tables(record: Mapping[str, Any]) -> tuple[Table, Table]:
+    """Returns the networks' table and that of the pairs."""
     head = [
         "network",
         f"test error (n = {record['n']:,})",
@@ -77,7 +86,8 @@ def tables(record: Mapping[str, Any]) -> tuple[tuple[list, list], tuple[list, li
     ]
     rows = [_network_cells(network) for network in record["networks"]]
     pair_head = ["pair", "difference", "95 % interval", "only one wrong", "p"]
-    return (head, rows), (pair_head, [_pair_cells(pair) for pair in record["pairs"]])
+    pairs = [_pair_cells(pair) for pair in record["pairs"]]
+    return Table("networks", head, rows), Table("pairs", pair_head, pairs)
 
 
 def _network_cells(network: Mapping[str, Any]) -> list[str]:
@@ -114,47 +124,3 @@ def _pair_cells(pair: Mapping[str, Any]) -> list[str]:
         f"{pair['only_a_wrong']} and {pair['only_b_wrong']}",
         f"{pair['p']:.2g}",
     ]
-
-
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _origin(record: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {v}" for name, v in record["versions"].items() if v)
-    machine = record["machine"]
-    return (
-        f"Written by `{record['command']}`, commit {record['commit']}, {versions}; "
-        f"{machine['cores']} cores of {machine['cpu']}. Errors are those of the last "
-        "weights, single view, float32; ± is the standard deviation over seeds. "
-        "Latency is the median of five turns in float32."
-    )
-
-
-def _page(record: Mapping[str, Any], pictures: Sequence[Path]) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    # Everything from a run folder is escaped.
-    environment = Environment(
-        loader=PackageLoader("resnet_tf.comparison", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    networks, pairs = tables(record)
-    return environment.get_template("page.html.j2").render(
-        dataset=record["dataset"],
-        advice=record["advice"],
-        networks=networks,
-        pairs=pairs,
-        pairs_text=_PAIRS,
-        pictures=[(_inline(path), _PICTURES[path.name]) for path in pictures],
-        rules=RULES,
-        origin=_origin(record),
-    )
-
-
-def _inline(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

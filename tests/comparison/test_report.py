@@ -6,7 +6,8 @@ import subprocess
 import pytest
 from PIL import Image
 
-from resnet_tf.comparison.report import markdown, write_report
+from resnet_tf.comparison.report import page, write_report
+from resnet_tf.reporting.page import markdown
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # A click on "parameters", twice; then what the page shows.
@@ -33,7 +34,7 @@ def test_the_folder_holds_everything(record, tmp_path):
 
 
 def test_the_tables(record):
-    text = markdown(record)
+    text = markdown(page(record))
     row = next(line for line in text.splitlines() if line.startswith("| small"))
     assert [cell.strip() for cell in row.strip("|").split("|")] == [
         "small", "5.50 ± 0.71 %", "3.50 to 7.50", "2", "5.50 % (n = 50)", "90,000",
@@ -47,7 +48,9 @@ def test_what_is_not_known_is_a_dash(record):
     record["networks"][1] |= {
         "error_sd": None, "validation_errors": [], "peak_memory": None,
     }  # fmt: skip
-    row = next(x for x in markdown(record).splitlines() if x.startswith("| small"))
+    row = next(
+        x for x in markdown(page(record)).splitlines() if x.startswith("| small")
+    )
     assert row.startswith("| small | 5.50 % | 3.50 to 7.50 | 2 | - | 90,000")
     assert " | 1,234 | - | " in row
 
