@@ -2,16 +2,16 @@
 
 python eval.py --ckpt model_20
 python eval.py --ckpt runs/MY_RUN/best --split=validation
+python eval.py --ckpt model_20 --report=report --against=runs/MY_RUN
 """
 
-import json
 from collections.abc import Sequence
 
 from absl import flags
 
 import hyper_parameters
 import resnet_tf
-from resnet_tf.cli import json_output
+from resnet_tf.cli import evaluation, json_output
 from resnet_tf.machine import cores
 
 MOST_LANES = 8  # each is a copy of the graph
@@ -31,26 +31,23 @@ def _define(values: flags.FlagValues) -> None:
     splits = ["test", "validation"]
     flags.DEFINE_enum("split", "test", splits, "Images to evaluate on.", **options)
     flags.DEFINE_string("json_output", None, "File for the result as JSON.", **options)
+    text = "Folder for a report in depth; needs the extra resnet_tf[report]."
+    flags.DEFINE_string("report", None, text, **options)
+    text = "Another checkpoint, which the report tests against this one."
+    flags.DEFINE_string("against", None, text, **options)
 
 
 def _evaluate(values: flags.FlagValues) -> None:
     json_output.require_room(values.json_output)
-    result = resnet_tf.evaluate(
-        values.ckpt,
-        values.split,
-        lanes=min(cores(), MOST_LANES),
-        **hyper_parameters.explicit_settings(values),
-    )
-    low, high = result["interval"]
-    print(f"{result['checkpoint']} on {result['dataset']} {result['split']}")
-    print("preprocessing", json.dumps(result["preprocessing"]))
-    for name, error in result["per_class_error"].items():
-        print(f"  {name:12} {error:6.2f} %" if error is not None else f"  {name:12} -")
-    print(f"loss {result['loss']:.4f}")
-    print(
-        f"error {result['error']:.2f} % (n = {result['n']}, 95 % interval "
-        f"{low:.2f} to {high:.2f} %)"
-    )
+    evaluation.require_folder(values.report, values.against)
+    options = hyper_parameters.explicit_settings(values)
+    options["lanes"] = min(cores(), MOST_LANES)
+    checkpoint = values.ckpt, values.split
+    if values.report is None:
+        result = resnet_tf.evaluate(*checkpoint, **options)
+        evaluation.show(result)
+    else:
+        result = evaluation.report(values.report, *checkpoint, values.against, options)
     json_output.write(values.json_output, result)
 
 

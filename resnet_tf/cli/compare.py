@@ -1,13 +1,13 @@
 """Train or collect several networks and write a report that compares them."""
 
 import argparse
-import importlib.util
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from resnet_tf.cli.outcome import STOPPED
+from resnet_tf.cli.packages import require_report
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
@@ -18,7 +18,6 @@ from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.process import train_apart
 
-_NEEDED = ("jinja2", "scipy")
 _LOCAL = ("data_dir", "cache_dir", "download")
 
 
@@ -56,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         SettingError: If an argument is wrong, or a package is missing.
         StoppedError: If a signal stopped a training; it is saved.
     """
-    _require_packages()
+    require_report("compare")
     output, given = Path(arguments.output), given_settings(arguments)
     planned = _planned(arguments, given, output)
     for number, (path, config) in enumerate(planned.items(), 1):
@@ -89,15 +88,6 @@ def run(arguments: argparse.Namespace) -> None:
         write_report(output, record)
     _print(record)
     print(f"the report is in {output}: {PAGE}, {MARKDOWN}")
-
-
-def _require_packages() -> None:
-    """Returns if what the report needs is installed."""
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingError(
-            f"compare needs {' and '.join(missing)}: pip install 'resnet_tf[report]'"
-        )
 
 
 def _planned(

@@ -11,10 +11,10 @@ import numpy as np
 
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.comparison.advice import advise
-from resnet_tf.comparison.paired import difference_interval, mcnemar
 from resnet_tf.comparison.runs import FinishedRun, predictions
 from resnet_tf.data.class_names import CLASS_NAMES
 from resnet_tf.errors import DataError
+from resnet_tf.evaluation.paired import difference_interval, mcnemar
 from resnet_tf.evaluation.statistics import confusion_matrix, wilson_interval
 from resnet_tf.models.audit.facts import facts
 from resnet_tf.models.inference import optimize_for_inference

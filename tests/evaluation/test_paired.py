@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from resnet_tf.comparison.paired import difference_interval, mcnemar
+from resnet_tf.evaluation.paired import difference_interval, mcnemar
 
 
 def wrong(n, *indices):

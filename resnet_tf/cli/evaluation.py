@@ -1,0 +1,106 @@
+"""What `eval.py` does beside calling `resnet_tf.evaluate`: it reports and prints."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.cli.packages import require_report
+from resnet_tf.data.split import SplitName
+from resnet_tf.disk import writing
+from resnet_tf.errors import OutputError, SettingError
+from resnet_tf.evaluation.in_depth import evaluate_in_depth
+from resnet_tf.reporting.evaluation import (
+    MARKDOWN,
+    PAGE,
+    calibration,
+    corrupted,
+    tested,
+    write_evaluation,
+)
+from resnet_tf.reporting.paths import command_line, without_folders
+from resnet_tf.reporting.provenance import provenance
+
+
+def require_folder(report: str | None, against: str | None) -> None:
+    """Returns if a report can be written, or none is wanted.
+
+    Args:
+        report: Its folder.
+        against: The checkpoint to compare with.
+
+    Raises:
+        OutputError: If the path is no folder.
+        SettingError: If it is empty, `against` is given without it, or a package is
+            missing.
+    """
+    if report is None:
+        if against is not None:
+            raise SettingError("against needs report, the folder to write, beside it")
+        return
+    if not report:
+        raise SettingError("report must not be empty")
+    if os.path.exists(report) and not os.path.isdir(report):
+        raise OutputError(f"report must be a folder, received {report}")
+    require_report("report")
+
+
+def report(
+    folder: str, ckpt: str, split: SplitName, against: str | None, options: Any
+) -> dict[str, Any]:
+    """Evaluates in depth, writes a report, prints it and returns its figures.
+
+    Args:
+        folder: Of the report.
+        ckpt, split, against, options: See `evaluate_in_depth`.
+
+    Raises:
+        CheckpointError: If a checkpoint is missing, damaged or inconsistent.
+        DataError: If the data set cannot be had.
+        OutputError: If the report cannot be written.
+        SettingError: If an argument is wrong.
+    """
+    found = evaluate_in_depth(ckpt, split, against, _progress(), **options)
+    record = {
+        "command": command_line("python eval.py", sys.argv[1:]),
+        **found.record,
+        "checkpoint": without_folders(ckpt),
+        **provenance(),
+    }
+    if against is not None:
+        record["pair"]["checkpoint"] = without_folders(against)
+    with writing(folder, "report"):
+        write_evaluation(Path(folder), record, found.mistakes, found.spoiled)
+    show(record)
+    print(calibration(record))
+    print(corrupted(record))
+    if against is not None:
+        print(tested(record))
+    print(f"the report is in {folder}: {PAGE}, {MARKDOWN}")
+    return record
+
+
+def show(result: dict[str, Any]) -> None:
+    """Prints what was found."""
+    low, high = result["interval"]
+    print(f"{result['checkpoint']} on {result['dataset']} {result['split']}")
+    print("preprocessing", json.dumps(result["preprocessing"]))
+    for name, error in result["per_class_error"].items():
+        print(f"  {name:12} {error:6.2f} %" if error is not None else f"  {name:12} -")
+    print(f"loss {result['loss']:.4f}")
+    print(
+        f"error {result['error']:.2f} % (n = {result['n']}, 95 % interval "
+        f"{low:.2f} to {high:.2f} %)"
+    )
+
+
+def _progress():
+    if not sys.stderr.isatty():
+        return lambda done, total: None
+
+    def progress(done: int, total: int) -> None:
+        end = "\n" if done == total else "\r"
+        print(f"{done} of {total} corruptions", end=end, file=sys.stderr)
+
+    return progress

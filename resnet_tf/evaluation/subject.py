@@ -1,0 +1,119 @@
+"""A checkpoint, and all that running it on its own data takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resnet_tf.checkpoints.files import CONFIG, read_config
+from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.config import DataConfig, ExperimentConfig, TrainConfig, positive
+from resnet_tf.data.sources import ensure_available, load_split, require_classes
+from resnet_tf.data.split import Split, SplitName
+from resnet_tf.errors import DataError
+from resnet_tf.startup import import_tensorflow, one_thread_an_operation
+
+if TYPE_CHECKING:
+    from resnet_tf.evaluation.full_pass import FullPass, Result
+
+_PREPROCESSING = "image_size resize normalization channel_mean channel_std".split()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint that is ready to be run.
+
+    Attributes:
+        folder: Of the checkpoint.
+        config: Its settings.
+        data: Where its data is here, and how images are prepared.
+        train: `test_batch_size` and `mixed_precision` of the passes.
+        lanes: See `FullPass`.
+    """
+
+    folder: Path
+    config: ExperimentConfig
+    data: DataConfig
+    train: TrainConfig
+    lanes: int
+
+    def images(self, split: SplitName) -> Split:
+        """Returns the images of a split.
+
+        Raises:
+            DataError: If there are none, or of other classes than the network's.
+        """
+        images = load_split(self.data, split)
+        if len(images) == 0:
+            raise DataError(f"split {split} of {self.folder} holds no images")
+        require_classes(images, self.config.model.num_classes)
+        return images
+
+    @functools.cached_property
+    def full_pass(self) -> FullPass:
+        """The pass of its network.
+
+        Raises:
+            CheckpointError: If its weights are damaged.
+        """
+        from resnet_tf.evaluation.full_pass import checkpoint_pass
+        from resnet_tf.models import POLICIES
+
+        dtype = POLICIES[self.train.mixed_precision]
+        return checkpoint_pass(self.folder, self.data, dtype, self.lanes)
+
+    def result(self, images: Split) -> Result:
+        """Returns what its network makes of images."""
+        return self.full_pass(images, self.train.test_batch_size)
+
+    def described(self, result: Result) -> dict[str, Any]:
+        """Returns a result with what it was made of, as JSON values."""
+        return {
+            "checkpoint": str(self.folder),
+            "dataset": self.data.dataset,
+            **result.to_dict(),
+            "preprocessing": {
+                name: getattr(self.data, name) for name in _PREPROCESSING
+            },
+        }
+
+
+def subject(
+    ckpt: str | Path,
+    *,
+    data_dir: str | None = None,
+    cache_dir: str | None = None,
+    download: bool = True,
+    test_batch_size: int = 250,
+    mixed_precision: str = "float32",
+    lanes: int = 1,
+) -> Subject:
+    """Returns a checkpoint that is ready to be run; TensorFlow is imported.
+
+    Args:
+        ckpt, data_dir, cache_dir, download, test_batch_size, mixed_precision, lanes:
+            See `evaluate`.
+
+    Raises:
+        CheckpointError: If the checkpoint is missing, damaged or inconsistent.
+        DataError: If the data set cannot be had.
+        SettingError: If an argument is out of its range.
+    """
+    positive("lanes", lanes)
+    train = TrainConfig(
+        test_batch_size=test_batch_size, mixed_precision=mixed_precision
+    )
+    folder = resolve(str(ckpt))
+    config = read_config(folder / CONFIG)
+    data = dataclasses.replace(
+        config.data, data_dir=data_dir, cache_dir=cache_dir, download=download
+    )
+    ensure_available(data)
+    # Here and not above: TensorFlow is not needed to say that data is missing.
+    if lanes > 1:
+        one_thread_an_operation()
+    import_tensorflow()
+    return Subject(folder, config, data, train, lanes)
