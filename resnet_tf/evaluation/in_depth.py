@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from resnet_tf.checkpoints.files import CONFIG, read_config
+from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.data.corruptions import spoiled
 from resnet_tf.data.sources import require_split
 from resnet_tf.data.split import SplitName
@@ -67,15 +69,14 @@ def evaluate_in_depth(
         by_class,
         confident_mistakes,
         confused_most,
-        trust,
     )
     from resnet_tf.evaluation.robustness import robustness
 
     images = own.images(split)
     result, names = own.result(images), images.class_names
     counts = confusion_matrix(result.labels, result.predictions, len(names))
-    temperature, n = _temperature(own)
-    mistakes = confident_mistakes(result, temperature or 1.0)
+    calibration = _calibration(own, result)
+    mistakes = confident_mistakes(result, calibration["temperature"] or 1.0)
     pair = None if other is None else _pair(result, other, split)
     errors = robustness(own.full_pass, images, own.train.test_batch_size, progress)
     record = {
@@ -85,13 +86,7 @@ def evaluate_in_depth(
         "classes": by_class(counts, names),
         "confusion": counts.tolist(),
         "confused": confused_most(counts, names),
-        "calibration": {
-            "temperature": temperature,
-            "fitted_on": "validation",
-            "n": n,
-            "before": trust(result, 1.0),
-            "after": None if temperature is None else trust(result, temperature),
-        },
+        "calibration": calibration,
         "mistakes": mistakes,
         "robustness": errors,
         "corrupted_error": float(np.mean([one["errors"] for one in errors])),
@@ -102,21 +97,26 @@ def evaluate_in_depth(
 
 
 def _other(against: str | Path, own: Subject, options: dict[str, Any]) -> Subject:
-    other = subject(against, **options)
-    if other.data.dataset != own.data.dataset:
+    dataset = read_config(resolve(str(against)) / CONFIG).data.dataset
+    if dataset != own.data.dataset:
         raise SettingError(
             f"against must be for {own.data.dataset}, as ckpt is, received a "
-            f"checkpoint for {other.data.dataset}"
+            f"checkpoint for {dataset}"
         )
-    return other
+    return subject(against, **options)
 
 
-def _temperature(own: Subject) -> tuple[float | None, int]:
-    """Returns the temperature and the number of images that it was fitted on."""
-    if not own.data.validation_size:
-        return None, 0
-    seen = own.result(own.images("validation"))
-    return fit_temperature(seen.logits, seen.labels), seen.n
+def _calibration(own: Subject, result) -> dict[str, Any]:
+    from resnet_tf.evaluation.details import trust
+
+    temperature, n, after = None, 0, None
+    if own.data.validation_size:
+        seen = own.result(own.images("validation"))
+        temperature, n = fit_temperature(seen.logits, seen.labels), seen.n
+        after = trust(result, temperature)
+    before = trust(result, 1.0)
+    found = {"temperature": temperature, "fitted_on": "validation", "n": n}
+    return {**found, "before": before, "after": after}
 
 
 def _pair(result, other: Subject, split: SplitName) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from resnet_tf.reporting.page import (
 
 JSON, MARKDOWN, PAGE = "evaluation.json", "evaluation.md", "report.html"
 _HOW = (
-    "Single view. Intervals are Wilson's of 95 %. ECE is the expected calibration error "
-    "of 15 bins of equal width. Corruptions are made anew in each evaluation, the same "
-    "each time; strength 0 is the image as it is."
+    "Single view. Intervals are Wilson's of 95 %. ECE is the expected calibration "
+    "error, of 15 bins of equal width. Corruptions are made anew in each evaluation, "
+    "the same each time; strength 0 is the image as it is."
 )
 
 
@@ -71,8 +71,8 @@ def page(record: Mapping[str, Any]) -> Page:
             pictures=[
                 Picture(
                     pictures.RELIABILITY,
-                    "Accuracy of the predictions of each confidence; on the dashed line "
-                    "they are equal.",
+                    "Accuracy of the predictions of each confidence; on the dashed "
+                    "line they are equal.",
                 )
             ],
         ),
@@ -81,7 +81,12 @@ def page(record: Mapping[str, Any]) -> Page:
             "Robustness",
             corrupted(record),
             _corruptions(record),
-            [Picture(pictures.ROBUSTNESS, "Error on corrupted images.")],
+            [
+                Picture(
+                    pictures.ROBUSTNESS,
+                    "Errors on corrupted images, and the first image.",
+                )
+            ],
         ),
     ]
     if record["pair"]:

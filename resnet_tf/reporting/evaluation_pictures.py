@@ -59,10 +59,10 @@ def draw_reliability(path: Path, record: Mapping[str, Any]) -> None:
         above.set_title(f"{title}: ECE {found['ece']:.2f} points")
         shares = [100 * one["n"] / record["n"] for one in bins]
         below.bar(places, shares, width=4, color=color)
-        below.set(xlabel="confidence (%)", xlim=(0, 102))
+        below.set(xlabel="confidence (%)", xlim=(-2, 102))
         for axes in (above, below):
             axes.grid(alpha=0.3)
-    rows[0, 0].set(ylabel="accuracy (%)", ylim=(0, 102))
+    rows[0, 0].set(ylabel="accuracy (%)", ylim=(-2, 102))
     rows[1, 0].set(ylabel="predictions (%)")
     figure.savefig(path, dpi=DPI)
 
@@ -77,7 +77,7 @@ def draw_mistakes(path: Path, record: Mapping[str, Any], images: np.ndarray) -> 
     """
     rows = -(-len(images) // _COLUMNS)
     figure = new_figure(1.75 * _COLUMNS, 2.1 * rows)
-    cells = figure.subplots(rows, _COLUMNS, squeeze=False).flat
+    cells = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axes in cells:
         axes.axis("off")
     for axes, image, one in zip(cells, images, record["mistakes"], strict=False):
@@ -116,16 +116,13 @@ def draw_robustness(path: Path, record: Mapping[str, Any], images: np.ndarray) -
     errors.legend()
     pixels = sheet(images)
     seen.imshow(pixels)
-    for axis, count, length, names in (
-        (
-            seen.yaxis,
-            len(images),
-            len(pixels),
-            [x["name"] for x in record["robustness"]],
-        ),
-        (seen.xaxis, images.shape[1], pixels.shape[1], range(images.shape[1])),
+    names = [one["name"] for one in record["robustness"]]
+    for axis, length, labels in (
+        (seen.yaxis, len(pixels), names),
+        (seen.xaxis, pixels.shape[1], range(images.shape[1])),
     ):
-        axis.set_ticks((np.arange(count) + 0.5) * length / count, names)
+        middles = (np.arange(len(labels)) + 0.5) * length / len(labels)
+        axis.set_ticks(middles, labels)
     seen.set_xlabel("strength")
     seen.tick_params(length=0)
     seen.spines[:].set_visible(False)

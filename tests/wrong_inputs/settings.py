@@ -125,6 +125,11 @@ CASES = [
           "json_output must be a file in a folder that exists, received no/x.json", 6),
     _eval("a folder for the result", "--ckpt=x --json_output=.",
           "json_output must be a file in a folder that exists, received .", 6),
+    _eval("an empty report", "--ckpt=x --report=", "report must not be empty"),
+    _eval("a report into a file", "--ckpt=x --report=/dev/null",
+          "report must be a folder, received /dev/null", 6),
+    _eval("nothing to write a test into", "--ckpt=x --against=y",
+          "against needs report, the folder to write, beside it"),
     # Environment.
     _train("another backend", "--recipe=quickstart",
            "KERAS_BACKEND must be tensorflow, received 'jax'",
