@@ -9,6 +9,7 @@ from typing import Any
 from resnet_tf.cli.outcome import STOPPED
 from resnet_tf.cli.packages import require_report
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
+from resnet_tf.comparison.exports import read_export, require_dataset
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.disk import writing
@@ -36,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runs", nargs="+", default=(), metavar="DIR", help="Finished runs to add."
     )
     parser.add_argument(
+        "--exports",
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="What export --json_output wrote: a row each in the table.",
+    )
+    parser.add_argument(
         "--output",
         required=True,
         metavar="DIR",
@@ -49,7 +57,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Trains what is not trained yet, compares, and prints the table.
 
     Raises:
-        CheckpointError: If a run is not finished, damaged or of another experiment.
+        CheckpointError: If a run is not finished, damaged or of another experiment,
+            or an export's file is of another kind.
         DataError: If the data set cannot be had.
         OutputError: If the report cannot be written.
         SettingError: If an argument is wrong, or a package is missing.
@@ -57,6 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     require_report("compare")
     output, given = Path(arguments.output), given_settings(arguments)
+    exports = [read_export(Path(path)) for path in arguments.exports]
     planned = _planned(arguments, given, output)
     for number, (path, config) in enumerate(planned.items(), 1):
         print(f"run {number} of {len(planned)}: {path}", flush=True)
@@ -79,9 +89,11 @@ def run(arguments: argparse.Namespace) -> None:
     paths = [*planned, *map(Path, arguments.runs)]
     groups = by_network([read_run(path) for path in paths])
     data = {name: given[name] for name in _LOCAL if name in given}
+    require_dataset(exports, next(iter(groups.values()))[0].config.data.dataset)
     record = {
         "command": command_line("python -m resnet_tf", sys.argv[1:]),
         **compare(groups, data),
+        "exports": exports,
         **provenance(),
     }
     with writing(output):

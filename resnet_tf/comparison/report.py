@@ -53,7 +53,7 @@ def page(record: Mapping[str, Any]) -> Page:
             *([Section("Pairs", _PAIRS, pairs)] if pairs.rows else []),
             Section("Pictures", pictures=pictures),
         ],
-        (RULES, f"{origin(record)} {_HOW}"),
+        (RULES, f"{origin(record)} {_HOW}", *_of_exports(record)),
     )
 
 
@@ -65,6 +65,21 @@ _HOW = (
     "Errors are those of the last weights, single view, float32; ± is the standard "
     "deviation over seeds. Latency is the median of five turns in float32."
 )
+
+
+def _of_exports(record: Mapping[str, Any]) -> list[str]:
+    """Returns how the exports were measured, if there are any."""
+    places = dict.fromkeys(
+        f"{x['runtime']} on {x['machine']['cores']} cores of {x['machine']['cpu']}"
+        for x in record.get("exports", ())
+    )
+    if not places:
+        return []
+    return [
+        f"Exports are files of one checkpoint each, run by {', '.join(places)}; their "
+        "latency is that of one image, from pixels to probabilities, and was measured "
+        "when they were made, not in turns with the networks."
+    ]
 
 
 def tables(record: Mapping[str, Any]) -> tuple[Table, Table]:
@@ -85,6 +100,7 @@ def tables(record: Mapping[str, Any]) -> tuple[Table, Table]:
         "latency, batch 128",
     ]
     rows = [_network_cells(network) for network in record["networks"]]
+    rows += [_export_cells(export, record["n"]) for export in record.get("exports", ())]
     pair_head = ["pair", "difference", "95 % interval", "only one wrong", "p"]
     pairs = [_pair_cells(pair) for pair in record["pairs"]]
     return Table("networks", head, rows), Table("pairs", pair_head, pairs)
@@ -108,6 +124,23 @@ def _network_cells(network: Mapping[str, Any]) -> list[str]:
         f"{network['images_per_second']:,.0f}",
         "-" if memory is None else f"{memory / 2**20:,.0f} MiB",
         *(f"{network['latency'][batch]:,.1f} ms" for batch in ("1", "128")),
+    ]
+
+
+def _export_cells(export: Mapping[str, Any], n: int) -> list[str]:
+    low, high = export["interval"]
+    own = "" if export["n"] == n else f" (n = {export['n']:,})"
+    return [
+        export["label"],
+        f"{export['error']:.2f} %{own}",
+        f"{low:.2f} to {high:.2f}",
+        *["-"] * 2,
+        f"{export['parameters']:,}",
+        "-",
+        f"{export['bytes'] / 1e6:.2f} MB",
+        *["-"] * 3,
+        f"{export['latency']['1']:,.1f} ms",
+        "-",
     ]
 
 

@@ -8,8 +8,10 @@ import time
 
 import pytest
 
+from resnet_tf.checkpoints.resolve import pretrained_root
 from resnet_tf.cli.main import main
 
+METRICS = pretrained_root() / "model_20/metrics.json"
 SHORT = "--recipe=quickstart --train_steps=2 --train_batch_size=8 --report_freq=1"
 
 
@@ -64,6 +66,8 @@ def test_a_signal_saves_the_training_at_hand(tmp_path):
         (("--models=resnet20", "--seed=1"), "takes --models and --seeds, not", 2),
         (("--models=resnet21",), "did you mean", 2),
         (("--runs=nowhere",), "nowhere/config.json is missing", 4),
+        (("--runs=x", "--exports=nowhere.json"), "nowhere.json is missing", 4),
+        (("--runs=x", f"--exports={METRICS}"), "must be what export --json_outp", 4),
     ],
 )
 def test_what_a_user_can_mend(tmp_path, capsys, arguments, message, code):

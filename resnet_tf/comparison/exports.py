@@ -1,0 +1,58 @@
+"""Exported files beside the networks that they were made of."""
+
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.checkpoints.files import read_json
+from resnet_tf.errors import CheckpointError, SettingError
+from resnet_tf.evaluation.statistics import wilson_interval
+
+
+def read_export(path: Path) -> dict[str, Any]:
+    """Returns an exported file as a row of a comparison, JSON values.
+
+    Args:
+        path: What `export --json_output` wrote.
+
+    Returns:
+        `label`, `images` (which it was run on), `n`, `error` and its 95 % Wilson
+        `interval` in percent (None without the data set), `parameters`, `bytes`,
+        `latency` (milliseconds of one image, by batch), `runtime` and `machine`.
+
+    Raises:
+        CheckpointError: If the file is missing or of another kind.
+    """
+    found = read_json(path)
+    try:
+        about, error, n = found["metadata"], found["error"], found["n"]
+        known = error is not None
+        return {
+            "label": f"{about['checkpoint']} as {found['format']}",
+            "images": found["images"],
+            "n": n,
+            "error": error,
+            "interval": list(wilson_interval(error * n / 100, n)) if known else None,
+            "parameters": about["parameters"],
+            "bytes": found["bytes"],
+            "latency": {"1": found["latency_ms"]},
+            "runtime": found["runtime"],
+            "machine": {key: found["machine"][key] for key in ("cpu", "cores")},
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} must be what export --json_output wrote, received another file"
+        ) from error
+
+
+def require_dataset(exports: list[dict[str, Any]], dataset: str) -> None:
+    """Returns if the exports were run on the test images of a data set.
+
+    Raises:
+        SettingError: If one was not.
+    """
+    for export in exports:
+        if export["images"] != f"{dataset} test" or export["error"] is None:
+            raise SettingError(
+                f"exports must have been run on {dataset} test images, "
+                f"{export['label']} was run on {export['images']} images"
+            )
