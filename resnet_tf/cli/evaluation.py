@@ -7,20 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from resnet_tf.cli.packages import require_report
-from resnet_tf.data.split import SplitName
 from resnet_tf.disk import writing
 from resnet_tf.errors import OutputError, SettingError
-from resnet_tf.evaluation.in_depth import evaluate_in_depth
-from resnet_tf.reporting.evaluation import (
-    MARKDOWN,
-    PAGE,
-    calibration,
-    corrupted,
-    tested,
-    write_evaluation,
-)
-from resnet_tf.reporting.paths import command_line, without_folders
-from resnet_tf.reporting.provenance import provenance
 
 
 def require_folder(report: str | None, against: str | None) -> None:
@@ -47,7 +35,7 @@ def require_folder(report: str | None, against: str | None) -> None:
 
 
 def report(
-    folder: str, ckpt: str, split: SplitName, against: str | None, options: Any
+    folder: str, ckpt: str, split: str, against: str | None, options: Any
 ) -> dict[str, Any]:
     """Evaluates in depth, writes a report, prints it and returns its figures.
 
@@ -61,6 +49,12 @@ def report(
         OutputError: If the report cannot be written.
         SettingError: If an argument is wrong.
     """
+    # Here and not above: a wrong flag is answered without them.
+    from resnet_tf.evaluation.in_depth import evaluate_in_depth
+    from resnet_tf.reporting import evaluation
+    from resnet_tf.reporting.paths import command_line, without_folders
+    from resnet_tf.reporting.provenance import provenance
+
     found = evaluate_in_depth(ckpt, split, against, _progress(), **options)
     record = {
         "command": command_line("python eval.py", sys.argv[1:]),
@@ -71,13 +65,13 @@ def report(
     if against is not None:
         record["pair"]["checkpoint"] = without_folders(against)
     with writing(folder, "report"):
-        write_evaluation(Path(folder), record, found.mistakes, found.spoiled)
+        evaluation.write_evaluation(Path(folder), record, found.mistakes, found.spoiled)
     show(record)
-    print(calibration(record))
-    print(corrupted(record))
+    print(evaluation.calibration(record))
+    print(evaluation.corrupted(record))
     if against is not None:
-        print(tested(record))
-    print(f"the report is in {folder}: {PAGE}, {MARKDOWN}")
+        print(evaluation.tested(record))
+    print(f"the report is in {folder}: {evaluation.PAGE}, {evaluation.MARKDOWN}")
     return record
 
 
