@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     resolve(arguments.ckpt)
     import_tensorflow()
     from resnet_tf.evaluation.doctor import examine
+    from resnet_tf.reporting.paths import without_folders
     from resnet_tf.reporting.provenance import provenance
 
     found = examine(
@@ -43,7 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
     for one in found.attempts:
         print(f"  {one.name:{width}}  {one.accuracy:5.1f} % right")
     print(f"{arguments.ckpt}: {found.verdict}")
-    record = {"checkpoint": arguments.ckpt, **found.to_dict(), **provenance()}
+    name = without_folders(arguments.ckpt)
+    record = {"checkpoint": name, **found.to_dict(), **provenance()}
     json_output.write(arguments.json_output, record)
     if not found.healthy:
         sys.exit(1)

@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     resolve(arguments.ckpt)
     import_tensorflow()
     from resnet_tf.interop.export import export
+    from resnet_tf.reporting.paths import without_folders
     from resnet_tf.reporting.provenance import provenance
 
     found = export(
@@ -63,7 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
         cache_dir=arguments.cache_dir,
     )
     _print(found)
-    json_output.write(arguments.json_output, {**found, **provenance()})
+    names = {x: without_folders(found[x]) for x in ("checkpoint", "output")}
+    json_output.write(arguments.json_output, {**found, **names, **provenance()})
     if found["failures"]:
         sys.exit(1)
 

@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     folders = {name: resolve(name) for name in arguments.ckpt}
     slices = {name: _slice(folder, arguments) for name, folder in folders.items()}
     from resnet_tf.reporting.landscape import draw_landscapes, write_table
+    from resnet_tf.reporting.paths import without_folders
     from resnet_tf.reporting.provenance import provenance
 
     output = Path(arguments.output)
@@ -79,7 +80,8 @@ def run(arguments: argparse.Namespace) -> None:
             for name, (title, found) in slices.items()
         }
         draw_landscapes(output / "landscape.png", pictures)
-        record = {"checkpoints": list(slices), "slices": records, **figures}
+        names = [without_folders(name) for name in slices]
+        record = {"checkpoints": names, "slices": records, **figures}
         write_json(output / "landscape.json", {**record, **provenance()})
     size = f"{arguments.size} x {arguments.size} points"
     print(f"{output / 'landscape.png'}: {len(slices)} of {size}")

@@ -70,8 +70,7 @@ def test_inference_without_a_profile(capsys):
         (["--seconds=nan"], "seconds must be at least 0, received nan"),
         (["--mixed_precision=float64"], "argument --mixed_precision: invalid choice"),
         (["--work=sleep"], "argument --work: invalid choice"),
-        (["--json_output=nowhere/b.json"], "json_output must be a file in a folder"),
-        (["--json_output=."], "json_output must be a file in a folder that exists"),
+        (["--json_output="], "json_output must not be empty"),
         (["resnet20"], "unrecognized arguments: resnet20"),
     ],
 )

@@ -38,7 +38,7 @@ def test_what_is_printed_and_written(ckpt, tmp_path, capsys):
     [
         (["nothing"], 4, "ckpt must be a checkpoint or run folder"),
         ([], 2, "the following arguments are required: CKPT"),
-        (["model_20", "--json_output=no/d.json"], 2, "json_output must be a file in"),
+        (["model_20", "--json_output=no/d.json"], 6, "json_output must be a file in"),
         (["model_20", "--data_dir=nothing"], 3, "cifar10"),
     ],
 )

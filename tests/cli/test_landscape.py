@@ -18,6 +18,7 @@ def test_two_networks_side_by_side(tiny, tmp_path, capsys):
     ])  # fmt: skip
     assert capsys.readouterr().out == (f"{output}/landscape.png: 2 of 3 x 3 points\n")
     record = json.loads((output / "landscape.json").read_text())
+    assert record["checkpoints"] == ["one", "two"]
     assert record["size"] == 3 and record["slices"][1]["n"] == 20
     for number, found in enumerate(record["slices"]):
         with open(output / f"landscape_{number}.csv") as file:

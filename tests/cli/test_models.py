@@ -88,7 +88,7 @@ def test_without_models(root, capsys):
 def test_errors_are_one_line(released, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["models", "--json_output=nowhere/m.json"])
-    assert caught.value.code == 2
+    assert caught.value.code == 6
     message = "error: json_output must be a file in a folder that exists, received"
     assert capsys.readouterr().err == f"{message} nowhere/m.json\n"
     (released / "model_8" / "model.weights.h5").unlink()

@@ -90,6 +90,7 @@ def test_a_file_of_each_format(ckpt, name, tmp_path, capsys):
     text, record = exported(ckpt, name, output, tmp_path, capsys)
     assert record["failures"] == [] and record["n"] == 360
     assert record["images"] == "digits test"
+    assert (record["checkpoint"], record["output"]) == (ckpt.name, "model")
     assert record["calibrated_on"] == (128 if name == "tflite_int8" else None)
     assert record["error"] <= record["original_error"] + FORMATS[name].error
     evaluated = resnet_tf.evaluate(ckpt)["error"]
