@@ -20,17 +20,12 @@ from resnet_tf.checkpoints.files import (
     write_json,
 )
 from resnet_tf.data.sources import ensure_available, load_split
-from resnet_tf.evaluation.calibration import (
-    expected_calibration_error,
-    fit_temperature,
-    reliability,
-    softmax,
-)
+from resnet_tf.evaluation.calibration import fit_temperature
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
 
 SPLITS = ("validation", "test")
-BINS, _BATCH = 15, 250
+_BATCH = 250
 
 
 def calibrate(folder: Path) -> float:
@@ -43,6 +38,7 @@ def calibrate(folder: Path) -> float:
     data = dataclasses.replace(config.data, download=False)
     ensure_available(data)
     import_tensorflow()
+    from resnet_tf.evaluation.details import BINS, trust
     from resnet_tf.evaluation.full_pass import checkpoint_pass
 
     full_pass = checkpoint_pass(folder, data)
@@ -58,18 +54,12 @@ def calibrate(folder: Path) -> float:
     }
     for name, result in results.items():
         record[f"n_{name}"] = result.n
-        record[f"{name}_ece_before"] = _distance(result, 1.0)
-        record[f"{name}_ece_after"] = _distance(result, temperature)
+        record[f"{name}_ece_before"] = trust(result, 1.0)["ece"]
+        record[f"{name}_ece_after"] = trust(result, temperature)["ece"]
     record["commit"] = provenance()["commit"]
     metrics = read_json(folder / METRICS) | {"calibration": record}
     write_json(folder / METRICS, metrics)
     return temperature
-
-
-def _distance(result, temperature: float) -> float:
-    """Returns the expected calibration error of a `Result`, in percent points."""
-    probabilities = softmax(result.logits, temperature)
-    return expected_calibration_error(reliability(probabilities, result.labels, BINS))
 
 
 if __name__ == "__main__":

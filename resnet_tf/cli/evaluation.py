@@ -70,7 +70,7 @@ def report(
     print(evaluation.calibration(record))
     print(evaluation.corrupted(record))
     if against is not None:
-        print(evaluation.tested(record))
+        print(evaluation.paired(record))
     print(f"the report is in {folder}: {evaluation.PAGE}, {evaluation.MARKDOWN}")
     return record
 

@@ -25,13 +25,15 @@ def read_export(path: Path) -> dict[str, Any]:
     found = read_json(path)
     try:
         about, error, n = found["metadata"], found["error"], found["n"]
-        known = error is not None
+        wrong = None if error is None else round(error * n / 100)
         return {
             "label": f"{about['checkpoint']} as {found['format']}",
             "images": found["images"],
             "n": n,
             "error": error,
-            "interval": list(wilson_interval(error * n / 100, n)) if known else None,
+            "interval": list(wilson_interval(round(error * n / 100), n))
+            if known
+            else None,
             "parameters": about["parameters"],
             "bytes": found["bytes"],
             "latency": {"1": found["latency_ms"]},

@@ -1,9 +1,11 @@
 """What one checkpoint gets wrong, how sure it is, and what it withstands."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from resnet_tf.errors import DataError, SettingError
 from resnet_tf.evaluation.calibration import fit_temperature
 from resnet_tf.evaluation.statistics import confusion_matrix
 from resnet_tf.evaluation.subject import Subject, subject
+
+if TYPE_CHECKING:
+    from resnet_tf.evaluation.full_pass import Result
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ def _other(against: str | Path, own: Subject, options: dict[str, Any]) -> Subjec
     return subject(against, **options)
 
 
-def _calibration(own: Subject, result) -> dict[str, Any]:
+def _calibration(own: Subject, result: Result) -> dict[str, Any]:
     from resnet_tf.evaluation.details import trust
 
     temperature, n, after = None, 0, None
@@ -119,7 +124,7 @@ def _calibration(own: Subject, result) -> dict[str, Any]:
     return {**found, "before": before, "after": after}
 
 
-def _pair(result, other: Subject, split: SplitName) -> dict[str, Any]:
+def _pair(result: Result, other: Subject, split: SplitName) -> dict[str, Any]:
     """Returns the tests of two results for the same images."""
     from resnet_tf.evaluation.paired import difference_interval, mcnemar
 

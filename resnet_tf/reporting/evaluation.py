@@ -90,7 +90,7 @@ def page(record: Mapping[str, Any]) -> Page:
         ),
     ]
     if record["pair"]:
-        sections.insert(1, Section("Against another checkpoint", tested(record)))
+        sections.insert(1, Section("Against another checkpoint", paired(record)))
     title = f"{record['network']} on {record['dataset']}"
     return Page(title, sections, (f"{origin(record)} {_HOW}",))
 
@@ -117,7 +117,7 @@ def corrupted(record: Mapping[str, Any]) -> str:
     )
 
 
-def tested(record: Mapping[str, Any]) -> str:
+def paired(record: Mapping[str, Any]) -> str:
     """Returns what the tests against another checkpoint say, as sentences."""
     pair = record["pair"]
     low, high = pair["difference_interval"]
