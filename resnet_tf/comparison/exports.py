@@ -31,9 +31,7 @@ def read_export(path: Path) -> dict[str, Any]:
             "images": found["images"],
             "n": n,
             "error": error,
-            "interval": list(wilson_interval(round(error * n / 100), n))
-            if known
-            else None,
+            "interval": None if wrong is None else list(wilson_interval(wrong, n)),
             "parameters": about["parameters"],
             "bytes": found["bytes"],
             "latency": {"1": found["latency_ms"]},
