@@ -8,9 +8,21 @@ from keras import ops
 
 # PyTorch's forms: its leaky ReLU has the slope 0.01, its GELU is the exact one.
 LEAKY_SLOPE = 0.01
+
+
+@keras.saving.register_keras_serializable(package="resnet_tf")
+def tanh(inputs):
+    """Returns the hyperbolic tangent, in a form in which TensorFlow lets it be.
+
+    TensorFlow 2.21 joins convolution, fused batch norm and a plain tanh to an
+    operation that has no CPU kernel ("Fusion is not implemented").
+    """
+    return -ops.tanh(-inputs)
+
+
 ACTIVATIONS = {
     "relu": ops.relu,
-    "tanh": ops.tanh,
+    "tanh": tanh,
     "leakyrelu": functools.partial(ops.leaky_relu, negative_slope=LEAKY_SLOPE),
     "gelu": functools.partial(ops.gelu, approximate=False),
 }
@@ -43,4 +55,5 @@ def activation_layer(activation: str, **kwargs) -> keras.layers.Layer:
         return keras.layers.ReLU(**kwargs)
     if activation == "leakyrelu":
         return keras.layers.LeakyReLU(LEAKY_SLOPE, **kwargs)
-    return keras.layers.Activation(activation, **kwargs)
+    function = tanh if activation == "tanh" else activation
+    return keras.layers.Activation(function, **kwargs)

@@ -3,12 +3,14 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from resnet_tf.layers.activation import (
     ACTIVATIONS,
     activation_function,
     activation_layer,
 )
+from resnet_tf.layers.batch_norm import BatchNorm
 
 POINTS = np.array([-2.0, -0.5, 0.0, 1.5], "float32")
 # The definitions; GELU is x times the normal distribution function.
@@ -37,6 +39,15 @@ def test_the_layer_does_the_same_and_is_plain_keras(name, tmp_path):
     np.testing.assert_allclose(
         again(POINTS[None])[0], EXPECTED[name], rtol=1e-5, atol=1e-7
     )
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_it_follows_convolution_and_batch_norm_in_a_graph(name, images):
+    """TensorFlow rewrites the three."""
+    entry = keras.Input(images.shape[1:])
+    outputs = BatchNorm()(keras.layers.Conv2D(4, 3, use_bias=False)(entry))
+    model = keras.Model(entry, activation_layer(name)(outputs))
+    np.testing.assert_allclose(tf.function(model)(images), model(images), atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [activation_function, activation_layer])
