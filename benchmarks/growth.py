@@ -9,16 +9,15 @@ seconds stand beside them. Each leg is a whole schedule. Called again with the s
 `--run_dir`, finished legs are not trained again.
 """
 
-import functools
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from absl import app, flags
 from harness.arguments import require_no_arguments
 from harness.paths import command
+from harness.plans import PLANS, plan
 from harness.record import make_room, write
 
 from resnet_tf.checkpoints.files import read_json
@@ -28,31 +27,6 @@ from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.legs import Legs
 
 _COMMON = ("dataset", "mixed_precision", "seed")
-
-
-@dataclass(frozen=True)
-class Leg:
-    """A whole schedule on one network.
-
-    Attributes:
-        blocks: Residual blocks a stage.
-        share: Of the multiply-adds that the plan has.
-        init_lr: Peak of the rate.
-    """
-
-    blocks: int
-    share: float
-    init_lr: float
-
-
-PLANS = {
-    "scratch": [Leg(9, 1, 0.2)],
-    "grown": [Leg(3, 1 / 2, 0.2), Leg(9, 1 / 2, 0.1)],
-    "grown_high_rate": [Leg(3, 1 / 2, 0.2), Leg(9, 1 / 2, 0.2)],
-    "grown_low_rate": [Leg(3, 1 / 2, 0.2), Leg(9, 1 / 2, 0.05)],
-    "grown_late": [Leg(3, 3 / 4, 0.2), Leg(9, 1 / 4, 0.1)],
-    "stages": [Leg(3, 1 / 3, 0.2), Leg(5, 1 / 3, 0.1), Leg(9, 1 / 3, 0.1)],
-}
 
 flags.DEFINE_list("plans", list(PLANS), f"Which: {', '.join(PLANS)}.")
 flags.DEFINE_float(
@@ -92,48 +66,6 @@ def main(argv: Sequence[str]) -> None:
         "plans": results,
     }
     write(record, values.json_output)
-
-
-def plan(
-    legs: list[Leg], epochs: float, common: dict[str, Any], root: Path
-) -> list[tuple[ExperimentConfig, Path, int]]:
-    """Returns the experiments of a plan with their folders and multiply-adds an image.
-
-    A folder is named after all that led to it, so that plans share what they begin
-    with.
-
-    Args:
-        legs: The plan; the last is on the deep network.
-        epochs: Those that the deep network alone would have.
-        common: Flat settings of every leg.
-        root: What the folders are in.
-    """
-    macs = {leg.blocks: _macs(leg.blocks) for leg in legs}
-    deep, experiments, folder = macs[legs[-1].blocks], [], None
-    for leg in legs:
-        own = epochs * leg.share * deep / macs[leg.blocks]
-        settings = {**common, "train_epochs": own, "init_lr": leg.init_lr}
-        name = f"{leg.blocks}x{own:.2f}@{leg.init_lr:g}"
-        if folder is not None:
-            settings |= {"init_from": str(folder), "grow": True}
-            name = f"{folder.name}+{name}"
-        folder = root / name
-        config = _config(leg.blocks, settings)
-        experiments.append((config, folder, macs[leg.blocks]))
-    return experiments
-
-
-def _config(blocks: int, settings: dict[str, Any]) -> ExperimentConfig:
-    settings = {"num_residual_blocks": blocks, **settings}
-    return ExperimentConfig.from_flat(settings, "onecycle")
-
-
-@functools.cache
-def _macs(blocks: int) -> int:
-    from resnet_tf.models import build_model
-    from resnet_tf.models.audit.facts import facts
-
-    return facts(build_model(_config(blocks, {}).model)).macs
 
 
 def _trained(config: ExperimentConfig, folder: Path, macs: int) -> dict[str, Any]:

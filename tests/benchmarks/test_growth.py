@@ -3,8 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import growth as benchmark
 import pytest
+from harness.plans import PLANS, plan
 
 ROOT = Path(__file__).parents[2]
 RESNET20, RESNET56 = 40_551_040, 125_485_696  # multiply-adds, as in docs/audit.json
@@ -15,9 +15,9 @@ def growth(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("name", benchmark.PLANS)
+@pytest.mark.parametrize("name", PLANS)
 def test_plans_have_the_same_arithmetic_and_end(name, tmp_path):
-    experiments = benchmark.plan(benchmark.PLANS[name], 6, {"seed": 3}, tmp_path)
+    experiments = plan(PLANS[name], 6, {"seed": 3}, tmp_path)
     deep, updates = experiments[-1][0].model, 6 * 45_000 // 128
     assert (deep.num_residual_blocks, experiments[-1][2]) == (9, RESNET56)
     total = sum(config.train.train_steps * macs for config, _, macs in experiments)
@@ -30,7 +30,7 @@ def test_plans_have_the_same_arithmetic_and_end(name, tmp_path):
 
 def test_plans_share_what_they_begin_with(tmp_path):
     first = {
-        benchmark.plan(benchmark.PLANS[name], 6, {}, tmp_path)[0][1:]
+        plan(PLANS[name], 6, {}, tmp_path)[0][1:]
         for name in ("grown", "grown_high_rate", "grown_low_rate")
     }
     assert first == {(tmp_path / "3x9.28@0.2", RESNET20)}
