@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
+from resnet_tf.data.part import WHOLE, Part
+
 
 def random_window(
     images: tf.Tensor,
@@ -16,6 +18,7 @@ def random_window(
     flip: bool,
     seed: tf.Tensor,
     offsets: Literal["symmetric", "asymmetric"] = "symmetric",
+    part: Part = WHOLE,
 ) -> tf.Tensor:
     """Returns each image shifted by up to `padding` pixels, and maybe mirrored.
 
@@ -31,14 +34,14 @@ def random_window(
         seed: int tensor (2,), the stateless seed.
         offsets: "asymmetric" leaves out the last row and the last column of
             windows, as `randint(0, 2 * padding)` does in the TF1 original.
+        part: Which part of the update's images they are.
 
     Returns:
         Tensor of the shape and dtype of `images`.
     """
     batch = tf.shape(images)[0]
     _, height, width, channels = images.shape
-    draws = tf.random.stateless_uniform((batch, 3), seed)
-    top, left, side = tf.unstack(draws, axis=1)
+    top, left, side = tf.unstack(part.uniform(images, 3, seed), axis=1)
     places = 2 * padding + (offsets == "symmetric")
     columns = tf.range(width)
     if flip:
@@ -99,7 +102,9 @@ def standardize(
     return tf.reshape(rows, (-1, height, width, channels))
 
 
-def cutout(images: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
+def cutout(
+    images: tf.Tensor, size: int, seed: tf.Tensor, part: Part = WHOLE
+) -> tf.Tensor:
     """Returns each image with a square of zeros (DeVries and Taylor 2017).
 
     Its centre, `size // 2` pixels from its top and from its left, is uniform over
@@ -109,12 +114,13 @@ def cutout(images: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
         images: float32 tensor (N, H, W, C), normalised.
         size: Side of the square, at least 1.
         seed: int tensor (2,), the stateless seed.
+        part: Which part of the update's images they are.
 
     Returns:
         float32 tensor (N, H, W, C).
     """
     _, height, width, channels = images.shape
-    draws = tf.random.stateless_uniform((tf.shape(images)[0], 2), seed)
+    draws = part.uniform(images, 2, seed)
     rows = _in_square(draws[:, 0], height, size)
     columns = _in_square(draws[:, 1], width, size)
     columns = tf.repeat(columns, channels, axis=1)

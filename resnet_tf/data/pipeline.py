@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from resnet_tf.config import DataConfig
 from resnet_tf.data.augment import cutout, mixup, random_window, standardize, whiten
+from resnet_tf.data.part import WHOLE, Part
 from resnet_tf.data.resize import random_resized_crop, resize_and_crop
 from resnet_tf.data.split import Split
 from resnet_tf.errors import SettingError
@@ -32,7 +33,9 @@ def normalize(images: tf.Tensor, config: DataConfig) -> tf.Tensor:
     return _scale(_fit(images, config), config)
 
 
-def augment(images: tf.Tensor, config: DataConfig, seed: int, step) -> tf.Tensor:
+def augment(
+    images: tf.Tensor, config: DataConfig, seed: int, step, part: Part = WHOLE
+) -> tf.Tensor:
     """Returns the training images of update `step`, cropped, flipped and resized.
 
     Args:
@@ -40,6 +43,7 @@ def augment(images: tf.Tensor, config: DataConfig, seed: int, step) -> tf.Tensor
         config: The crop and its numbers, `flip`, `image_size` and `resize`.
         seed: The run's seed.
         step: Number of the update, from 0; int64 scalar.
+        part: Which part of the update's images they are.
 
     Returns:
         uint8 tensor (N, image_size, image_size, 3).
@@ -53,9 +57,10 @@ def augment(images: tf.Tensor, config: DataConfig, seed: int, step) -> tf.Tensor
             config.crop_ratio,
             config.flip,
             seeds,
+            part,
         )
     windows = random_window(
-        images, config.padding_size, config.flip, seeds, config.crop_offsets
+        images, config.padding_size, config.flip, seeds, config.crop_offsets, part
     )
     return _fit(windows, config)
 
@@ -78,6 +83,7 @@ def prepare(
     seed: int,
     step,
     num_classes: int,
+    part: Part = WHOLE,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns stored images and labels as the network sees them in update `step`.
 
@@ -88,14 +94,15 @@ def prepare(
         seed: The run's seed.
         step: Number of the update, from 0; int64 scalar.
         num_classes: Length of mixup's targets.
+        part: Which part of the update's images they are; all of them with mixup.
 
     Returns:
         Images float32 (N, image_size, image_size, 3), and the labels or, with
         mixup, targets float32 (N, num_classes).
     """
-    seen = _scale(augment(images, config, seed, step), config)
+    seen = _scale(augment(images, config, seed, step, part), config)
     if config.cutout:
-        seen = cutout(seen, config.cutout, _seed(seed, _CUTOUT, step))
+        seen = cutout(seen, config.cutout, _seed(seed, _CUTOUT, step), part)
     if config.mixup:
         seeds = _seed(seed, _MIXUP, step)
         return mixup(seen, labels, num_classes, config.mixup, seeds)
@@ -175,8 +182,11 @@ def training_batches(
     seed: int,
     start_step: int = 0,
     num_classes: int | None = None,
+    part: Part = WHOLE,
 ) -> tf.data.Dataset:
     """Returns the batches of each update from `start_step` on, endlessly.
+
+    The parts of an update together are the whole batch, in its order.
 
     Args:
         split: The training images.
@@ -185,11 +195,12 @@ def training_batches(
         seed: The run's seed.
         start_step: Number of the first update, from 0.
         num_classes: Length of mixup's targets; by default the split's classes.
+        part: Which part of each batch is wanted; the parts must divide it.
 
     Returns:
-        Data set of (images float32 (batch_size, image_size, image_size, 3), labels
-        int32 (batch_size,)); with mixup, instead of labels, targets float32
-        (batch_size, num_classes).
+        Data set of (images float32 (N, image_size, image_size, 3), labels int32
+        (N,)) with the N images of the part; with mixup, instead of labels, targets
+        float32 (N, num_classes).
 
     Raises:
         SettingError: If a batch is too large for `sampling`.
@@ -198,8 +209,13 @@ def training_batches(
     images, labels = _gatherer(split.images), _gatherer(split.labels)
 
     def batch(step: tf.Tensor, indices: tf.Tensor):
-        chosen = images(indices), labels(indices)
-        return prepare(*chosen, config, seed, step, num_classes)
+        # Mixup needs all images of an update.
+        first, last = (WHOLE, part) if config.mixup else (part, WHOLE)
+        mine = first.of(indices)
+        prepared = prepare(
+            images(mine), labels(mine), config, seed, step, num_classes, first
+        )
+        return tuple(map(last.of, prepared))
 
     indices = batch_indices(len(split), batch_size, seed, start_step, config.sampling)
     batches = indices.enumerate(start_step).map(batch).prefetch(4)

@@ -8,6 +8,8 @@ import math
 
 import tensorflow as tf
 
+from resnet_tf.data.part import WHOLE, Part
+
 _TRIES = 10
 
 
@@ -40,6 +42,7 @@ def random_resized_crop(
     ratio: tuple[float, float],
     flip: bool,
     seed: tf.Tensor,
+    part: Part = WHOLE,
 ) -> tf.Tensor:
     """Returns a random part of each image, resized to `size` and maybe mirrored.
 
@@ -56,13 +59,13 @@ def random_resized_crop(
         ratio: Smallest and largest width / height, above 0.
         flip: Whether half of the results are mirrored left to right.
         seed: int tensor (2,), the stateless seed.
+        part: Which part of the update's images they are.
 
     Returns:
         uint8 tensor (N, size, size, C).
     """
     _, height, width, _ = images.shape
-    shape = (tf.shape(images)[0], 2 * _TRIES + 3)
-    draws = tf.random.stateless_uniform(shape, seed)
+    draws = part.uniform(images, 2 * _TRIES + 3, seed)
     area, aspect, top, left, side = tf.split(draws, [_TRIES, _TRIES, 1, 1, 1], axis=1)
     area = height * width * _between(scale, area)
     aspect = tf.exp(_between([math.log(limit) for limit in ratio], aspect))
