@@ -18,6 +18,7 @@ from resnet_tf.config.networks import (
     input_side,
     residual_layers,
 )
+from resnet_tf.config.rate import scaled
 from resnet_tf.config.recipes import DEEP, DEEP_LAYERS, recipe_values
 from resnet_tf.config.sections import iter_settings
 from resnet_tf.errors import SettingError
@@ -43,9 +44,9 @@ def compose(
         Settings by the name of their field; what is not in it has its default.
 
     Raises:
-        SettingError: If a name is unknown, a value is out of its range, or an
+        SettingError: If a name is unknown, a value is out of its range, an
             explicit setting belongs to another network family or means nothing
-            beside the others.
+            beside the others, or a higher rate has no warm-up.
     """
     specs = {spec.name: spec for spec in iter_settings()}
     for name in values:
@@ -59,7 +60,7 @@ def compose(
     settings = _of_dataset(settings, info or DATASETS.get(dataset))
     settings.setdefault("image_size", input_side(family))
     _drop_what_means_nothing(settings, given, specs)
-    return settings
+    return scaled(settings, recipe_values(recipe)["train_batch_size"])
 
 
 def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:

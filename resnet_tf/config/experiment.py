@@ -133,8 +133,13 @@ class ExperimentConfig:
         return cls(recipe=recipe, **sections)
 
     def fingerprint(self) -> str:
-        """Returns the SHA-256 of the settings, in hexadecimal."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
+        """Returns the SHA-256 of the settings, in hexadecimal; wherever it computes,
+        an experiment has one."""
+        settings = self.to_dict()
+        for spec in iter_fields():
+            if spec.place:
+                del settings[spec.section][spec.name]
+        text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def flat(self) -> dict[str, Any]:
@@ -169,10 +174,12 @@ def _completed(
 
 
 def differences(a: ExperimentConfig, b: ExperimentConfig) -> dict[str, tuple[Any, Any]]:
-    """Returns the settings in which two configs differ, as name: (a's, b's)."""
+    """Returns the settings in which two configs differ, as name: (a's, b's); that
+    they compute in different places is no difference."""
     flat_a, flat_b = a.flat(), b.flat()
+    places = {spec.name for spec in iter_fields() if spec.place}
     return {
         name: (flat_a.get(name), flat_b.get(name))
         for name in {**flat_a, **flat_b}
-        if flat_a.get(name) != flat_b.get(name)
+        if name not in places and flat_a.get(name) != flat_b.get(name)
     }

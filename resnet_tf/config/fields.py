@@ -42,6 +42,8 @@ class FieldSpec:
             out; `REQUIRED` for a field that every config has.
         local: True for a setting of this machine that leaves the trained
             weights as they are; it is kept out of files and comparisons.
+        place: True for a setting that says where a run computes: a run may go on
+            elsewhere. It is in files, but not in comparisons.
     """
 
     section: str
@@ -58,6 +60,7 @@ class FieldSpec:
     needs: tuple[str, Any] | None = None
     was: Any = REQUIRED
     local: bool = False
+    place: bool = False
 
     def applies_to(self, model: str) -> bool:
         """Whether networks of the family `model` have this setting."""

@@ -30,7 +30,7 @@ OPEN = frozenset(
     "bottleneck compression stem_filters memory_efficient activation num_classes "
     "dataset validation_size image_size resize flip channel_mean channel_std "
     "init_from grow freeze seed mixed_precision jit_compile strategy lanes "
-    "deterministic".split()
+    "sync_batch_norm deterministic".split()
 )
 
 # What the recipes below share; each names what it has otherwise.

@@ -9,6 +9,7 @@ from resnet_tf.config.durations import DURATIONS
 from resnet_tf.config.fields import FieldSpec, Section, section_fields
 from resnet_tf.config.model import ModelConfig
 from resnet_tf.config.optimizer import OptimizerConfig
+from resnet_tf.config.rate import LR_SCALING
 from resnet_tf.config.train import TrainConfig
 
 SECTIONS: dict[str, type[Section]] = {
@@ -26,6 +27,8 @@ def iter_fields() -> Iterator[FieldSpec]:
 
 
 def iter_settings() -> Iterator[FieldSpec]:
-    """Yields what may be set: every field, and the durations in epochs."""
+    """Yields what may be set: every field, the durations in epochs, and how the rate
+    follows the batch."""
     yield from iter_fields()
     yield from DURATIONS
+    yield LR_SCALING

@@ -66,8 +66,25 @@ class TrainConfig(Section):
         "float32", "Type of the activations; weights stay float32."
     )
     jit_compile: bool = field(False, "Compile the step with XLA.")
-    strategy: Literal["auto", "one", "mirrored"] = field(
-        "auto", "One device, or all local ones with the batch divided over them."
+    strategy: Literal["auto", "one", "mirrored", "multi_worker"] = field(
+        "auto",
+        "One device, all local ones, or those of all workers that TF_CONFIG or Slurm "
+        "names; the batch is divided over them. auto: the workers of TF_CONFIG, else "
+        "all local GPUs, else one device.",
+        place=True,
+    )
+    sync_batch_norm: bool = field(
+        False,
+        "Normalise by the statistics of the batches of all replicas, not of each by "
+        "itself: the same network on any number of them.",
+        was=False,
+    )
+    peer_timeout: float = field(
+        300.0,
+        "Seconds that a start waits for the other workers.",
+        above=0,
+        maximum=86_400,
+        local=True,
     )
     lanes: int = field(
         1,
@@ -104,6 +121,11 @@ class TrainConfig(Section):
             raise SettingError(
                 f"lanes must divide train_batch_size={self.train_batch_size}, "
                 f"received {self.lanes}"
+            )
+        if self.sync_batch_norm and self.lanes > 1:
+            raise SettingError(
+                f"sync_batch_norm needs lanes=1, received {self.lanes}: each lane is "
+                "normalised by itself"
             )
         if self.grow and self.init_from is None:
             raise SettingError("grow needs init_from, received grow alone")
