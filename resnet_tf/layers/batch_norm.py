@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from resnet_tf.layers.over_replicas import over_replicas
 from resnet_tf.layers.vectors import check_channels, filled, missing, widened
 
 
@@ -25,6 +26,9 @@ class BatchNorm(keras.layers.Layer):
         epsilon: Added to the variance, above 0.
         evaluation: Statistics outside training: "moving" averages, or the
             "batch"'s own, a habit of the TF1 original.
+        synchronized: In training, take the batches of all replicas of a
+            distribution strategy as one. It costs an exchange of 2 * C numbers, and
+            another in the gradient, and does without the fused kernel.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C). In training the channels that
@@ -50,6 +54,7 @@ class BatchNorm(keras.layers.Layer):
         momentum: float = 0.9,
         epsilon: float = 1e-5,
         evaluation: str = "moving",
+        synchronized: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -64,6 +69,7 @@ class BatchNorm(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
         self.evaluation = evaluation
+        self.synchronized = synchronized
 
     def build(self, input_shape):
         if len(input_shape) != 4:
@@ -110,20 +116,26 @@ class BatchNorm(keras.layers.Layer):
                 self.moving_variance,
             )
         )
-        outputs = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=scale,
-            offset=offset,
-            mean=mean,
-            variance=variance,
-            epsilon=self.epsilon,
-            exponential_avg_factor=1.0 - self.momentum,
-            is_training=training or self.evaluation == "batch",
-        )
+        if training and self.synchronized:
+            outputs = over_replicas(
+                inputs, scale, offset, mean, variance, self.epsilon, self.momentum
+            )
+        else:
+            outputs = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=scale,
+                offset=offset,
+                mean=mean,
+                variance=variance,
+                epsilon=self.epsilon,
+                exponential_avg_factor=1.0 - self.momentum,
+                is_training=training or self.evaluation == "batch",
+            )
+        y, moving_mean, moving_variance, *_ = outputs
         if training:
-            self.moving_mean.assign(outputs.batch_mean[:channels])
-            self.moving_variance.assign(outputs.batch_variance[:channels])
-        return outputs.y
+            self.moving_mean.assign(moving_mean[:channels])
+            self.moving_variance.assign(moving_variance[:channels])
+        return y
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -134,4 +146,5 @@ class BatchNorm(keras.layers.Layer):
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "evaluation": self.evaluation,
+            "synchronized": self.synchronized,
         }
