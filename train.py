@@ -13,6 +13,7 @@ from absl import flags
 import hyper_parameters
 import resnet_tf
 from resnet_tf.errors import SettingError
+from resnet_tf.reporting.closing import closing
 
 _STOPPED = "stopped; the same command goes on from its last checkpoint, if there is one"
 
@@ -39,14 +40,7 @@ def _train(values: flags.FlagValues) -> None:
     config = hyper_parameters.config_from_flags(values)
     run_dir = values.run_dir or f"runs/{config.run_name()}"
     summary = resnet_tf.train(config, run_dir)
-    parts = [
-        f"{split} error {summary[f'{split}_error']:.2f} % (n = {summary[f'n_{split}']})"
-        for split in ("validation", "test")
-        if f"{split}_error" in summary
-    ]
-    print(f"{', '.join(parts)}, {summary['seconds']:.0f} s of training")
-    where = f" --data_dir={config.data.data_dir}" if config.data.data_dir else ""
-    print(f"everything is in {run_dir}; try: python eval.py --ckpt {run_dir}{where}")
+    print("\n".join(closing(summary, run_dir, config.data.data_dir)), flush=True)
 
 
 if __name__ == "__main__":

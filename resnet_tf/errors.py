@@ -55,6 +55,12 @@ class RunFolderError(OutputError):
     """A run folder cannot be used: in use, full or not writable."""
 
 
+class PeerError(ResnetTfError):
+    """Another worker of the run did not come, or is lost."""
+
+    exit_code = 7
+
+
 class StoppedError(ResnetTfError):
     """A run was stopped by a signal, or after a step; it can go on.
 

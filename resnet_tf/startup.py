@@ -22,7 +22,8 @@ def import_tensorflow() -> None:
     itself TensorFlow takes them only where there are instructions beyond AVX-512,
     and is far slower elsewhere (docs/performance.md).
 
-    Keras keeps to TensorFlow whatever its own file `keras.json` says.
+    Keras keeps to TensorFlow whatever its own file `keras.json` says. GPUs give memory
+    as it is needed.
 
     Raises:
         SettingError: If the environment, or what has already been imported, is set
@@ -46,6 +47,10 @@ def import_tensorflow() -> None:
             )
     # float32 means float32: GPUs would round its products to 10 bits.
     tf.config.experimental.enable_tensor_float_32_execution(False)
+    for device in tf.config.list_physical_devices("GPU"):
+        # Too late where something else has used the device: that one's way stays.
+        with contextlib.suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(device, True)
 
 
 def _require_environment() -> None:

@@ -45,7 +45,7 @@ OUTSIDE = {
     "reporting": {"jinja2", "matplotlib", "numpy", "tensorboard", "tensorflow"},
     "checkpoints": {"h5py", "keras", "numpy", "tensorflow"},
     "evaluation": {"keras", "numpy", "scipy", "tensorflow"},
-    "training": {"keras", "tensorflow"},
+    "training": {"keras", "numpy", "tensorflow"},
     "profiling": {"keras", "numpy", "tensorflow"},
     "interop": {"ai_edge_litert", "keras", "numpy", "onnx", "onnxruntime"}
     | {"tensorflow", "torch"},

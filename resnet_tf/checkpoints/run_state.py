@@ -65,8 +65,12 @@ class RunState:
         self.newest, self.notes = final, notes
         self._remove_old()
 
-    def restore(self) -> int:
+    def restore(self, tidy: bool = True) -> int:
         """Reads the newest state that is whole into the variables.
+
+        Args:
+            tidy: Whether to remove what a kill left half written; of several
+                processes that read, one should.
 
         Returns:
             Its step, or 0 if there is no state yet.
@@ -74,7 +78,7 @@ class RunState:
         Raises:
             CheckpointError: If there are states, but none of them is whole.
         """
-        for leftover in self._folder.glob("step-*.partial"):
+        for leftover in self._folder.glob("step-*.partial") if tidy else ():
             shutil.rmtree(leftover)
         found = states(self._folder)
         reason = ""

@@ -72,9 +72,14 @@ class History:
             os.fsync(file.fileno())
 
     def best(self) -> Row | None:
-        """Returns the first row with the smallest validation error, if any."""
-        validated = [row for row in self.rows if row.validation_error is not None]
-        return min(validated, key=lambda row: row.validation_error, default=None)
+        """Returns the best of the rows; see `best_row`."""
+        return best_row(self.rows)
+
+
+def best_row(rows: list[Row]) -> Row | None:
+    """Returns the first row with the smallest validation error, if any."""
+    validated = [row for row in rows if row.validation_error is not None]
+    return min(validated, key=lambda row: row.validation_error, default=None)
 
 
 def read_history(path: Path) -> list[Row]:

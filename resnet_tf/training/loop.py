@@ -1,5 +1,6 @@
 """The outer loop: calls, reports, checkpoints, and the end of the run."""
 
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -19,19 +20,51 @@ from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.errors import StoppedError
 from resnet_tf.evaluation.full_pass import FullPass, Result
 from resnet_tf.reporting.curves import plot_curves
-from resnet_tf.reporting.history import Row
+from resnet_tf.reporting.history import Row, read_history
 from resnet_tf.reporting.progress import Progress
 from resnet_tf.reporting.tensorboard import TensorBoard
 from resnet_tf.training.announce import announcement
+from resnet_tf.training.cluster import Cluster
 from resnet_tf.training.divergence import diverged
 from resnet_tf.training.pace import Pace
-from resnet_tf.training.resume import last_report, open_history
+from resnet_tf.training.resume import last_report, open_history, require_agreement
 from resnet_tf.training.run_folder import RunFolder
+from resnet_tf.training.sharded_pass import ShardedPass
+from resnet_tf.training.show import ChiefShow, Show
 from resnet_tf.training.signals import StopSignals
 from resnet_tf.training.strategy import make_strategy
 from resnet_tf.training.summary import summarize
 from resnet_tf.training.trainer import Trainer
 from resnet_tf.training.watch import Watch
+from resnet_tf.training.workers import Workers
+
+
+def run(
+    config: ExperimentConfig,
+    folder: RunFolder,
+    cluster: Cluster | None = None,
+    until: int | None = None,
+    on_call: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Does a run, or this worker's part of it, to its end; see `train`.
+
+    Args:
+        config: The experiment.
+        folder: Its folder, held by the chief.
+        cluster: The workers, which have met; None if this process is alone.
+        until: The step after which to stop, or None.
+        on_call: Called with the step after each call of the compiled loop.
+
+    Returns:
+        The summary.
+    """
+    if config.train.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    # Before anything else in TensorFlow: several workers need it so.
+    workers = Workers(make_strategy(config.train, cluster), cluster)
+    with workers.required():
+        summary = Run(config, folder, workers, until, on_call).complete()
+    return {**summary, "worker": workers.index} if cluster else summary
 
 
 class Run:
@@ -39,7 +72,8 @@ class Run:
 
     Args:
         config: The experiment.
-        folder: Its folder, held.
+        folder: Its folder, held by the chief.
+        workers: Those that do it together.
         until: The step after which to stop, or None.
         on_call: Called with the step after each call of the compiled loop.
     """
@@ -48,33 +82,36 @@ class Run:
         self,
         config: ExperimentConfig,
         folder: RunFolder,
+        workers: Workers,
         until: int | None = None,
         on_call: Callable[[int], None] | None = None,
     ):
         self._config = config
         self._folder = folder
+        self._workers = workers
         self._until = until
         self._on_call = on_call
-        if config.train.deterministic:
-            tf.config.experimental.enable_op_determinism()
         self._train_images = load_split(config.data, "train")
         self._validation_images = load_split(config.data, "validation")
         # Here, so that a damaged file is not found after hours.
         self._test_images = load_split(config.data, "test")
         require_classes(self._train_images, config.model.num_classes)
-        self._strategy = make_strategy(config.train)
-        self._trainer = Trainer(config, self._strategy)
-        self._signals = StopSignals(lambda: self._trainer.stop.assign(True))
-        self._validate = FullPass(self._trainer.model, config.data, config.train.lanes)
+        self._trainer = Trainer(config, workers.strategy, workers.number)
+        alone = workers.number == 1
+        self._signals = StopSignals(lambda: self._trainer.ask_to_stop(), alone)
+        self._validate = ShardedPass(
+            FullPass(self._trainer.model, config.data, config.train.lanes), workers
+        )
         self._state = RunState(
             folder.states,
             keep=config.train.keep_checkpoints,
             model=self._trainer.model,
             optimizer=self._trainer.optimizer,
-            metrics=self._trainer.metrics.parts(self._strategy),
+            metrics=self._trainer.metrics.totals,
         )
         with folder.writing():
-            self._step = self._state.restore()
+            self._step = self._state.restore(tidy=workers.chief)
+        require_agreement(workers, config, self._step)
         if not self._step and config.train.init_from:
             print(initialize(self._trainer.model, config), flush=True)
         with folder.writing():
@@ -97,53 +134,69 @@ class Run:
                 raise self._stopped() from None
 
     def _resume(self) -> None:
+        metrics, notes = self._trainer.metrics, self._state.notes
         self._reported = last_report(
             self._step,
             self._config.train.report_freq,
-            int(self._trainer.metrics.images.numpy()),
+            int(metrics.totals["images"].numpy()),
         )
-        self._history = open_history(self._folder, self._step, self._reported)
-        rows, notes = self._history.rows, self._state.notes
         # States of earlier versions have no notes.
-        before = notes.get("seconds", rows[-1].seconds if rows else 0.0)
-        self._started = time.monotonic() - before
+        metrics.restore(notes.get("metrics"), self._workers)
         # Spent in the updates since the last report.
         self._training_seconds = notes.get("training_seconds", 0.0)
-        self._save_best()
+        before = notes.get("seconds", 0.0)
+        if self._workers.chief:
+            self._history = open_history(self._folder, self._step, self._reported)
+            rows = self._history.rows
+            before = notes.get("seconds", rows[-1].seconds if rows else 0.0)
+            self._save_best()
+        self._started = time.monotonic() - before
 
     def _train(self) -> None:
         """Does the updates that are left, with their reports."""
         train = self._config.train
-        progress = Progress(train.train_steps, self._step, len(self._validation_images))
         pace = Pace(train.report_freq, train.steps_per_call)
         batches = self._batches()
-        with self._folder.writing():
-            board = TensorBoard(self._folder.tensorboard)
-        self._announce()
+        show = self._show()
         with self._signals.interruptible():
             graph = self._trainer.prepare(batches)
-        watch = Watch(board, self._trainer.model, self._config, self._train_images)
         if not self._step:
             with self._folder.writing():
-                watch.begin(graph)
+                show.begin(graph)
         while True:
             if self._is_to_stop():
                 raise self._stopped()
             at_end = self._step == train.train_steps
             at_report = at_end or self._step % train.report_freq == 0
             if at_report and self._reported < self._step:
-                self._report(board, watch, progress)
+                self._report(show)
             if at_end:
                 break
-            self._call(batches, pace, progress)
-        board.close()
+            self._call(batches, pace, show)
+        show.close()
+
+    def _show(self) -> Show:
+        """Returns what shows the run, after the first lines."""
+        workers = self._workers
+        if not workers.chief:
+            print(f"worker {workers.index} of {workers.number}; worker 0 reports")
+            return Show()
+        with self._folder.writing():
+            board = TensorBoard(self._folder.tensorboard)
+        self._announce()
+        watch = Watch(board, self._trainer.model, self._config, self._train_images)
+        steps = self._config.train.train_steps
+        progress = Progress(steps, self._step, len(self._validation_images))
+        return ChiefShow(board, watch, progress)
 
     def _is_to_stop(self) -> bool:
+        """Tells whether one of the workers is to stop here; the answer is one."""
         until = self._until
         reached = until is not None and until <= self._step
-        return self._signals.asked or (
+        asked = self._signals.asked or (
             reached and self._step < self._config.train.train_steps
         )
+        return bool(self._workers.gather([float(asked)]).any())
 
     def _stopped(self) -> StoppedError:
         """Saves the state and returns the error that says so."""
@@ -152,8 +205,10 @@ class Run:
             return StoppedError(
                 "stopped before the first update; the same command starts again", 0
             )
-        with self._folder.writing():
-            self._save_state()
+        parts = self._trainer.metrics.fix(self._workers)
+        if self._workers.chief:
+            with self._folder.writing():
+                self._save_state(parts)
         return StoppedError(
             f"stopped after step {step} of {total}, which is saved in "
             f"{self._folder.path}; the same command goes on from there",
@@ -169,18 +224,18 @@ class Run:
         print("\n".join(lines), flush=True)
 
     def _batches(self):
-        train = self._config.train
-        batches = training_batches(
+        batches = functools.partial(
+            training_batches,
             self._train_images,
             self._config.data,
-            batch_size=train.train_batch_size,
-            seed=train.seed,
+            batch_size=self._config.train.train_batch_size,
+            seed=self._config.train.seed,
             start_step=self._step,
             num_classes=self._config.model.num_classes,
         )
-        return iter(self._strategy.experimental_distribute_dataset(batches))
+        return iter(self._workers.distribute(batches))
 
-    def _call(self, batches, pace: Pace, progress: Progress) -> None:
+    def _call(self, batches, pace: Pace, show: Show) -> None:
         """Does the updates of one call, fewer if a signal comes.
 
         Raises:
@@ -188,6 +243,8 @@ class Run:
         """
         first, end = self._step, self._config.train.train_steps
         steps = pace.next_call(first, min(end, self._until or end))
+        # At all workers as many as the chief has chosen.
+        steps = int(self._workers.gather([steps])[0, 0])
         start = time.monotonic()
         done = int(self._trainer.run(batches, tf.constant(steps)))
         loss, _ = self._trainer.metrics.result()
@@ -199,7 +256,7 @@ class Run:
         if done == steps:
             pace.measured(steps, seconds)
         self._training_seconds += seconds
-        progress.moved(self._step, self._images_per_second())
+        show.moved(self._step, self._images_per_second())
         if self._on_call:
             self._on_call(self._step)
 
@@ -215,24 +272,24 @@ class Run:
             steps = first, self._step
             raise diverged(what, value, steps, rate, self._config, self._state.newest)
 
-    def _report(self, board: TensorBoard, watch: Watch, progress: Progress) -> None:
+    def _report(self, show: Show) -> None:
         """Validates, and keeps the row, the weights and the state, in this order:
         whatever a kill leaves undone, resuming from the newest state does again."""
         with self._signals.interruptible():
             validated = self._validated()
             row = self._row(validated)
+        self._trainer.metrics.reset()
+        self._reported, self._training_seconds = self._step, 0.0
+        parts = self._trainer.metrics.fix(self._workers)
+        if self._workers.chief:
+            with self._folder.writing():
+                self._history.append(row)
+                self._save(self._folder.path, row)
+                self._save_state(parts)
+                self._save_best()
+        at_end = self._step == self._config.train.train_steps
         with self._folder.writing():
-            self._history.append(row)
-            self._trainer.metrics.reset()
-            self._reported, self._training_seconds = self._step, 0.0
-            self._save(self._folder.path, row)
-            self._save_state()
-            self._save_best()
-            board.append(row)
-            watch.report(self._step)
-            if self._step == self._config.train.train_steps and validated:
-                watch.end(validated, self._step)
-        progress.report(row)
+            show.report(row, validated if at_end else None)
 
     def _validated(self) -> Result | None:
         """Returns what the network makes of the validation images, if there are any.
@@ -266,11 +323,12 @@ class Run:
             ),
         )
 
-    def _save_state(self) -> None:
+    def _save_state(self, parts: dict[str, list[float]]) -> None:
         self._state.save(
             self._step,
             seconds=time.monotonic() - self._started,
             training_seconds=self._training_seconds,
+            metrics=parts,
         )
 
     def _save_best(self) -> None:
@@ -291,13 +349,19 @@ class Run:
         save_checkpoint(target, self._trainer.model, self._config, metrics)
 
     def _finish(self) -> dict[str, Any]:
-        """Evaluates the weights that were saved and writes the summary."""
-        print("evaluating the last and the best weights", flush=True)
-        folder = self._folder
+        """Evaluates the weights that were saved; the chief writes the summary."""
+        folder, workers = self._folder, self._workers
         splits = [self._test_images, self._validation_images]
-        replicas = self._strategy.num_replicas_in_sync
+        # The chief has written them all.
+        workers.wait()
         with folder.writing():
-            plot_curves(folder.curves, self._history.rows, folder.path.name)
-            summary = summarize(folder, self._history, splits, replicas)
-            folder.finish(summary)
+            rows = read_history(folder.history)
+            if workers.chief:
+                print("evaluating the last and the best weights", flush=True)
+                plot_curves(folder.curves, rows, folder.path.name)
+            digest = self._trainer.sha256()
+            summary = summarize(folder, rows, splits, workers, digest)
+            if workers.chief:
+                folder.finish(summary)
+        workers.wait()
         return summary

@@ -2,15 +2,27 @@
 
 import tensorflow as tf
 
+from resnet_tf.training.workers import Workers
+
+_NAMES = ("loss", "errors", "images")
+
 
 class TrainMetrics(tf.Module):
-    """Loss and error of the training batches, kept on the device."""
+    """Loss and error of the training batches, kept on the device.
+
+    Attributes:
+        totals: What a checkpoint holds, by name: the sums over all replicas.
+    """
 
     def __init__(self):
         super().__init__(name="metrics")
         self.loss = _sum(tf.float32, "loss")
         self.errors = _sum(tf.int64, "errors")
         self.images = _sum(tf.int64, "images")
+        self.totals = {
+            name: tf.Variable(0, dtype=getattr(self, name).dtype, trainable=False)
+            for name in _NAMES
+        }
 
     def add(self, losses: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> None:
         """Adds a batch: losses (N,), labels (N,) or targets (N, classes), of which
@@ -29,20 +41,39 @@ class TrainMetrics(tf.Module):
         loss, errors = float(self.loss.numpy()), int(self.errors.numpy())
         return loss / images, 100 * errors / images
 
-    def parts(self, strategy: tf.distribute.Strategy) -> dict[str, tf.Variable]:
-        """Returns the variables by name, each replica's by itself: a checkpoint of
-        their sums could not tell whose part was whose."""
+    def fix(self, workers: Workers) -> dict[str, list[float]]:
+        """Brings the totals up to date. All workers call it.
+
+        Returns:
+            The sums of each replica by name: with them it goes on bit for bit, as
+            the total does not tell whose part was whose.
+        """
         parts = {}
-        for name in ("loss", "errors", "images"):
-            values = strategy.experimental_local_results(getattr(self, name))
-            for replica, value in enumerate(values):
-                parts[f"{name}_{replica}" if replica else name] = value
+        for name, total in self.totals.items():
+            values = workers.strategy.experimental_local_results(getattr(self, name))
+            gathered = workers.gather([value.numpy() for value in values])
+            parts[name] = gathered.ravel().tolist()
+            total.assign(tf.cast(sum(parts[name]), total.dtype))
         return parts
+
+    def restore(self, parts: dict[str, list[float]] | None, workers: Workers) -> None:
+        """Goes on from the totals, and from what `fix` has returned, if that is known
+        and of as many replicas; else the first replica begins with the totals."""
+        own = workers.replicas // workers.number
+        for name, total in self.totals.items():
+            kept = parts[name] if parts else []
+            if len(kept) != workers.replicas:
+                kept = [total.numpy()] + [0] * (workers.replicas - 1)
+            values = workers.strategy.experimental_local_results(getattr(self, name))
+            mine = kept[own * workers.index : own * (workers.index + 1)]
+            for value, part in zip(values, mine, strict=True):
+                value.assign(tf.cast(part, value.dtype))
 
     def reset(self) -> None:
         """Starts anew."""
-        for variable in (self.loss, self.errors, self.images):
-            variable.assign(tf.zeros_like(variable))
+        for name in _NAMES:
+            variable = getattr(self, name)
+            variable.assign(tf.zeros((), variable.dtype))
 
 
 def _sum(dtype: tf.DType, name: str) -> tf.Variable:

@@ -1,8 +1,10 @@
-"""Whether the reports and the checkpoints of a run folder belong together."""
+"""Whether reports, checkpoints and workers of a run belong together."""
 
-from resnet_tf.errors import CheckpointError, RunFolderError
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.errors import CheckpointError, RunFolderError, SettingError
 from resnet_tf.reporting.history import History, read_history
 from resnet_tf.training.run_folder import RunFolder
+from resnet_tf.training.workers import Workers
 
 
 def last_report(step: int, report_freq: int, images: int) -> int:
@@ -43,3 +45,31 @@ def open_history(folder: RunFolder, step: int, reported: int) -> History:
             f"received {found}; start anew in another --run_dir"
         )
     return History(folder.history, reported)
+
+
+def require_agreement(workers: Workers, config: ExperimentConfig, step: int) -> None:
+    """Returns if all workers do the same; all of them call it.
+
+    Args:
+        workers: Those of the run.
+        config: The experiment, as this one was told.
+        step: That of the state which this one has read, 0 for none.
+
+    Raises:
+        CheckpointError: If they have not read the state of one step.
+        SettingError: If they were started with different settings.
+    """
+    # A float64 holds as many bits exactly.
+    settings = int(config.fingerprint()[:12], 16)
+    facts = workers.gather([float(settings), float(step)])
+    if len(set(facts[:, 0])) > 1:
+        raise SettingError(
+            f"all {workers.number} workers must have the same settings, received "
+            f"{len(set(facts[:, 0]))} different ones"
+        )
+    steps = facts[:, 1].astype(int).tolist()
+    if len(set(steps)) > 1:
+        raise CheckpointError(
+            f"all {workers.number} workers must go on from one state, received those "
+            f"of steps {steps}; --run_dir must be a folder that all of them share"
+        )

@@ -23,13 +23,15 @@ class StopSignals:
 
     Args:
         ask: Called in another thread after the first signal.
+        alone: Whether nobody waits for what is broken off; else `interruptible` is not.
 
     Attributes:
         asked: Whether a signal has come.
     """
 
-    def __init__(self, ask: Callable[[], None]):
+    def __init__(self, ask: Callable[[], None], alone: bool = True):
         self.asked = False
+        self._alone = alone
         self._ask = ask
         self._heard = False
         self._interruptible = False
@@ -61,9 +63,9 @@ class StopSignals:
         Raises:
             KeyboardInterrupt: If a signal has come or comes.
         """
-        self._interruptible = True
+        self._interruptible = self._alone
         try:
-            if self.asked:
+            if self.asked and self._alone:
                 raise KeyboardInterrupt
             yield
         finally:

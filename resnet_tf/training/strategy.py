@@ -4,24 +4,59 @@ import tensorflow as tf
 
 from resnet_tf.config import TrainConfig
 from resnet_tf.errors import SettingError
+from resnet_tf.training.cluster import Cluster
+from resnet_tf.training.rendezvous import bounded
 
 
-def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
+def make_strategy(
+    config: TrainConfig, cluster: Cluster | None = None
+) -> tf.distribute.Strategy:
     """Returns the strategy that `config.strategy` names.
 
-    "auto" takes every local GPU when there are several, else the one device
-    that TensorFlow prefers; "mirrored" takes every GPU, or every logical CPU.
+    Several workers each give all their GPUs, or their CPU. "auto" takes every local
+    GPU when there are several, else the one device that TensorFlow prefers;
+    "mirrored" takes every GPU, or every logical CPU.
+
+    Args:
+        config: The run. With several workers, TensorFlow must not have been used yet.
+        cluster: The workers, all of which are about to do the same; None for one.
 
     Raises:
         SettingError: If the batch does not divide over the replicas, or XLA is
             asked for with several.
     """
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    if cluster:
+        strategy = _multi_worker(config, cluster)
+        _check(config, strategy.num_replicas_in_sync)
+        return strategy
     devices = [device.name for device in tf.config.list_logical_devices(kind)]
     several = len(devices) > 1 and kind == "GPU"
     if config.strategy == "one" or (config.strategy == "auto" and not several):
         return tf.distribute.get_strategy()
-    replicas = len(devices)
+    _check(config, len(devices))
+    return tf.distribute.MirroredStrategy(
+        [device.removeprefix("/device:") for device in devices]
+    )
+
+
+def _multi_worker(config: TrainConfig, cluster: Cluster) -> tf.distribute.Strategy:
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
+        task_type="worker",
+        task_id=cluster.index,
+        num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
+        rpc_layer="grpc",
+    )
+    line = (
+        f"the {len(cluster.addresses)} workers met, but TensorFlow did not connect "
+        f"them within {config.peer_timeout:g} s: {', '.join(cluster.addresses)}"
+    )
+    with bounded(config.peer_timeout, line):
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+
+
+def _check(config: TrainConfig, replicas: int) -> None:
     if config.train_batch_size % (replicas * config.lanes):
         lanes = f" of {config.lanes} lanes" if config.lanes > 1 else ""
         raise SettingError(
@@ -32,6 +67,3 @@ def make_strategy(config: TrainConfig) -> tf.distribute.Strategy:
         raise SettingError(
             f"jit_compile needs one replica, received {replicas}; use --strategy=one"
         )
-    return tf.distribute.MirroredStrategy(
-        [device.removeprefix("/device:") for device in devices]
-    )

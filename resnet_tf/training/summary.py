@@ -10,45 +10,54 @@ from resnet_tf.checkpoints.files import METRICS, read_json, write_json
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.split import Split
 from resnet_tf.evaluation.full_pass import checkpoint_pass
-from resnet_tf.reporting.history import History
+from resnet_tf.reporting.history import Row, best_row
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.training.run_folder import RunFolder
+from resnet_tf.training.sharded_pass import ShardedPass
+from resnet_tf.training.workers import Workers
 
 
 def summarize(
-    folder: RunFolder, history: History, splits: list[Split], num_replicas: int
+    folder: RunFolder,
+    rows: list[Row],
+    splits: list[Split],
+    workers: Workers,
+    weights_sha256: str,
 ) -> dict[str, Any]:
     """Evaluates the last and the best weights and returns the summary.
 
     Args:
         folder: The run's, with its saved weights; their metrics gain the errors.
-        history: All reports, at least one.
+        rows: All reports, at least one.
         splits: The images to evaluate on; those without images are passed over.
-        num_replicas: Devices that trained.
+        workers: Those that share the images; all call it, and the chief writes.
+        weights_sha256: SHA-256 of the bytes of the last weights.
 
     Raises:
         CheckpointError: If the saved weights are damaged.
         OSError: If the metrics cannot be written.
     """
-    rows, config = history.rows, folder.config
-    errors = _errors(folder.path, config, splits)
-    _add(errors, folder.path)
+    config = folder.config
+    errors = _errors(folder.path, config, splits, workers)
+    _add(errors, folder.path, workers)
     summary = {
         "step": rows[-1].step,
         "seconds": rows[-1].seconds,
         "images_per_second": statistics.median(row.images_per_second for row in rows),
         **errors,
     }
-    best = history.best()
+    best = best_row(rows)
     if best is not None:
         if best.step != rows[-1].step:  # Else they are the same weights.
-            errors = _errors(folder.best, config, splits)
-        _add(errors, folder.best)
+            errors = _errors(folder.best, config, splits, workers)
+        _add(errors, folder.best, workers)
         summary["best_step"] = best.step
         summary |= {f"best_{name}": value for name, value in errors.items()}
     return summary | {
         "peak_memory": _peak_memory(),
-        "num_replicas": num_replicas,
+        "num_replicas": workers.replicas,
+        "num_workers": workers.number,
+        "weights_sha256": weights_sha256,
         "seed": config.train.seed,
         **provenance(),
     }
@@ -63,10 +72,12 @@ def _peak_memory() -> int:
 
 
 def _errors(
-    checkpoint: Path, config: ExperimentConfig, splits: list[Split]
+    checkpoint: Path, config: ExperimentConfig, splits: list[Split], workers: Workers
 ) -> dict[str, Any]:
     """Returns the errors of a saved checkpoint, as `eval.py` computes them."""
-    full_pass = checkpoint_pass(checkpoint, config.data, lanes=config.train.lanes)
+    full_pass = ShardedPass(
+        checkpoint_pass(checkpoint, config.data, lanes=config.train.lanes), workers
+    )
     errors: dict[str, Any] = {}
     for split in splits:
         if len(split):
@@ -76,7 +87,8 @@ def _errors(
     return errors
 
 
-def _add(errors: dict[str, Any], checkpoint: Path) -> None:
-    """Adds errors to the metrics of a checkpoint."""
-    metrics = checkpoint / METRICS
-    write_json(metrics, {**read_json(metrics), **errors})
+def _add(errors: dict[str, Any], checkpoint: Path, workers: Workers) -> None:
+    """Lets the chief add errors to the metrics of a checkpoint."""
+    if workers.chief:
+        metrics = checkpoint / METRICS
+        write_json(metrics, {**read_json(metrics), **errors})

@@ -1,5 +1,7 @@
 """From a config to a finished run."""
 
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from resnet_tf.config import ExperimentConfig, positive
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow, one_thread_an_operation
+from resnet_tf.training.cluster import Cluster, find_cluster
+from resnet_tf.training.rendezvous import meet
 from resnet_tf.training.run_folder import RunFolder
 
 
@@ -29,6 +33,10 @@ def train(
     validation), `checkpoints/` (to go on from), `curves.png` and, at the end,
     `summary.json`. A finished run is not done again. One process at a time can use it.
 
+    Where several workers do a run together (`TrainConfig.strategy`), all of them call
+    this and all can read the folder; the first of them writes. Their number and that
+    of their devices may differ from one call to the next.
+
     Args:
         config: The experiment.
         run_dir: Its folder; `runs/<config.run_name()>` if None.
@@ -41,16 +49,19 @@ def train(
         The summary. Errors are in percent, of the last weights, computed in
         float32; those of the best weights have the prefix `best_`. `seconds` is
         the time from the first update to the last report, `images_per_second`
-        the median of the reports.
+        the median of the reports. One of several workers adds `worker`, its
+        number.
 
     Raises:
         CheckpointError: If the folder belongs to another experiment, or none of
             its states is whole.
         DataError: If the data set cannot be had.
         DivergedError: If the loss or a weight is no finite number any more.
+        PeerError: If another worker does not come in time, or is lost.
         RunFolderError: If the folder is in use, full or not writable.
         SettingError: If `config` is none, the batch does not divide over the
-            devices, or `until` is below 1.
+            devices, the workers are named wrongly or were told different things, or
+            `until` is below 1.
         StoppedError: If a signal or `until` stopped the run; another call goes on.
     """
     _check(config, until)
@@ -60,14 +71,35 @@ def train(
         print(f"{folder.path} is finished", flush=True)
         return summary
     ensure_available(config.data)
-    with folder.held():
-        # Here and not above: nothing before this line needs TensorFlow.
-        if config.train.lanes > 1:
-            one_thread_an_operation()
-        import_tensorflow()
-        from resnet_tf.training.loop import Run
+    return _work(config, folder, until, on_call)
 
-        return Run(config, folder, until, on_call).complete()
+
+def _work(
+    config: ExperimentConfig,
+    folder: RunFolder,
+    until: int | None,
+    on_call: Callable[[int], None] | None,
+) -> dict[str, Any]:
+    """Does the run, alone or with other workers; the chief has the folder."""
+    cluster = find_cluster(config.train.strategy, os.environ)
+    chief = cluster is None or cluster.index == 0
+    with folder.held() if chief else contextlib.nullcontext():
+        with _met(config, cluster):
+            # Here and not above: nothing before this line needs TensorFlow.
+            if config.train.lanes > 1:
+                one_thread_an_operation()
+            import_tensorflow()
+            from resnet_tf.training.loop import run
+        return run(config, folder, cluster, until, on_call)
+
+
+def _met(
+    config: ExperimentConfig, cluster: Cluster | None
+) -> contextlib.AbstractContextManager:
+    """Meets the other workers; the context keeps this one's place for TensorFlow."""
+    if cluster is None:
+        return contextlib.nullcontext()
+    return meet(cluster, config.train.peer_timeout)
 
 
 def _check(config: ExperimentConfig, until: int | None) -> None:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from resnet_tf.config import HEAD, ExperimentConfig
+from resnet_tf.layers import BatchNorm
 from resnet_tf.models import POLICIES, build_model
 from resnet_tf.training.loss_scale import LossScale
 from resnet_tf.training.metrics import TrainMetrics
@@ -18,15 +19,20 @@ class Trainer:
     Args:
         config: The experiment; its seed decides the initial weights.
         strategy: Where the variables live and the step runs.
+        workers: Processes that do each update together.
 
     Attributes:
         model: The network.
         optimizer: The updates; `optimizer.step` counts them.
         metrics: Sums since the last report.
-        stop: Whether `run` shall end before its next update; any thread may set it.
     """
 
-    def __init__(self, config: ExperimentConfig, strategy: tf.distribute.Strategy):
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        strategy: tf.distribute.Strategy,
+        workers: int = 1,
+    ):
         train = config.train
         self._config = config
         self._strategy = strategy
@@ -37,6 +43,8 @@ class Trainer:
             )
             if train.freeze == "backbone":
                 _freeze_backbone(self.model)
+            if train.sync_batch_norm and strategy.num_replicas_in_sync > 1:
+                _synchronize(self.model)
             scaled = train.mixed_precision == "float16"
             self.optimizer = OPTIMIZERS[config.optimizer.optimizer](
                 self.model.trainable_variables,
@@ -47,7 +55,9 @@ class Trainer:
             self.metrics = TrainMetrics()
         # The loop asks for it on the host before every update.
         with tf.device("CPU:0"):
-            self.stop = tf.Variable(False, trainable=False, name="stop")
+            self._stop = tf.Variable(False, trainable=False, name="stop")
+            self._wish = tf.Variable(False, trainable=False, name="wish")
+        self._together = workers > 1
         self._variables = [v.value for v in self.model.trainable_variables]
         self._replica_step = tf.function(
             self._step, jit_compile=True if train.jit_compile else None
@@ -63,13 +73,18 @@ class Trainer:
             steps: int32 scalar, at least 1.
 
         Returns:
-            The updates that were done, int32 scalar: fewer once `stop` is set.
+            The updates that were done, int32 scalar: fewer after `ask_to_stop`.
         """
         done = tf.constant(0)
-        while tf.logical_and(done < steps, tf.logical_not(self.stop)):
+        while tf.logical_and(done < steps, tf.logical_not(self._stop)):
             self._strategy.run(self._replica_step, args=next(batches))
             done += 1
         return done
+
+    def ask_to_stop(self) -> None:
+        """Ends `run` before its next update; any thread may ask. Where several workers
+        do an update together, it tells all of them that one has asked."""
+        (self._wish if self._together else self._stop).assign(True)
 
     def prepare(self, batches) -> tf.Graph:
         """Builds the graph of `run`, which does no update yet, and returns it."""
@@ -102,11 +117,21 @@ class Trainer:
             if optimizer.loss_scale:
                 loss = optimizer.loss_scale.scale(loss)
         gradients = tape.gradient(loss, self._variables)
-        if self._strategy.num_replicas_in_sync > 1:
-            context = tf.distribute.get_replica_context()
-            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        optimizer.apply(gradients)
+        optimizer.apply(self._summed(gradients))
         self.metrics.add(losses, labels, logits)
+
+    def _summed(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Returns the gradients summed over the replicas, and notes who has asked to
+        stop: whoever ends early leaves the others waiting."""
+        if self._strategy.num_replicas_in_sync == 1 and not self._together:
+            return gradients
+        all_reduce = tf.distribute.get_replica_context().all_reduce
+        if not self._together:
+            return all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        wish = tf.cast(self._wish, tf.float32)
+        *gradients, wishes = all_reduce(tf.distribute.ReduceOp.SUM, [*gradients, wish])
+        self._stop.assign(wishes > 0)
+        return gradients
 
     def _logits(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the logits (N, classes), of one lane after another."""
@@ -130,3 +155,10 @@ def _freeze_backbone(model: keras.Model) -> None:
     """Leaves only the dense head to train; batch norm uses its moving averages."""
     for layer in model.layers:
         layer.trainable = layer.name == HEAD
+
+
+def _synchronize(model: keras.Model) -> None:
+    """Lets batch norm see the batches of all replicas as one."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, BatchNorm):
+            layer.synchronized = True

@@ -13,7 +13,7 @@ def test_help_lists_the_commands(capsys):
         main(["--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    commands = "audit bench import models preview recipes verify-resume"
+    commands = "audit bench import launch models preview recipes verify-resume"
     for command in commands.split():
         assert command in text
 

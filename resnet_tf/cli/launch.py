@@ -1,0 +1,43 @@
+"""Run a training in several processes of this host, as on several hosts."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from resnet_tf.config import positive
+from resnet_tf.errors import RunFolderError, SettingError
+from resnet_tf.training.launcher import launch
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument("--workers", type=int, default=2, help="Processes.")
+    parser.add_argument(
+        "--log_dir", default="logs", help="Folder for worker-0.log, worker-1.log ..."
+    )
+    parser.add_argument(
+        "script",
+        nargs=argparse.REMAINDER,
+        help="-- train.py and its flags; or -m and a module.",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs the workers to their end and exits with the code of what happened.
+
+    Raises:
+        RunFolderError: If the logs cannot be written.
+        SettingError: If there is nothing to run.
+    """
+    workers = positive("workers", arguments.workers)
+    script = arguments.script[arguments.script[:1] == ["--"] :]
+    if not script:
+        raise SettingError("launch needs a script after --, received none")
+    log_dir = Path(arguments.log_dir)
+    try:
+        code = launch([sys.executable, *script], workers, log_dir)
+    except OSError as error:
+        raise RunFolderError(
+            f"--log_dir {log_dir} cannot be written: {error.strerror or error}"
+        ) from error
+    sys.exit(code)

@@ -1,0 +1,105 @@
+"""The workers meet, within a bounded time, before TensorFlow waits for them.
+
+TensorFlow itself waits for ever, deaf to signals and to Python's own threads.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from resnet_tf.errors import PeerError, SettingError
+from resnet_tf.training.cluster import Cluster
+
+_POLL, _LONGEST_TRY = 0.1, 2.0  # seconds
+
+# Ends a process that hears nothing any more, unless this one's input ends before.
+_WATCH = """
+import os, select, signal, sys
+seconds, process, line = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+if not select.select([0], [], [], seconds)[0]:
+    os.write(2, f"error: {line}\\n".encode())
+    os.kill(process, signal.SIGKILL)
+"""
+
+
+def meet(cluster: Cluster, seconds: float) -> socket.socket:
+    """Returns once every worker has been seen.
+
+    Each listens where TensorFlow will, and looks for the others there.
+
+    Args:
+        cluster: The workers.
+        seconds: How long to wait for them.
+
+    Returns:
+        What listens; to be closed right before TensorFlow does.
+
+    Raises:
+        PeerError: If one has not come by then.
+        SettingError: If this one's own port is taken.
+    """
+    door = _listening(cluster)
+    try:
+        missing = {address: "" for address in cluster.peers}
+        end = time.monotonic() + seconds
+        while missing := _unreachable(missing):
+            if time.monotonic() > end:
+                raise PeerError(_absent(cluster, seconds, missing))
+            time.sleep(_POLL)
+    except BaseException:
+        door.close()
+        raise
+    return door
+
+
+@contextlib.contextmanager
+def bounded(seconds: float, line: str) -> Iterator[None]:
+    """Kills this process, after a line on stderr, if what is done takes longer.
+
+    Args:
+        seconds: How long it may take.
+        line: What is said then.
+    """
+    arguments = [str(seconds), str(os.getpid()), line]
+    command = [sys.executable, "-I", "-S", "-c", _WATCH, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE):
+        # Its input ends with the context.
+        yield
+
+
+def _listening(cluster: Cluster) -> socket.socket:
+    """Returns a socket at this worker's port; the kernel answers for it."""
+    address = cluster.addresses[cluster.index]
+    port = int(address.rpartition(":")[2])
+    try:
+        return socket.create_server(("", port), backlog=2 * len(cluster.addresses))
+    except OSError as error:
+        raise SettingError(
+            f"port {port} of this worker, {address}, must be free, received: "
+            f"{error.strerror}"
+        ) from error
+
+
+def _unreachable(addresses: dict[str, str]) -> dict[str, str]:
+    """Returns those of the addresses that do not answer, and why."""
+    missing = {}
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), _LONGEST_TRY).close()
+        except OSError as error:
+            missing[address] = str(error.strerror or error)
+    return missing
+
+
+def _absent(cluster: Cluster, seconds: float, missing: dict[str, str]) -> str:
+    listed = ", ".join(f"{address} ({why})" for address, why in missing.items())
+    return (
+        f"{len(missing)} of the {len(cluster.addresses)} workers did not come within "
+        f"{seconds:g} s: {listed}; start all of them (--peer_timeout is how long a "
+        "start waits)"
+    )

@@ -1,0 +1,40 @@
+"""A full pass of which each worker does its part."""
+
+import numpy as np
+
+from resnet_tf.data.split import Split
+from resnet_tf.evaluation.full_pass import FullPass, Result
+from resnet_tf.training.workers import Workers
+
+
+class ShardedPass:
+    """Runs a model over whole splits; every image counts once.
+
+    Args:
+        full_pass: The pass of this worker, over any images.
+        workers: Those that share the images; all call it.
+    """
+
+    def __init__(self, full_pass: FullPass, workers: Workers):
+        self._pass = full_pass
+        self._workers = workers
+
+    def __call__(self, split: Split, batch_size: int) -> Result:
+        """Returns the result over all images, at each worker.
+
+        Args:
+            split: At least one image.
+            batch_size: Images in a batch of a worker.
+        """
+        workers, images = self._workers, len(split)
+        if workers.number == 1:
+            return self._pass(split, batch_size)
+        share = -(-images // workers.number)
+        # So that all shares have one size, the last image fills up the last ones.
+        mine = np.arange(share * workers.index, share * (workers.index + 1))
+        logits = self._pass.logits(
+            split.images[np.minimum(mine, images - 1)], batch_size
+        )
+        gathered = workers.gather(logits)
+        logits = gathered.reshape(-1, logits.shape[1])[:images]
+        return Result(split.name, logits, split.labels, split.class_names)

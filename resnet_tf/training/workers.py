@@ -1,0 +1,135 @@
+"""The processes that do one run together, as each of them sees them."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from resnet_tf.data.part import Part
+from resnet_tf.errors import PeerError
+from resnet_tf.training.cluster import Cluster
+
+# What TensorFlow raises where an exchange meets a worker that is not there any more.
+_LOST = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
+
+
+class Workers:
+    """The workers of a run; one alone needs no exchange.
+
+    What exchanges is called by all of them, in the same order.
+
+    Args:
+        strategy: That of the run.
+        cluster: The workers, or None for one alone.
+
+    Attributes:
+        strategy: As given.
+        index: Number of this worker, from 0.
+        number: How many there are.
+    """
+
+    def __init__(
+        self, strategy: tf.distribute.Strategy, cluster: Cluster | None = None
+    ):
+        self.strategy = strategy
+        self.index = cluster.index if cluster else 0
+        self.number = len(cluster.addresses) if cluster else 1
+
+    @property
+    def chief(self) -> bool:
+        """Whether this is the one that writes."""
+        return self.index == 0
+
+    @property
+    def replicas(self) -> int:
+        """Devices of all workers together."""
+        return self.strategy.num_replicas_in_sync
+
+    def gather(self, values: np.ndarray | Sequence[float]) -> np.ndarray:
+        """Returns what each worker has given.
+
+        Args:
+            values: Array of one shape and dtype at all workers, of numbers that a
+                float64 holds.
+
+        Returns:
+            Array (number, ...) in the order of the workers.
+        """
+        own = np.asarray(values)
+        if self.number == 1:
+            return own[np.newaxis]
+        rows = np.zeros((self.number, own.size))
+        rows[self.index] = own.ravel()
+        gathered = self._sum(tf.constant(rows)).numpy()
+        return gathered.astype(own.dtype).reshape(self.number, *own.shape)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.float64)])
+    def _sum(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns the sum over the workers, of which each counts once."""
+
+        def summed(rows):
+            context = tf.distribute.get_replica_context()
+            first = context.replica_id_in_sync_group % self._own_replicas == 0
+            own = tf.where(first, rows, tf.zeros_like(rows))
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+        sums = self.strategy.run(summed, args=(rows,))
+        return self.strategy.experimental_local_results(sums)[0]
+
+    @property
+    def _own_replicas(self) -> int:
+        return self.replicas // self.number
+
+    def distribute(
+        self, batches: Callable[..., tf.data.Dataset]
+    ) -> tf.distribute.DistributedDataset:
+        """Returns the batches of the run, of which each replica gets its part.
+
+        Args:
+            batches: From the argument `part`, a `Part`, to the data set of whole
+                updates or of that part of each.
+        """
+        if self.number == 1:
+            return self.strategy.experimental_distribute_dataset(batches())
+        own = batches(part=Part(self.index, self.number))
+        share = own.element_spec[0].shape[0] * self.number // self.replicas
+        # One after another for the replicas of this worker.
+        each = own.rebatch(share, drop_remainder=True)
+        return self.strategy.distribute_datasets_from_function(lambda _: each)
+
+    def wait(self) -> None:
+        """Returns once all workers have come here."""
+        self.gather([0.0])
+
+    @contextlib.contextmanager
+    def required(self) -> Iterator[None]:
+        """For what the workers do together.
+
+        Raises:
+            PeerError: If another one is lost.
+        """
+        try:
+            yield
+        except _LOST as error:
+            if self.number == 1:
+                raise
+            raise PeerError(
+                f"worker {self.index} of {self.number} lost another one: "
+                f"{_reason(error)}; once all have ended, the same command goes on from "
+                "the last checkpoint"
+            ) from error
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """Returns what TensorFlow says, without the place in the graph."""
+    words = " ".join(error.message.split())
+    _, cause, rest = words.partition("Collective ops is aborted by: ")
+    return (rest if cause else words)[:120].partition(" Additional GRPC")[0]
