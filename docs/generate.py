@@ -21,6 +21,7 @@ import performance
 import photographs
 import reliability
 import resnet_or_densenet
+import scale
 import tutorial
 
 from resnet_tf.checkpoints.files import read_config
@@ -113,6 +114,7 @@ PAGES = {
     "docs/growth.md": growing.parts,
     "docs/performance.md": performance.parts,
     "docs/reliability.md": reliability.parts,
+    "docs/scale.md": scale.parts,
     "docs/tutorial.md": tutorial.parts,
     **commands.pages(),
 }
