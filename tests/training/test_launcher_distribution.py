@@ -22,9 +22,9 @@ index, workers = config["task"]["index"], config["cluster"]["worker"]
 def launched(tmp_path, capfdbinary, monkeypatch):
     """Returns a function from what each worker does to the exit code, stdout and
     stderr of the command, with two workers."""
-    monkeypatch.setattr(launcher, "_GRACE", 0.5)
 
-    def run(*lines, workers=2):
+    def run(*lines, workers=2, grace=0.5):
+        monkeypatch.setattr(launcher, "_GRACE", grace)
         script = tmp_path / "script.py"
         script.write_text(START + "\n".join(lines))
         options = [f"--workers={workers}", f"--log_dir={tmp_path / 'logs'}"]
@@ -76,7 +76,7 @@ def test_one_that_fails_ends_all(launched, does, code, says):
 
 def test_one_with_an_error_of_its_own_is_to_blame(launched):
     """Not one that lost it."""
-    found, _, err = launched("time.sleep(index)", "sys.exit([7, 6][index])")
+    found, _, err = launched("time.sleep(index)", "sys.exit([7, 6][index])", grace=20)
     assert (found, "worker 1 of 2 ended with exit code 6" in err) == (6, True)
 
 
