@@ -55,8 +55,7 @@ def find_cluster(strategy: str, environment: Mapping[str, str]) -> Cluster | Non
             "strategy=multi_worker needs TF_CONFIG or Slurm's variables, received "
             "neither; python -m resnet_tf launch sets it on one host"
         )
-    alone = len(cluster.addresses) == 1
-    return None if alone and strategy == "auto" else cluster
+    return None if len(cluster.addresses) == 1 else cluster
 
 
 def _from_tf_config(text: str) -> Cluster:

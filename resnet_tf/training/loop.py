@@ -111,7 +111,7 @@ class Run:
         )
         with folder.writing():
             self._step = self._state.restore(tidy=workers.chief)
-        require_agreement(workers, config, self._step)
+        require_agreement(workers, folder, self._step)
         if not self._step and config.train.init_from:
             print(initialize(self._trainer.model, config), flush=True)
         with folder.writing():

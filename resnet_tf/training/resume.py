@@ -1,10 +1,11 @@
 """Whether reports, checkpoints and workers of a run belong together."""
 
-from resnet_tf.config import ExperimentConfig
 from resnet_tf.errors import CheckpointError, RunFolderError, SettingError
 from resnet_tf.reporting.history import History, read_history
 from resnet_tf.training.run_folder import RunFolder
 from resnet_tf.training.workers import Workers
+
+_LONGEST_WAIT = 60.0  # seconds, for a folder on another machine
 
 
 def last_report(step: int, report_freq: int, images: int) -> int:
@@ -47,29 +48,36 @@ def open_history(folder: RunFolder, step: int, reported: int) -> History:
     return History(folder.history, reported)
 
 
-def require_agreement(workers: Workers, config: ExperimentConfig, step: int) -> None:
-    """Returns if all workers do the same; all of them call it.
+def require_agreement(workers: Workers, folder: RunFolder, step: int) -> None:
+    """Returns if all workers do the same in one folder; all of them call it.
 
     Args:
         workers: Those of the run.
-        config: The experiment, as this one was told.
+        folder: As this one was told, with the config; the chief has made it.
         step: That of the state which this one has read, 0 for none.
 
     Raises:
         CheckpointError: If they have not read the state of one step.
+        RunFolderError: If one does not see the folder.
         SettingError: If they were started with different settings.
     """
-    # A float64 holds as many bits exactly.
-    settings = int(config.fingerprint()[:12], 16)
-    facts = workers.gather([float(settings), float(step)])
-    if len(set(facts[:, 0])) > 1:
+    # Digits of the hash that a float64 holds.
+    settings = int(folder.config.fingerprint()[:12], 16)
+    facts = workers.gather([settings, step, folder.appears(_LONGEST_WAIT)])
+    settings, steps, seen = facts.T.tolist()
+    shared = "--run_dir must be a folder that all of them share"
+    if len(set(settings)) > 1:
         raise SettingError(
             f"all {workers.number} workers must have the same settings, received "
-            f"{len(set(facts[:, 0]))} different ones"
+            f"{len(set(settings))} different ones"
         )
-    steps = facts[:, 1].astype(int).tolist()
+    if not all(seen):
+        raise RunFolderError(
+            f"worker {seen.index(0)} of {workers.number} does not see {folder.path}; "
+            f"{shared}"
+        )
     if len(set(steps)) > 1:
         raise CheckpointError(
             f"all {workers.number} workers must go on from one state, received those "
-            f"of steps {steps}; --run_dir must be a folder that all of them share"
+            f"of steps {steps}; {shared}"
         )

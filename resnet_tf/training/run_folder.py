@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,14 @@ class RunFolder:
     def best(self) -> Path:
         """The checkpoint with the smallest validation error."""
         return self.path / "best"
+
+    def appears(self, seconds: float) -> bool:
+        """Tells whether the folder has its config, or gets it within so many seconds:
+        what another machine writes may be late."""
+        end = time.monotonic() + seconds
+        while not os.path.exists(self.path / CONFIG) and time.monotonic() < end:
+            time.sleep(0.5)
+        return os.path.exists(self.path / CONFIG)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
