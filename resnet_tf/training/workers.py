@@ -1,6 +1,7 @@
 """The processes that do one run together, as each of them sees them."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -129,7 +130,8 @@ class Workers:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """Returns what TensorFlow says, without the place in the graph."""
+    """Returns the first thing that TensorFlow says, without the place in the graph."""
     words = " ".join(error.message.split())
     _, cause, rest = words.partition("Collective ops is aborted by: ")
-    return (rest if cause else words)[:120].partition(" Additional GRPC")[0]
+    first = re.split(r"; | Additional GRPC", rest if cause else words)[0]
+    return first[:120]

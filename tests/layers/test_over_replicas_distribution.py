@@ -9,7 +9,9 @@ from resnet_tf.layers import BatchNorm
 
 @pytest.fixture(scope="module")
 def strategy():
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    # TensorFlow mixes up the collectives of two strategies in one process.
+    reduction = tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], reduction)
 
 
 def normalized(layer, x, noise):
