@@ -1,6 +1,6 @@
 """Measures the step of one network on one and on several replicas of this machine.
 
-    python benchmarks/scale.py --json_output=docs/benchmarks/scale.json
+    python benchmarks/replicas.py --json_output=docs/benchmarks/scale.json
 
 The batch stays; each replica gets a part of it. Replicas are this machine's GPUs, with
 `--strategy=mirrored`, or, where there is none, processes started by `launch`, which
@@ -33,7 +33,7 @@ def main(argv) -> None:
     values = flags.FLAGS
     make_room(values.json_output)
     record: dict[str, Any] = {
-        "command": command("benchmarks/scale.py", sys.argv[1:]),
+        "command": command("benchmarks/replicas.py", sys.argv[1:]),
         "model": values.model,
         "batch": values.batch,
         "replicas_are": "GPUs" if values.gpu else "processes",
