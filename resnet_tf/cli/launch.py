@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from resnet_tf.config import positive
-from resnet_tf.errors import RunFolderError, SettingError
+from resnet_tf.disk import writing
+from resnet_tf.errors import SettingError
 from resnet_tf.training.launcher import launch
 
 
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Runs the workers to their end and exits with the code of what happened.
 
     Raises:
-        RunFolderError: If the logs cannot be written.
+        OutputError: If the logs cannot be written.
         SettingError: If there is nothing to run.
     """
     workers = positive("workers", arguments.workers)
@@ -34,10 +35,6 @@ def run(arguments: argparse.Namespace) -> None:
     if not script:
         raise SettingError("launch needs a script after --, received none")
     log_dir = Path(arguments.log_dir)
-    try:
+    with writing(log_dir, "log_dir"):
         code = launch([sys.executable, *script], workers, log_dir)
-    except OSError as error:
-        raise RunFolderError(
-            f"--log_dir {log_dir} cannot be written: {error.strerror or error}"
-        ) from error
     sys.exit(code)
