@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import kills as benchmark
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,6 +20,7 @@ def test_a_kill_between_two_reports_at_most():
     assert all(end.delay > 0 for end in ends if end.how == "kill_writing")
 
 
+@pytest.mark.slow
 def test_killed_runs_end_as_if_nobody_had_touched_them(tmp_path):
     target = tmp_path / "record" / "kills.json"
     command = [sys.executable, "benchmarks/kills.py", "--kills=3"]

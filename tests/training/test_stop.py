@@ -60,7 +60,7 @@ slow = pytest.mark.slow
     ("precision", "strategy"),
     [
         ("float32", "one"),
-        ("bfloat16", "mirrored"),
+        pytest.param("bfloat16", "mirrored", marks=slow),
         pytest.param("bfloat16", "one", marks=slow),
         pytest.param("float16", "one", marks=slow),
         pytest.param("float32", "mirrored", marks=slow),
