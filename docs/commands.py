@@ -40,6 +40,7 @@ _SECTIONS = {
     "optimizer": "The optimizer",
     "train": "The training",
     "durations": "Durations in epochs",
+    "rate": "The rate of another batch",
 }
 
 

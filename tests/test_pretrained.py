@@ -37,7 +37,13 @@ def test_its_logits_are_the_stored_ones(name):
     np.testing.assert_allclose(pretrained.predict_images(images), shares, atol=1e-4)
 
 
-@every_model
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name != "model_20" else [])
+        for name in pretrained_names()
+    ],
+)
 def test_it_does_what_its_card_says(name):
     if "TFDS_DATA_DIR" not in os.environ:
         pytest.skip("TFDS_DATA_DIR is not set")

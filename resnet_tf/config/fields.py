@@ -19,6 +19,7 @@ REQUIRED = object()
 # A state of a run is named by its step, in eight digits.
 LARGEST_STEP = 99_999_999
 LARGEST_BATCH = 65_536
+_LONGEST_LIST = 600  # characters of known names that a message lists
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,13 @@ def section_fields(section: type) -> tuple[FieldSpec, ...]:
 def unknown(kind: str, name: str, known: Any) -> str:
     """Returns the one-line message for an unknown name, with the near ones."""
     near = difflib.get_close_matches(str(name), list(known), n=3)
-    hint = "did you mean " + ", ".join(near) if near else "known: " + ", ".join(known)
+    listed = ", ".join(known)
+    if near:
+        hint = "did you mean " + ", ".join(near)
+    elif len(listed) <= _LONGEST_LIST:
+        hint = f"known: {listed}"
+    else:
+        hint = f"none of the {len(known)} known ones is near"
     return f"unknown {kind} {name!r:.80}; {hint}"
 
 

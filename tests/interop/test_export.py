@@ -28,7 +28,7 @@ BYTES = {"tflite_float16": (2, 3), "tflite_int8": (1, 2)}
 def ckpt(tmp_path_factory):
     """ResNet-8, trained for seconds on the digits, with a temperature."""
     folder = tmp_path_factory.mktemp("run")
-    fast = {"train_steps": 60, "train_batch_size": 64, "report_freq": 60}
+    fast = {"train_steps": 150, "train_batch_size": 64, "report_freq": 150}
     config = ExperimentConfig.from_flat(fast, "quickstart")
     resnet_tf.train(config, folder)
     metrics = json.loads((folder / "metrics.json").read_text())
