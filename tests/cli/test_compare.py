@@ -29,7 +29,7 @@ def test_networks_are_trained_and_compared_and_not_trained_again(tmp_path, capfd
     record = json.loads((tmp_path / "comparison.json").read_text())
     (network,) = record["networks"]
     assert (network["label"], network["seeds"]) == ("uva_resnet", [2])
-    assert record["command"].startswith("python -m resnet_tf ")
+    assert record["command"].startswith("python -m resnet_tf")
     weights = tmp_path / "runs/uva_resnet-seed2/model.weights.h5"
     before = weights.stat().st_mtime_ns
     compare(*arguments)
