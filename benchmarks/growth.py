@@ -25,6 +25,7 @@ from resnet_tf.config import ExperimentConfig
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.legs import Legs
+from resnet_tf.training.run_folder import SUMMARY
 
 _COMMON = ("dataset", "mixed_precision", "seed")
 
@@ -79,21 +80,21 @@ def _trained(config: ExperimentConfig, folder: Path, macs: int) -> dict[str, Any
     code = Legs(config, folder).run(None, log)
     if code:
         raise RuntimeError(f"a leg must exit with 0, received {code}; see {log}")
-    summary = read_json(folder / "summary.json")
+    summary = read_json(folder / SUMMARY)
     updates, batch = summary["step"], config.train.train_batch_size
+    error, n = summary["validation_error"], summary["n_validation"]
     result = {
         "network": config.model.title,
         "init_lr": config.optimizer.init_lr,
         "updates": updates,
         "multiply_adds": macs * updates * batch,
         "seconds": summary["seconds"],
-        "validation_error": summary["validation_error"],
-        "n_validation": summary["n_validation"],
+        "validation_error": error,
+        "n_validation": n,
     }
     print(
         f"{folder.name}: {updates:,} updates, {summary['seconds'] / 60:.1f} min, "
-        f"validation error {summary['validation_error']:.2f} % "
-        f"(n = {summary['n_validation']:,})",
+        f"validation error {error:.2f} % (n = {n:,})",
         flush=True,
     )
     return result

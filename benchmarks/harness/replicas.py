@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resnet_tf.reporting.history import read_history
+from resnet_tf.training.run_folder import HISTORY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,7 +58,7 @@ def measured(
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        rows = read_history(Path(folder, "run", "history.csv"))
+        rows = read_history(Path(folder, "run", HISTORY))
     return {
         "replicas": replicas,
         "sync_batch_norm": synced,
