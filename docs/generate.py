@@ -22,6 +22,7 @@ import photographs
 import reliability
 import resnet_or_densenet
 import scale
+import shortcuts
 import tutorial
 
 from resnet_tf.checkpoints.files import read_config
@@ -112,6 +113,7 @@ PAGES = {
     "docs/README.md": lambda: INDEX,
     "docs/export.md": exports.parts,
     "docs/growth.md": growing.parts,
+    "docs/landscape.md": shortcuts.parts,
     "docs/performance.md": performance.parts,
     "docs/reliability.md": reliability.parts,
     "docs/scale.md": scale.parts,

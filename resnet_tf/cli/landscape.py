@@ -5,13 +5,17 @@ import math
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from resnet_tf.checkpoints.files import CONFIG, read_config, write_json
+from resnet_tf.checkpoints.files import CONFIG, METRICS, read_config, write_json
+from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
 from resnet_tf.disk import writing
 from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow
+
+_KNOWN = ("step", "validation_error", "n_validation", "weights_sha256")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     _check(arguments)
     folders = {name: resolve(name) for name in arguments.ckpt}
+    trainings = {name: _training(folder) for name, folder in folders.items()}
     slices = {name: _slice(folder, arguments) for name, folder in folders.items()}
     from resnet_tf.reporting.landscape import draw_landscapes, write_table
     from resnet_tf.reporting.paths import without_folders
@@ -63,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     records = []
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        for number, (title, found) in enumerate(slices.values()):
+        for number, (name, (title, found)) in enumerate(slices.items()):
             table = f"landscape_{number}.csv"
             write_table(output / table, found.offsets, found.loss, found.error)
             middle = len(found.offsets) // 2
@@ -73,6 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
                 "n": found.n,
                 "loss": found.loss[middle, middle],
                 "error": found.error[middle, middle],
+                **trainings[name],
             })  # fmt: skip
         titles = [title for title, _ in slices.values()]
         pictures = {
@@ -99,6 +105,13 @@ def _check(arguments: argparse.Namespace) -> None:
             raise SettingError(f"{name} must be {rule}, received {value}")
     if len(set(arguments.ckpt)) < len(arguments.ckpt):
         raise SettingError(f"ckpt must differ, received {' '.join(arguments.ckpt)}")
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    """Returns how weights came to be and what is known of them, for the record."""
+    metrics = read_metrics(folder / METRICS)
+    known = {key: metrics.get(key) for key in _KNOWN}
+    return {"config": read_config(folder / CONFIG).to_dict(), **known}
 
 
 def _slice(folder: Path, arguments: argparse.Namespace):

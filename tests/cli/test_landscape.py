@@ -21,6 +21,11 @@ def test_two_networks_side_by_side(tiny, tmp_path, capsys):
     assert record["checkpoints"] == ["one", "two"]
     assert record["size"] == 3 and record["slices"][1]["n"] == 20
     for number, found in enumerate(record["slices"]):
+        metrics = tmp_path / record["checkpoints"][number] / "metrics.json"
+        trained = json.loads(metrics.read_text())
+        assert found["weights_sha256"] == trained["weights_sha256"]
+        assert found["config"]["train"]["seed"] == number
+        assert (found["step"], found["n_validation"]) == (1, trained["n_validation"])
         with open(output / f"landscape_{number}.csv") as file:
             rows = list(csv.DictReader(file))
         assert len(rows) == 9

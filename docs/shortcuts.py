@@ -1,0 +1,60 @@
+"""The generated part of docs/landscape.md, from the record that lies beside it."""
+
+import csv
+import functools
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from markup import paragraph, table
+from release import command
+from reliability import part, place
+
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.evaluation.statistics import wilson_interval
+
+RECORD = Path(__file__).parent / "landscape" / "landscape.json"
+
+
+def shortcuts(record: dict, folder: Path = RECORD.parent) -> str:
+    """The picture, what each network ended with, and how it was trained."""
+    slices = record["slices"]
+    images = {one["n"] for one in slices}
+    words = paragraph(
+        f"Cross-entropy on {', '.join(f'{n:,}' for n in images)} training images at "
+        f"{record['size']} x {record['size']} points up to {record['radius']:g} times "
+        "the length of each filter away; the cross is where the training ended. One "
+        f"run each. {place(record)}"
+    )
+    head = ["network", "updates", "validation error", "loss at the cross",
+            "points better than guessing"]  # fmt: skip
+    rows = ([one["network"], f"{one['step']:,}", _error(one), f"{one['loss']:.3f}",
+             _share(folder / one["table"], one)] for one in slices)  # fmt: skip
+    commands = "\n".join(
+        command(ExperimentConfig.from_dict(one["config"])) for one in slices
+    )
+    picture = f"![The loss around {_titles(slices)}](landscape/landscape.png)"
+    return "\n\n".join((picture, words, table(head, rows), f"```\n{commands}\n```"))
+
+
+def parts() -> dict[str, Callable[[], str]]:
+    """Returns the parts of the page, by name."""
+    return {"shortcuts": functools.partial(part, shortcuts, RECORD)}
+
+
+def _titles(slices: list[dict]) -> str:
+    return " and ".join(one["network"] for one in slices)
+
+
+def _error(one: dict) -> str:
+    error, n = one["validation_error"], one["n_validation"]
+    low, high = wilson_interval(round(error * n / 100), n)
+    return f"{error:.2f} % ({low:.2f} to {high:.2f}, n = {n:,})"
+
+
+def _share(path: Path, one: dict) -> str:
+    """Returns the share of points with less loss than equal odds for all classes."""
+    guessing = math.log(one["config"]["model"]["num_classes"])
+    with open(path, newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    return f"{100 * sum(loss < guessing for loss in losses) / len(losses):.0f} %"
