@@ -3,18 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-RULES = (
-    "A network is told apart from another if the 95 % bootstrap interval of the "
-    "difference of their errors does not hold 0. A network is left out if another "
-    "that is not told apart from it, or better, has no more parameters, no more "
-    "multiply-adds, no longer training and no longer inference, and less of one."
-)
 _COSTS = {
     "parameters": "the fewest parameters",
     "macs": "the fewest multiply-adds",
     "seconds": "the shortest training",
     "latency_1": "the shortest inference of one image",
 }
+_MEASURED = ("seconds", "latency_1")
+_LUCK = 0.05  # a time that is less by no more than this part may be equal
+
+RULES = (
+    "A network is told apart from another if the 95 % bootstrap interval of the "
+    "difference of their errors does not hold 0; each pair is judged by itself. A "
+    "network is left out if another that is not told apart from it, or better, has no "
+    "more parameters, no more multiply-adds, no longer training and no longer "
+    f"inference, and less of one (of a time, less by more than {100 * _LUCK:.0f} %). "
+    "Of those that are not told apart from the lowest error, and that none of them "
+    "leaves out, the cheapest in each respect is taken, and of equally cheap ones the "
+    "better; what is taken is not left out."
+)
 
 
 def advise(record: Mapping[str, Any]) -> list[str]:
@@ -38,24 +45,42 @@ def advise(record: Mapping[str, Any]) -> list[str]:
         sentences.append(f"Not told apart from it: {_listed(others)}.")
     else:
         sentences.append("Every other network is told apart from it.")
-    sentences += _takes(best, equal)
+    taken = _taken(equal, worse)
+    sentences += [f"Take {label} for {_listed(why)}." for label, why in taken.items()]
     for loser, winner in _dominated(networks, worse).items():
+        # One that is not told apart from the best may be dominated by one that is.
+        if loser not in taken:
+            sentences.append(
+                f"Leave out {loser}: {winner} is not told apart from it, or better, "
+                "and costs no more in any respect."
+            )
+    single = [x["label"] for x in networks if len(x["seeds"]) == 1]
+    if single:
         sentences.append(
-            f"Leave out {loser}: {winner} is not told apart from it, or better, and "
-            "costs no more in any respect."
+            f"{_listed(single)} ran with one seed: what another would change is in no "
+            "interval."
         )
     return sentences
 
 
-def _takes(best: Mapping[str, Any], equal: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns what to take of the networks that are not told apart from the best."""
+def _taken(
+    equal: Sequence[Mapping[str, Any]], worse: set[tuple[str, str]]
+) -> dict[str, list[str]]:
+    """Returns, for each network that is taken, what for.
+
+    Args:
+        equal: The networks that are not told apart from the best, and the best.
+        worse: See `_told_apart`.
+    """
     if len(equal) == 1:
-        return [f"Take {best['label']} for its error."]
-    winners: dict[str, list[str]] = {}
+        return {equal[0]["label"]: ["its error"]}
+    dominated = _dominated(equal, worse)
+    left = [network for network in equal if network["label"] not in dominated]
+    taken: dict[str, list[str]] = {}
     for cost, words in _COSTS.items():
-        least = min(equal, key=lambda network: (network[cost], network["parameters"]))
-        winners.setdefault(least["label"], []).append(words)
-    return [f"Take {label} for {_listed(words)}." for label, words in winners.items()]
+        least = min(left, key=lambda network: (network[cost], network["error"]))
+        taken.setdefault(least["label"], []).append(words)
+    return taken
 
 
 def _flat(network: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,16 +106,20 @@ def _dominated(
     found = {}
     for network in networks:
         for other in networks:
-            costs = [(other[cost], network[cost]) for cost in _COSTS]
             if (
                 other is not network
                 and (other["label"], network["label"]) not in worse
-                and all(theirs <= own for theirs, own in costs)
-                and any(theirs < own for theirs, own in costs)
+                and all(other[cost] <= network[cost] for cost in _COSTS)
+                and any(other[cost] < _surely(network, cost) for cost in _COSTS)
             ):
                 found[network["label"]] = other["label"]
                 break
     return found
+
+
+def _surely(network: Mapping[str, Any], cost: str) -> float:
+    """Returns below what another network surely costs less than one."""
+    return network[cost] * (1 - _LUCK if cost in _MEASURED else 1)
 
 
 def _listed(words: Sequence[str]) -> str:

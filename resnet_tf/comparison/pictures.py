@@ -1,5 +1,6 @@
 """The pictures of a comparison."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -70,15 +71,19 @@ def _band(axes, histories: Sequence, column: str, color: str) -> None:
 
 
 def _drops(networks: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Returns the epochs at which a rate has dropped."""
+    """Returns the epochs at which a rate has dropped.
+
+    A schedule that falls all the time falls by any factor as it comes near 0: that is
+    no drop, nor is its last report.
+    """
     found = set()
     for network in networks:
         rows = network["histories"][0]
-        for before, after in zip(rows, rows[1:], strict=False):
-            # The end of a schedule that falls to nothing is no drop.
-            dropped = before["learning_rate"] > _DROP * after["learning_rate"]
-            if dropped and after is not rows[-1]:
-                found.add(before["epoch"])
+        rates = [row["learning_rate"] for row in rows]
+        for n, (before, after) in enumerate(itertools.pairwise(rates[:-1])):
+            falling = n > 0 and rates[n - 1] > before
+            if before > _DROP * after and not falling:
+                found.add(rows[n]["epoch"])
     return sorted(found)
 
 

@@ -32,6 +32,45 @@ def test_the_order_of_a_pair_does_not_matter(record):
     assert advise(record) == expected
 
 
+def left_out(record):
+    return [line.split(":")[0] for line in advise(record) if "Leave out" in line]
+
+
+def test_a_time_that_is_hardly_less_is_no_reason(record):
+    """Networks of one size, trained in two ways: their times differ by luck."""
+    large, small = record["networks"] = record["networks"][:2]
+    record["pairs"] = record["pairs"][:1]
+    small |= {name: large[name] for name in ("parameters", "macs", "latency")}
+    small["seconds"] = 0.96 * large["seconds"]
+    assert advise(record)[2:] == [
+        "Take large for the fewest parameters, the fewest multiply-adds and the "
+        "shortest inference of one image.",
+        "Take small for the shortest training.",
+    ]
+    small["seconds"] = 0.94 * large["seconds"]
+    assert left_out(record) == ["Leave out large"]
+    assert "Take large" not in " ".join(advise(record))
+
+
+def test_what_is_taken_is_not_left_out(record):
+    """`poor` is cheaper than `small` and not told apart from it, but from `large`."""
+    _, small, poor = record["networks"]
+    poor |= {"parameters": 80_000, "macs": 8_000_000, "seconds": 20.0}
+    poor["latency"] = small["latency"]
+    record["pairs"][2]["interval"] = [-5.5, 0.5]
+    assert left_out(record) == []
+    assert "Take small for the fewest parameters" in " ".join(advise(record))
+
+
+def test_what_another_seed_would_change(record):
+    for one in record["networks"][:2]:
+        one["seeds"] = [0]
+    assert advise(record)[-1] == (
+        "large and small ran with one seed: what another would change is in no "
+        "interval."
+    )
+
+
 def test_one_network_alone(record):
     alone = {**record, "networks": record["networks"][:1], "pairs": []}
     assert advise(alone) == [
