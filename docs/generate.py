@@ -15,6 +15,7 @@ from pathlib import Path
 
 import commands
 import comparison
+import evaluation
 import exports
 import growing
 import performance
@@ -28,6 +29,7 @@ import tutorial
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, recipe_source
 from resnet_tf.reporting.curves import plot_curves
+from resnet_tf.reporting.evaluation_pictures import draw_reliability
 from resnet_tf.reporting.history import read_history
 from resnet_tf.reporting.progress import duration
 
@@ -111,6 +113,7 @@ INDEX = {"commands": commands.index, "comparison": resnet_or_densenet.link}
 PAGES = {
     "README.md": lambda: README,
     "docs/README.md": lambda: INDEX,
+    "docs/evaluation.md": evaluation.parts,
     "docs/export.md": exports.parts,
     "docs/growth.md": growing.parts,
     "docs/landscape.md": shortcuts.parts,
@@ -167,6 +170,7 @@ def main() -> int:
         (ROOT / page).write_text(text)
     rows = read_history(ROOT / "pretrained/model_20/history.csv")
     plot_curves(ROOT / "docs/images/model_20.png", rows, "model_20")
+    draw_reliability(ROOT / "docs/images/reliability.png", evaluation.read())
     return 0
 
 
