@@ -139,13 +139,17 @@ def _codes(name: str) -> list[tuple[str, str]]:
     found = {0: ["Done."], USAGE: ["An argument is unknown or missing."]}
     if checked := re.search(r"exits with 1 (if [^.]*)\.", what):
         found[1] = [_sentence(checked[1])]
+    others = []
     for title, when in _ENTRY.findall(raised):
+        if title == SystemExit.__name__:
+            others.append(("another", _sentence(when)))
+            continue
         error = getattr(errors, title)
         if name in _SCRIPTS:
             when = error.__doc__.partition("\n")[0]
         found.setdefault(error.exit_code, []).append(_sentence(when))
     found.setdefault(STOPPED, ["Ctrl-C."])
-    return [(f"{code}", " ".join(found[code])) for code in sorted(found)]
+    return [(f"{code}", " ".join(found[code])) for code in sorted(found)] + others
 
 
 def _sentence(text: str) -> str:

@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         OutputError: If the report cannot be written.
         SettingError: If an argument is wrong, or a package is missing.
         StoppedError: If a signal stopped a training; it is saved.
+        SystemExit: If a training failed, with its exit code; with 1 if it was killed.
     """
     require_report("compare")
     output, given = Path(arguments.output), given_settings(arguments)

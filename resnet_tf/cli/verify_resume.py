@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         CheckpointError: If a state is missing or damaged.
         DataError: If the data set cannot be had.
         SettingError: If a setting is wrong.
+        SystemExit: If a training failed, with its exit code; with 1 if it was killed.
     """
     json_output.require_room(arguments.json_output)
     config = experiment(given_settings(arguments), arguments.recipe)

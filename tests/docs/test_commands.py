@@ -63,6 +63,13 @@ def test_an_error_of_several_lines_is_one_sentence(monkeypatch):
     assert expected in commands._codes("new")
 
 
+def test_the_code_of_a_process_that_failed_comes_last():
+    assert commands._codes("compare")[-1] == (
+        "another",
+        "If a training failed, with its exit code; with 1 if it was killed.",
+    )
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_says_when_and_shows_how(name):
     """What no generator writes."""
