@@ -72,6 +72,25 @@ def writing(output: str | Path, name: str = "output") -> Iterator[None]:
         raise OutputError(f"{name} {output} cannot be written: {reason}") from error
 
 
+def require_folder(output: str | Path, name: str = "output") -> None:
+    """Returns if a path that the user has given is a folder, or can become one.
+
+    Args:
+        output: The path.
+        name: What the user calls it.
+
+    Raises:
+        OutputError: If a file is there or on the way, or the folder is read-only.
+    """
+    path = Path(output)
+    with writing(output, name):
+        there = next(one for one in (path, *path.parents) if one.exists())
+    if not there.is_dir():
+        raise OutputError(f"{name} must be a folder, received {output}")
+    if not os.access(there, os.W_OK):
+        raise OutputError(f"{name} {output} cannot be written: {there} is read-only")
+
+
 def flush(path: Path) -> None:
     """Returns when a file, or the names in a folder, are on the disk.
 

@@ -5,6 +5,7 @@ import resource
 import pytest
 
 from resnet_tf import disk
+from resnet_tf.errors import OutputError
 
 
 @pytest.fixture
@@ -71,3 +72,23 @@ def test_a_write_that_is_cut_off_leaves_the_old_file(old, tmp_path, room):
 def test_the_sha256_is_the_known_one(tmp_path):
     (tmp_path / "empty").touch()
     assert disk.sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
+
+
+@pytest.mark.parametrize("name", ["", "a", "a/b"])
+def test_a_folder_that_is_there_or_can_be(tmp_path, name):
+    disk.require_folder(tmp_path / name)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a", "a/b/c"])
+def test_a_folder_that_cannot_be(old, tmp_path, name):
+    rule = f"report must be a folder, received {tmp_path / name}"
+    with pytest.raises(OutputError, match=f"^{rule}$"):
+        disk.require_folder(tmp_path / name, "report")
+
+
+def test_a_folder_that_is_read_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    rule = f"output {tmp_path / 'a'} cannot be written: {tmp_path} is read-only"
+    with pytest.raises(OutputError, match=f"^{rule}$"):
+        disk.require_folder(tmp_path / "a")

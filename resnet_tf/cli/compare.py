@@ -12,7 +12,7 @@ from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.comparison.exports import read_export, require_dataset
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
-from resnet_tf.disk import writing
+from resnet_tf.disk import require_folder, writing
 from resnet_tf.errors import SettingError, StoppedError
 from resnet_tf.reporting.paths import command_line
 from resnet_tf.reporting.provenance import provenance
@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     require_report("compare")
     output, given = Path(arguments.output), given_settings(arguments)
+    require_folder(output)
     exports = [read_export(Path(path)) for path in arguments.exports]
     planned = _planned(arguments, given, output)
     for number, (path, config) in enumerate(planned.items(), 1):

@@ -1,14 +1,13 @@
 """What `eval.py` does beside calling `resnet_tf.evaluate`: it reports and prints."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from resnet_tf import disk
 from resnet_tf.cli.packages import require_report
-from resnet_tf.disk import writing
-from resnet_tf.errors import OutputError, SettingError
+from resnet_tf.errors import SettingError
 
 
 def require_folder(report: str | None, against: str | None) -> None:
@@ -19,7 +18,7 @@ def require_folder(report: str | None, against: str | None) -> None:
         against: The checkpoint to compare with.
 
     Raises:
-        OutputError: If the path is no folder.
+        OutputError: If the path can be no folder.
         SettingError: If it is empty, `against` is given without it, or a package is
             missing.
     """
@@ -29,8 +28,7 @@ def require_folder(report: str | None, against: str | None) -> None:
         return
     if not report:
         raise SettingError("report must not be empty")
-    if os.path.exists(report) and not os.path.isdir(report):
-        raise OutputError(f"report must be a folder, received {report}")
+    disk.require_folder(report, "report")
     require_report("report")
 
 
@@ -64,7 +62,7 @@ def report(
     }
     if against is not None:
         record["pair"]["checkpoint"] = without_folders(against)
-    with writing(folder, "report"):
+    with disk.writing(folder, "report"):
         evaluation.write_evaluation(Path(folder), record, found.mistakes, found.spoiled)
     show(record)
     print(evaluation.calibration(record))

@@ -11,7 +11,7 @@ from resnet_tf.checkpoints.files import CONFIG, METRICS, read_config, write_json
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
-from resnet_tf.disk import writing
+from resnet_tf.disk import require_folder, writing
 from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow
 
@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         SettingError: If an argument is out of its range.
     """
     _check(arguments)
+    require_folder(arguments.output)
     folders = {name: resolve(name) for name in arguments.ckpt}
     trainings = {name: _training(folder) for name, folder in folders.items()}
     slices = {name: _slice(folder, arguments) for name, folder in folders.items()}
