@@ -116,7 +116,8 @@ def _calibration(own: Subject, result: Result) -> dict[str, Any]:
 
     temperature, n, after = None, 0, None
     if own.data.validation_size:
-        seen = own.result(own.images("validation"))
+        same = result.split == "validation"
+        seen = result if same else own.result(own.images("validation"))
         temperature, n = fit_temperature(seen.logits, seen.labels), seen.n
         after = trust(result, temperature)
     before = trust(result, 1.0)

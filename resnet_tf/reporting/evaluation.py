@@ -101,10 +101,15 @@ def calibration(record: Mapping[str, Any]) -> str:
     text = f"The calibration error is {found['before']['ece']:.2f} points"
     if found["temperature"] is None:
         return f"{text}; there are no validation images to fit a temperature on."
+    text += f", and {found['after']['ece']:.2f} with the temperature "
+    if found["fitted_on"] == record["split"]:
+        return (
+            f"{text}{found['temperature']:.3f}, fitted on these images themselves, on "
+            "which it looks better than on others."
+        )
     return (
-        f"{text}, and {found['after']['ece']:.2f} with the temperature "
-        f"{found['temperature']:.3f}, fitted on {found['n']:,} {found['fitted_on']} "
-        "images."
+        f"{text}{found['temperature']:.3f}, fitted on {found['n']:,} "
+        f"{found['fitted_on']} images."
     )
 
 

@@ -66,6 +66,10 @@ def test_sentences(record):
         "The calibration error is 4.06 points, and 2.43 with the temperature 1.250, "
         "fitted on 5,000 validation images."
     )
+    assert calibration({**record, "split": "validation"}) == (
+        "The calibration error is 4.06 points, and 2.43 with the temperature 1.250, "
+        "fitted on these images themselves, on which it looks better than on others."
+    )
     assert corrupted(record) == (
         "The mean error of 2 corruptions is 7.50 %, on the images as they are 2.50 %."
     )
