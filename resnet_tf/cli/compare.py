@@ -145,4 +145,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _whole_numbers(text: str) -> tuple[int, ...]:
     """Returns the numbers in "0,1,2", each once."""
-    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    try:
+        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        rule = f"must be whole numbers separated by commas, received {text!r}"
+        raise argparse.ArgumentTypeError(rule) from None

@@ -11,9 +11,9 @@ import numpy as np
 
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.comparison.advice import advise
-from resnet_tf.comparison.runs import FinishedRun, predictions
-from resnet_tf.data.class_names import CLASS_NAMES
+from resnet_tf.comparison.runs import FinishedRun, on_test_images
 from resnet_tf.errors import DataError
+from resnet_tf.evaluation.full_pass import Result
 from resnet_tf.evaluation.paired import difference_interval, mcnemar
 from resnet_tf.evaluation.statistics import confusion_matrix, wilson_interval
 from resnet_tf.models.audit.facts import facts
@@ -51,28 +51,25 @@ def compare(
         DataError: If the test images cannot be had, or differ from run to run.
     """
     seen = {
-        label: [predictions(run, data) for run in runs]
+        label: [on_test_images(run, data) for run in runs]
         for label, runs in groups.items()
     }
-    truth = _same_labels(seen)
+    truth, names = _same_images(list(itertools.chain(*seen.values())))
     wrong = {
-        label: np.stack([predicted != truth for predicted, _ in results])
+        label: np.stack([result.predictions != truth for result in results])
         for label, results in seen.items()
     }
-    config = next(iter(groups.values()))[0].config
-    classes = config.model.num_classes
     confusions = {
-        label: sum(confusion_matrix(truth, p, classes) for p, _ in results)
+        label: sum(confusion_matrix(truth, x.predictions, len(names)) for x in results)
         for label, results in seen.items()
     }
     networks = _networks(groups, wrong, confusions)
     pairs = [_pair(a, b, groups, wrong) for a, b in itertools.combinations(groups, 2)]
-    names = CLASS_NAMES.get(config.data.dataset)
     record = {
         "split": "test",
         "n": len(truth),
-        "dataset": config.data.dataset,
-        "class_names": list(names or map(str, range(classes))),
+        "dataset": next(iter(groups.values()))[0].config.data.dataset,
+        "class_names": list(names),
         "networks": networks,
         "pairs": pairs,
     }
@@ -103,12 +100,13 @@ def _networks(
     ]
 
 
-def _same_labels(seen: Mapping[str, Sequence[tuple[np.ndarray, ...]]]) -> np.ndarray:
-    labels = [result[1] for results in seen.values() for result in results]
-    for other in labels[1:]:
-        if not np.array_equal(labels[0], other):
+def _same_images(results: Sequence[Result]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Returns the labels and the names of the classes that all results have."""
+    labels, names = results[0].labels, results[0].class_names
+    for other in results[1:]:
+        if other.class_names != names or not np.array_equal(other.labels, labels):
             raise DataError("the runs must have the same test images, theirs differ")
-    return labels[0]
+    return labels, names
 
 
 def _counted(model: keras.Model) -> dict[str, int]:

@@ -1,17 +1,15 @@
 """Finished runs, read from their folders and grouped by network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from resnet_tf.checkpoints.files import CONFIG, WEIGHTS, read_config
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.data.sources import load_split
 from resnet_tf.errors import CheckpointError, SettingError
-from resnet_tf.evaluation.full_pass import checkpoint_pass
+from resnet_tf.evaluation.full_pass import Result, checkpoint_pass
 from resnet_tf.reporting.history import Row, read_history
 from resnet_tf.training.run_folder import RunFolder
 
@@ -75,8 +73,8 @@ def by_network(runs: Iterable[FinishedRun]) -> dict[str, list[FinishedRun]]:
     return {_label(group, groups): _by_seed(group) for group in groups}
 
 
-def predictions(run: FinishedRun, data: dict[str, Any]) -> tuple[np.ndarray, ...]:
-    """Returns the predicted and the true classes of the test images, (n,) each.
+def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
+    """Returns what a run's network makes of the test images.
 
     Args:
         run: The run, whose last weights are taken.
@@ -88,10 +86,8 @@ def predictions(run: FinishedRun, data: dict[str, Any]) -> tuple[np.ndarray, ...
     """
     config = replace(run.config.data, **data)
     images = load_split(config, "test")
-    result = checkpoint_pass(run.folder.path, config)(
-        images, run.config.train.test_batch_size
-    )
-    return result.predictions, result.labels
+    full_pass = checkpoint_pass(run.folder.path, config)
+    return full_pass(images, run.config.train.test_batch_size)
 
 
 def _differing(a: FinishedRun, b: FinishedRun) -> dict[str, tuple[Any, Any]]:

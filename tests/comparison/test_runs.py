@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import resnet_tf
-from resnet_tf.comparison.record import compare
+from resnet_tf.comparison.record import _same_images, compare
 from resnet_tf.comparison.runs import by_network, read_run
-from resnet_tf.errors import CheckpointError, SettingError
+from resnet_tf.errors import CheckpointError, DataError, SettingError
+from resnet_tf.evaluation.full_pass import Result
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,16 @@ def test_the_figures_are_those_of_the_runs(folders):
     assert pair["difference"] == pytest.approx(first["error"] - slow["error"])
     only = pair["only_a_wrong"] - pair["only_b_wrong"]
     assert 100 * only / 360 == pytest.approx(errors[0] - errors[2])
+
+
+def test_runs_on_other_images_are_refused():
+    labels, names = np.array([0, 1, 1]), ("cat", "dog")
+    one = Result("test", np.zeros((3, 2)), labels, names)
+    found, called = _same_images([one, one])
+    assert found is labels and called == names
+    for other in ({"labels": 1 - labels}, {"class_names": ("dog", "cat")}):
+        with pytest.raises(DataError, match="the same test images, theirs differ"):
+            _same_images([one, dataclasses.replace(one, **other)])
 
 
 def test_a_run_twice(folders):

@@ -84,6 +84,9 @@ CASES = [
           "output must be a folder, received y", 6, harm=(put("y"),)),
     _case("a comparison below a file", "compare --runs x --output=y/z",
           "output must be a folder, received y/z", 6, harm=(put("y"),)),
+    _case("seeds of words", "compare --models=resnet20 --output=new --seeds=0,x",
+          "argument --seeds: must be whole numbers separated by commas, received "
+          "'0,x'"),
     _case("nothing to compare", "compare --output=new",
           "compare needs --models to train or --runs to collect"),
     _case("an unknown network to compare", "compare --models=resnet21 --output=new",
