@@ -63,6 +63,7 @@ def draw_landscapes(
         )
         axes.plot(0, 0, marker="+", markersize=10, color=COLORS[1], markeredgewidth=2)
         axes.set(title=title, xlabel="first direction", aspect="equal")
+        axes.locator_params(nbins=5)
     sides[0].set_ylabel("second direction")
     bar = figure.colorbar(filled, ax=list(sides), label="cross-entropy (nats)")
     bar.set_ticks([0.01, 0.1, 1, 10, 100], labels=["0.01", "0.1", "1", "10", "100"])
