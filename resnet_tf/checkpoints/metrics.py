@@ -24,6 +24,10 @@ def _is_interval(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_percent, value))
 
 
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
 def _is_sha256(value: Any) -> bool:
     return isinstance(value, str) and bool(_SHA256.fullmatch(value))
 
@@ -42,6 +46,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         f"{split}_interval": (_is_interval, "two numbers from 0 to 100")
         for split in ("validation", "test")
     },
+    "class_names": (_is_names, "a list of texts"),
 }
 _DIGESTS = ("weights_sha256", "config_sha256")
 
@@ -49,7 +54,7 @@ _DIGESTS = ("weights_sha256", "config_sha256")
 def read_metrics(path: Path) -> dict[str, Any]:
     """Returns a `metrics.json`.
 
-    Counts, errors, intervals and SHA-256 are of their type where they are there;
+    Counts, errors, intervals, names and SHA-256 are of their type where they are there;
     what else is known of the weights may stand beside them.
 
     Raises:

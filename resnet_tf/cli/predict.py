@@ -100,7 +100,7 @@ def _record(found: Prediction) -> dict:
 
 def _line(found: Prediction) -> str:
     cells = (f"{one.name} {100 * one.probability:.1f} %" for one in found.top)
-    return f"{_visible(str(found.path))}: {', '.join(cells)}"
+    return _visible(f"{found.path}: {', '.join(cells)}")
 
 
 def _fail(message: str, failures: list[str]) -> None:

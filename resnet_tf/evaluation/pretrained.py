@@ -12,13 +12,14 @@ import numpy as np
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.config import ExperimentConfig, positive
 from resnet_tf.data.class_names import class_names
-from resnet_tf.errors import SettingError
+from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.evaluation.calibration import softmax, stated_temperature
 from resnet_tf.startup import import_tensorflow
 
 if TYPE_CHECKING:
     import keras
 
+    from resnet_tf.checkpoints.weights import Checkpoint
     from resnet_tf.evaluation.full_pass import FullPass
 
 
@@ -34,8 +35,8 @@ class Pretrained:
         model: The network, from normalised images to logits.
         config: The experiment that made the weights.
         metrics: What the checkpoint's `metrics.json` says of them.
-        class_names: One name a class; the labels as text where the data set was a
-            folder.
+        class_names: One name a class: those in `metrics`, else those of the data set,
+            else the labels as text.
     """
 
     model: keras.Model
@@ -104,8 +105,19 @@ def load_pretrained(name: str | Path, dtype: str = "float32") -> Pretrained:
         raise SettingError(f"dtype must be one of {known}, received {dtype!r}")
     found = load_checkpoint(folder, dtype=dtype)
     stated_temperature(found.metrics)
-    names = class_names(found.config.data.dataset, found.config.model.num_classes)
-    return Pretrained(found.model, found.config, found.metrics, names)
+    return Pretrained(found.model, found.config, found.metrics, _names(found))
+
+
+def _names(checkpoint: Checkpoint) -> tuple[str, ...]:
+    config, stated = checkpoint.config, checkpoint.metrics.get("class_names")
+    if stated is None:
+        return class_names(config.data.dataset, config.model.num_classes)
+    if len(stated) != config.model.num_classes:
+        raise CheckpointError(
+            f"class_names in metrics.json must be {config.model.num_classes}, received "
+            f"{len(stated)}"
+        )
+    return tuple(stated)
 
 
 def _require_images(images: Any) -> None:

@@ -345,6 +345,7 @@ class Run:
             "step": row.step,
             "validation_error": row.validation_error,
             "n_validation": len(self._validation_images),
+            "class_names": self._train_images.class_names,
         }
         save_checkpoint(target, self._trainer.model, self._config, metrics)
 

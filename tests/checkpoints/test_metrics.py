@@ -35,6 +35,8 @@ def test_what_is_unknown_may_stand_there(tmp_path):
         ("validation_error", "8", "from 0 to 100, received '8'"),
         ("test_interval", [1], r"two numbers from 0 to 100, received \[1\]"),
         ("test_interval", 3, "two numbers from 0 to 100, received 3"),
+        ("class_names", "cat", "a list of texts, received 'cat'"),
+        ("class_names", ["cat", 1], r"a list of texts, received \['cat', 1\]"),
         ("weights_sha256", None, "64 hexadecimal digits, received None"),
         ("weights_sha256", "A" * 64, "64 hexadecimal digits, received 'AAAA"),
         ("config_sha256", "ab", "64 hexadecimal digits, received 'ab'"),

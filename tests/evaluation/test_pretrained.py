@@ -2,16 +2,19 @@ import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import resnet_tf
 from resnet_tf.checkpoints.weights import save_checkpoint
+from resnet_tf.cli.predict import _line
 from resnet_tf.config import differences
 from resnet_tf.data.pipeline import normalize
 from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.evaluation.calibration import softmax
+from resnet_tf.evaluation.predict import Guess, Prediction
 
 
 @pytest.fixture
@@ -43,6 +46,20 @@ def test_what_it_holds(pretrained, tiny):
     assert pretrained.class_names == tuple("0123456789")
     with pytest.raises(dataclasses.FrozenInstanceError):
         pretrained.model = None
+
+
+def test_the_names_of_the_classes_are_the_checkpoints(folder):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    names = ["one \x1b[2J", *"abcdefghi"]
+    (folder / "metrics.json").write_text(json.dumps({**metrics, "class_names": names}))
+    pretrained = resnet_tf.load_pretrained(folder)
+    assert pretrained.class_names == tuple(names)
+    found = Prediction(Path("a.png"), (Guess(names[0], 0, 0.5),))
+    assert _line(found) == r"a.png: one \x1b[2J 50.0 %"
+    del names[0]
+    (folder / "metrics.json").write_text(json.dumps({**metrics, "class_names": names}))
+    with pytest.raises(CheckpointError, match="metrics.json must be 10, received 9"):
+        resnet_tf.load_pretrained(folder)
 
 
 def test_probabilities_of_images_prepared_as_in_training(pretrained, pixels):

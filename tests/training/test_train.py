@@ -112,6 +112,8 @@ def test_the_run_folder_holds_everything(tiny, tmp_path):
     assert steps == ["2", "4", "5"]
     assert len(list((run / "tensorboard").iterdir())) == 1
     assert len(list((run / "checkpoints").iterdir())) == 2
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["class_names"] == list("0123456789")
     assert summary["step"] == 5 and summary["seed"] == 0
     assert (summary["n_validation"], summary["n_test"]) == (180, 360)
     assert summary["num_replicas"] == 1
