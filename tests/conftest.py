@@ -1,6 +1,7 @@
-"""Shared fixtures: two logical devices, tiny networks, and a fake CIFAR-10."""
+"""Shared: two logical devices, tiny networks, a trained one, and a fake CIFAR-10."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `startup` has it
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import resnet_tf
 from resnet_tf.config import ExperimentConfig
 
 # Two logical CPUs, so that a strategy with two replicas runs anywhere.
@@ -48,6 +50,15 @@ def tiny():
         return ExperimentConfig.from_flat({**fast, **settings}, "quickstart")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def trained(tiny, tmp_path_factory) -> Path:
+    """The folder of a run that has learned the digits; to change it, copy it."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    fast = {"train_batch_size": 64, "steps_per_call": 0}
+    resnet_tf.train(tiny(train_steps=150, report_freq=150, **fast), folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
