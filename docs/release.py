@@ -3,6 +3,7 @@
     python docs/release.py runs/MY_RUN pretrained/model_20
     python docs/release.py runs/LEG_2 pretrained/model_20 --after runs/LEG_1 --float16
     python docs/release.py runs/GROWN pretrained/model_56 --after pretrained/model_20
+    python docs/release.py runs/BETTER pretrained/model_56 --after pretrained/model_56
 
 Copies the last weights, the config and the history, and writes `metrics.json`,
 `logits.json` and the card, every number of which comes from the runs' own files or
@@ -52,6 +53,8 @@ def release(
     import_tensorflow()
     from resnet_tf.checkpoints.weights import load_checkpoint
 
+    # First: the target may be one of them, and is written over.
+    legs = [leg for folder in (*earlier, run) for leg in _legs(folder)]
     target.mkdir(parents=True, exist_ok=True)
     for name in (WEIGHTS, CONFIG, HISTORY):
         shutil.copyfile(run / name, target / name)
@@ -66,9 +69,8 @@ def release(
     metrics["command"] = command(read_config(run / CONFIG))
     metrics["parameters"] = sum(math.prod(w.shape) for w in model.trainable_weights)
     if earlier:
-        folders = (*earlier, run)
-        metrics["legs"] = [leg for folder in folders for leg in _legs(folder)]
-        metrics["seconds"] = sum(leg["seconds"] for leg in metrics["legs"])
+        metrics["legs"] = legs
+        metrics["seconds"] = sum(leg["seconds"] for leg in legs)
     write_json(target / METRICS, metrics)
     if float16:
         shrink(target)
@@ -79,9 +81,13 @@ def release(
 
 def command(config: ExperimentConfig) -> str:
     """Returns the command line that has this config."""
+    network = config.model.model
     recipe = ExperimentConfig.from_flat({}, config.recipe)
+    words = [] if recipe.model.model == network else [f"--model={network}"]
+    # Of the same family: it has the same settings.
+    recipe = ExperimentConfig.from_flat({"model": network}, config.recipe)
     explicit = differences(recipe, config)
-    words = [f"--{name}={value}" for name, (_, value) in explicit.items()]
+    words += [f"--{name}={value}" for name, (_, value) in explicit.items()]
     return " ".join(["python train.py", f"--recipe={config.recipe}", *words])
 
 

@@ -3,12 +3,14 @@ import json
 import numpy as np
 import pytest
 import shrink
+from absl import flags
 from golden import generated_images
-from release import release
+from release import command, release
 
+import hyper_parameters
 import resnet_tf
 from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
-from resnet_tf.config import DataConfig
+from resnet_tf.config import DataConfig, ExperimentConfig
 from resnet_tf.evaluation.calibration import softmax
 
 
@@ -114,6 +116,35 @@ def test_what_led_to_a_released_model_leads_to_the_next(
         == json.loads((first / "metrics.json").read_text())["command"]
     )
     assert metrics["seconds"] == 270
+
+
+def test_a_better_model_may_go_on_from_the_one_of_its_name(
+    make_run, tmp_path, monkeypatch
+):
+    for name in ("calibrate", "write_logits"):
+        monkeypatch.setattr(f"release.{name}", lambda folder: None)
+    target = tmp_path / "model_8"
+    release(make_run("one"), target)
+    release(make_run("two", seed=1), target, [target])
+    legs = json.loads((target / "metrics.json").read_text())["legs"]
+    assert [leg["commit"] for leg in legs] == ["commit of one", "commit of two"]
+    assert [leg["command"].endswith("--seed=1") for leg in legs] == [False, True]
+
+
+def test_the_command_has_the_config_again():
+    settings = {"model": "densenet", "depth": 100, "bottleneck": True,
+                "compression": 0.5, "seed": 3}  # fmt: skip
+    config = ExperimentConfig.from_flat(settings, "onecycle")
+    line = (
+        "python train.py --recipe=onecycle --model=densenet --depth=100 "
+        "--bottleneck=True --compression=0.5 --seed=3"
+    )
+    assert command(config) == line
+    values = flags.FlagValues()
+    hyper_parameters.define_recipe(values)
+    hyper_parameters.define_settings(values)
+    values(line.split()[1:])
+    assert hyper_parameters.config_from_flags(values) == config
 
 
 def test_float16_that_changes_the_error_is_not_kept(make_run, tmp_path, monkeypatch):
