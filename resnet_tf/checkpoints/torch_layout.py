@@ -12,7 +12,7 @@ import numpy as np
 from resnet_tf.checkpoints.state_dict import StateDict
 from resnet_tf.errors import CheckpointError
 
-_COUNTER = ".num_batches_tracked"
+_COUNTER, _VARIANCE = ".num_batches_tracked", ".running_var"
 _KINDS = {
     "kernel": "weight",
     "gamma": "weight",
@@ -50,8 +50,9 @@ def assign_tensors(
         The number of weights assigned.
 
     Raises:
-        CheckpointError: If a tensor is missing, has another shape or has no place
-            in the network; the model is unchanged then.
+        CheckpointError: If a tensor is missing, has another shape, holds no finite
+            floating-point numbers or has no place in the network; the model is
+            unchanged then.
     """
     left, found = dict(tensors), []
     for weight in model.weights:
@@ -95,4 +96,17 @@ def _in_our_layout(tensor: np.ndarray, weight: keras.Variable, name: str) -> np.
         raise CheckpointError(
             f"the tensor {name} must have the shape {shape}, received {tensor.shape}"
         )
-    return tensor.transpose(np.argsort(axes))
+    if not np.issubdtype(tensor.dtype, np.floating):
+        raise CheckpointError(
+            f"the tensor {name} must be of floating-point numbers, received "
+            f"{tensor.dtype}"
+        )
+    with np.errstate(over="ignore"):
+        values = tensor.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise CheckpointError(f"the tensor {name} must be finite in float32")
+    if name.endswith(_VARIANCE) and values.min() < 0:
+        raise CheckpointError(
+            f"the tensor {name} must be at least 0, received {values.min():g}"
+        )
+    return values.transpose(np.argsort(axes))

@@ -169,6 +169,8 @@ def _assign(model: keras.Model, variables: Mapping[str, np.ndarray]) -> int:
                 f"the variable {name} must be float32 of the shape {shape}, received "
                 f"{value.dtype} of {value.shape}"
             )
+        if not np.isfinite(value).all():
+            raise CheckpointError(f"the variable {name} must be finite")
     for name, weight in places.items():
         weight.assign(variables[name])
     return len(places)

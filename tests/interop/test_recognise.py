@@ -91,15 +91,20 @@ def test_strict(name, made, write_torch, tmp_path):
     network, last = made(name), LAST[name]
     plain = last.removeprefix("module.").removeprefix("model.")
     surplus = last.rpartition(".")[0] + ".extra"
+    tensor = network.tensors[last]
     harms = [
         ({last: None}, f"must have the tensor {plain}"),
         ({surplus: np.ones(3, "float32")}, "must have no tensor '.*extra'"),
         ({last: np.ones(1, "float32")}, f"{plain} must have the shape .*, received"),
     ]
     keras.utils.set_random_seed(1)
+        ({last: tensor.astype("int64")}, f"{plain} must be of floating-point numbers"),
+        ({last: tensor * np.float32(np.nan)}, f"{plain} must be finite in float32"),
     model = None
     for index, (harm, message) in enumerate(harms):
         path = write_torch(tmp_path / f"{index}.pt", network.data(**harm))
+    if last.endswith("running_var"):
+        harms.append(({last: -tensor}, f"{plain} must be at least 0, received -"))
         found = recognise(path)
         model = model or build_model(found.config.model)
         before = [weight.numpy() for weight in model.weights]

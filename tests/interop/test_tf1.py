@@ -267,6 +267,7 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(
         ("Variable", np.zeros(3, "float32"), "no variable 'Variable'"),
         ("dense/Momentum", np.zeros(3, "float32"), "no variable 'dense/Momentum'"),
         ("fc/gamma", np.ones(32, "float32"), r"fc/gamma must be .*\(64,\), .*\(32,\)"),
+        ("fc/gamma", np.full(64, np.nan, "float32"), "fc/gamma must be finite"),
         ("conv0/gamma", np.ones(16), "conv0/gamma must be float32 .* float64"),
     ],
 )
