@@ -44,6 +44,11 @@ def recognise(path: Path) -> Source:
         message = str(error)
         prefix = "" if message.startswith(str(path)) else f"{path}: "
         raise CheckpointError(prefix + message) from error
+    if os.path.isdir(path):
+        raise CheckpointError(
+            f"{path} must be a file, or the prefix of a TensorFlow checkpoint, "
+            "received a folder"
+        )
     raise MissingCheckpointError(f"{path} is missing")
 
 

@@ -6,6 +6,7 @@ The layers are counted inside `nn.Sequential`, activations and pooling included;
 
 import functools
 import re
+import reprlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,6 @@ from resnet_tf.interop.pytorch import pytorch_logits
 from resnet_tf.interop.source import Published, Source
 
 _PUBLISHED = f"10,000 test images of cifar10, tutorial 5 of {UVA_URL}"
-_PREACT = "PreActResNetBlock"
 _RESNET_BLOCKS = 3
 # The places of GoogLeNet's blocks, by stage; between them are the poolings.
 _INCEPTION = ((0, 1), (3, 4, 5, 6), (8, 9))
@@ -81,12 +81,18 @@ def _densenet_layer(name: str) -> str:
 
 
 class _Network(NamedTuple):
-    """One of the four: its `model_name` and its layers."""
+    """One of the four: its `model_name`, its layers and the hyper-parameters of its
+    network that are as the tutorial has them."""
 
     title: str
     model_name: str
     head: str
     layer: Callable[[str], str]
+    fixed: Mapping[str, Any]
+
+
+_RESNET_SIZE = {"num_blocks": [3, 3, 3], "c_hidden": [16, 32, 64]}
+_DENSENET_SIZE = {"num_layers": [6, 6, 6, 6], "bn_size": 2, "growth_rate": 16}
 
 
 _NETWORKS = {
@@ -95,20 +101,29 @@ _NETWORKS = {
         "GoogleNet",
         "output_net.2",
         _googlenet_layer,
+        {},
     ),
     "uva_resnet": _Network(
         "ResNet",
         "ResNet",
         "output_net.2",
         functools.partial(_residual_layer, parts=_RESNET_PARTS),
+        {"block_name": "ResNetBlock", **_RESNET_SIZE},
     ),
     "uva_preact": _Network(
         "ResNetPreAct",
         "ResNet",
         "output_net.2",
         functools.partial(_residual_layer, parts=_PREACT_PARTS),
+        {"block_name": "PreActResNetBlock", **_RESNET_SIZE},
     ),
-    "uva_densenet": _Network("DenseNet", "DenseNet", "output_net.4", _densenet_layer),
+    "uva_densenet": _Network(
+        "DenseNet",
+        "DenseNet",
+        "output_net.4",
+        _densenet_layer,
+        _DENSENET_SIZE,
+    ),
 }
 
 
@@ -140,7 +155,7 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
         )
     settings = {
         "model": model,
-        "activation": _activation(hyper, network, owner),
+        "activation": _activation(hyper, network, classes, owner),
         "dataset": dataset,
         # Theirs are 5,000 at random, so most of ours were trained on.
         "validation_size": 0,
@@ -179,19 +194,35 @@ def _model(tensors: StateDict) -> str | None:
     return "uva_resnet" if "blocks.0.net.0.weight" in tensors else None
 
 
-def _activation(hyper: Any, network: _Network, owner: str) -> str:
+def _activation(hyper: Any, network: _Network, classes: int, owner: str) -> str:
     """Returns the activation that the hyper-parameters name, once they fit."""
     if hyper is None:
         return "relu"
     model = hyper.get("model_hparams") if isinstance(hyper, dict) else None
-    if not isinstance(model, dict) or hyper.get("model_name") != network.model_name:
+    if not isinstance(model, dict) or not _same(
+        hyper.get("model_name"), network.model_name
+    ):
         raise CheckpointError(
             f"{owner} must have hyper_parameters of {network.model_name}, received "
-            f"{hyper!r:.80}"
+            f"{reprlib.repr(hyper)}"
         )
-    preact = model.get("block_name") == _PREACT
-    if network.model_name == "ResNet" and preact != (network.title == "ResNetPreAct"):
+    stated = {"block_name": "ResNetBlock", "act_fn_name": "relu", **model}
+    for name, value in {**network.fixed, "num_classes": classes}.items():
+        if not _same(received := stated.get(name, value), value):
+            raise CheckpointError(
+                f"{owner} must have {name}={value!r}, received {reprlib.repr(received)}"
+            )
+    activation = stated["act_fn_name"]
+    if not isinstance(activation, str):
         raise CheckpointError(
-            f"{owner} must not have block_name={model.get('block_name')!r:.40}"
+            f"{owner} must have act_fn_name as a text, received "
+            f"{reprlib.repr(activation)}"
         )
-    return model.get("act_fn_name", "relu")
+    return activation
+
+
+def _same(received: Any, value: Any) -> bool:
+    """Tells by their texts, which are short: what a file holds instead may be an
+    array, or take forever to compare."""
+    received = list(received) if isinstance(received, tuple) else received
+    return reprlib.repr(received) == reprlib.repr(value)

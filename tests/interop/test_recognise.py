@@ -1,5 +1,7 @@
 """Each family's network, computed by hand, against ours with the same tensors."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -89,22 +91,22 @@ LAST = {
 @pytest.mark.parametrize("name", LAST)
 def test_strict(name, made, write_torch, tmp_path):
     network, last = made(name), LAST[name]
+    tensor = network.tensors[last]
     plain = last.removeprefix("module.").removeprefix("model.")
     surplus = last.rpartition(".")[0] + ".extra"
-    tensor = network.tensors[last]
     harms = [
         ({last: None}, f"must have the tensor {plain}"),
         ({surplus: np.ones(3, "float32")}, "must have no tensor '.*extra'"),
         ({last: np.ones(1, "float32")}, f"{plain} must have the shape .*, received"),
-    ]
-    keras.utils.set_random_seed(1)
         ({last: tensor.astype("int64")}, f"{plain} must be of floating-point numbers"),
         ({last: tensor * np.float32(np.nan)}, f"{plain} must be finite in float32"),
+    ]
+    keras.utils.set_random_seed(1)
     model = None
-    for index, (harm, message) in enumerate(harms):
-        path = write_torch(tmp_path / f"{index}.pt", network.data(**harm))
     if last.endswith("running_var"):
         harms.append(({last: -tensor}, f"{plain} must be at least 0, received -"))
+    for index, (harm, message) in enumerate(harms):
+        path = write_torch(tmp_path / f"{index}.pt", network.data(**harm))
         found = recognise(path)
         model = model or build_model(found.config.model)
         before = [weight.numpy() for weight in model.weights]
@@ -127,9 +129,18 @@ def test_the_activation_of_the_hyper_parameters(made, write_torch, tmp_path):
 
 WRONG_UVA = [
     (_hyper(model_name="DenseNet"), "must have hyper_parameters of ResNet"),
-    (_hyper(model={"block_name": "PreActResNetBlock"}), "must not have block_name"),
+    (
+        _hyper(model={"block_name": "PreActResNetBlock"}),
+        "must have block_name='ResNetBlock', received 'PreActResNetBlock'",
+    ),
+    (_hyper(model={"num_blocks": [5] * 3}), r"num_blocks=\[3, 3, 3\], received \[5, "),
+    (_hyper(model={"num_classes": 100}), "must have num_classes=10, received 100"),
+    (_hyper(model={"c_hidden": np.ones(2, "float32")}), "c_hidden=.*received array"),
+    (_hyper(model={"act_fn_name": ["relu"]}), "act_fn_name as a text, received"),
+    (_hyper(model_name=np.ones(2, "float32")), "must have hyper_parameters of ResNet"),
     (_hyper(model={"act_fn_name": "swish"}), "activation must be one of"),
     ([1], "must have hyper_parameters of ResNet"),
+    (functools.reduce(lambda x, _: [x, x], range(60), []), "hyper_parameters of ResN"),
 ]
 
 
@@ -171,6 +182,8 @@ def test_what_no_project_has(made, write_torch, tmp_path):
 def test_no_file(tmp_path):
     with pytest.raises(CheckpointError, match="nothing.th is missing"):
         recognise(tmp_path / "nothing.th")
+    with pytest.raises(CheckpointError, match="must be a file, or .* a folder"):
+        recognise(tmp_path)
     (tmp_path / "empty.th").write_bytes(b"")
     with pytest.raises(CheckpointError, match="empty.th"):
         recognise(tmp_path / "empty.th")
