@@ -204,19 +204,18 @@ def _activation(hyper: Any, network: _Network, classes: int, owner: str) -> str:
     ):
         raise CheckpointError(
             f"{owner} must have hyper_parameters of {network.model_name}, received "
-            f"{reprlib.repr(hyper)}"
+            f"{_short(hyper)}"
         )
     stated = {"block_name": "ResNetBlock", "act_fn_name": "relu", **model}
     for name, value in {**network.fixed, "num_classes": classes}.items():
         if not _same(received := stated.get(name, value), value):
             raise CheckpointError(
-                f"{owner} must have {name}={value!r}, received {reprlib.repr(received)}"
+                f"{owner} must have {name}={value!r}, received {_short(received)}"
             )
     activation = stated["act_fn_name"]
     if not isinstance(activation, str):
         raise CheckpointError(
-            f"{owner} must have act_fn_name as a text, received "
-            f"{reprlib.repr(activation)}"
+            f"{owner} must have act_fn_name as a text, received {_short(activation)}"
         )
     return activation
 
@@ -225,4 +224,9 @@ def _same(received: Any, value: Any) -> bool:
     """Tells by their texts, which are short: what a file holds instead may be an
     array, or take forever to compare."""
     received = list(received) if isinstance(received, tuple) else received
-    return reprlib.repr(received) == reprlib.repr(value)
+    return _short(received) == _short(value)
+
+
+def _short(value: Any) -> str:
+    """Returns the text of a value in a line of some words."""
+    return " ".join(reprlib.repr(value).split())

@@ -135,7 +135,7 @@ WRONG_UVA = [
     ),
     (_hyper(model={"num_blocks": [5] * 3}), r"num_blocks=\[3, 3, 3\], received \[5, "),
     (_hyper(model={"num_classes": 100}), "must have num_classes=10, received 100"),
-    (_hyper(model={"c_hidden": np.ones(2, "float32")}), "c_hidden=.*received array"),
+    (_hyper(model={"c_hidden": np.ones((3, 2), "f4")}), "c_hidden=.*received array"),
     (_hyper(model={"act_fn_name": ["relu"]}), "act_fn_name as a text, received"),
     (_hyper(model_name=np.ones(2, "float32")), "must have hyper_parameters of ResNet"),
     (_hyper(model={"act_fn_name": "swish"}), "activation must be one of"),
@@ -153,6 +153,7 @@ def test_hyper_parameters_of_another_network(
     with pytest.raises(CheckpointError, match=message) as caught:
         recognise(path)
     assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_what_no_project_has(made, write_torch, tmp_path):
