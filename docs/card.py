@@ -42,7 +42,7 @@ this project's own {_commands(runs)}:
 python eval.py --ckpt {name}
 ```
 
-| split | images | error | 95 % interval (Wilson) |
+{_earlier(name, runs)}| split | images | error | 95 % interval (Wilson) |
 |---|---|---|---|
 {rows}
 
@@ -79,6 +79,16 @@ def _network(model: ModelConfig) -> str:
 def _commands(runs: list[dict]) -> str:
     each = "commands, each going on from the weights of the one before"
     return "command" if len(runs) == 1 else each
+
+
+def _earlier(name: str, runs: list[dict]) -> str:
+    """Returns what a command means that starts from the model of this very name."""
+    if not any(f"--init_from={name}" in run["command"].split() for run in runs):
+        return ""
+    return (
+        f"`--init_from={name}` names the model of this name as it was at the commit of "
+        "its\nrun, below: what the run before it ended with.\n\n"
+    )
 
 
 def _one_run(runs: list[dict]) -> str:

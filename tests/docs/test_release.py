@@ -125,10 +125,11 @@ def test_a_better_model_may_go_on_from_the_one_of_its_name(
         monkeypatch.setattr(f"release.{name}", lambda folder: None)
     target = tmp_path / "model_8"
     release(make_run("one"), target)
-    release(make_run("two", seed=1), target, [target])
+    release(make_run("two", seed=1, init_from="model_8"), target, [target])
     legs = json.loads((target / "metrics.json").read_text())["legs"]
     assert [leg["commit"] for leg in legs] == ["commit of one", "commit of two"]
-    assert [leg["command"].endswith("--seed=1") for leg in legs] == [False, True]
+    assert ["--seed=1" in leg["command"] for leg in legs] == [False, True]
+    assert "`--init_from=model_8` names the model" in (target / "README.md").read_text()
 
 
 def test_the_command_has_the_config_again():
