@@ -30,11 +30,15 @@ def shortcuts(record: dict, folder: Path = RECORD.parent) -> str:
             "points better than guessing"]  # fmt: skip
     rows = ([one["network"], f"{one['step']:,}", _error(one), f"{one['loss']:.3f}",
              _share(folder / one["table"], one)] for one in slices)  # fmt: skip
-    commands = "\n".join(
-        command(ExperimentConfig.from_dict(one["config"])) for one in slices
+    commands = [command(ExperimentConfig.from_dict(one["config"])) for one in slices]
+    drawn = (
+        "python -m resnet_tf landscape --ckpt "
+        f"{' '.join(f'runs/{name}' for name in record['checkpoints'])} "
+        f"--size={record['size']} --images={min(images)} --output=docs/landscape"
     )
+    lines = "\n".join((*commands, drawn))
     picture = f"![The loss around {_titles(slices)}](landscape/landscape.png)"
-    return "\n\n".join((picture, words, table(head, rows), f"```\n{commands}\n```"))
+    return "\n\n".join((picture, words, table(head, rows), f"```\n{lines}\n```"))
 
 
 def parts() -> dict[str, Callable[[], str]]:

@@ -4,6 +4,7 @@ from shortcuts import shortcuts
 from resnet_tf.config import ExperimentConfig
 
 RECORD = {
+    "checkpoints": ["WITH", "WITHOUT"],
     "size": 3,
     "radius": 1.0,
     "seed": 0,
@@ -42,9 +43,13 @@ def test_two_networks(tmp_path):
     assert f"| network 0 | 2,109 | {error} | 0.250 | 67 % |\n" in text
     assert f"| network 1 | 2,109 | {error} | 0.250 | 33 % |\n" in text
     command = "python train.py --recipe=onecycle --init_lr=0.05 --train_steps=2109"
-    first, second = text.split("```")[1].split("\n")[1:3]
+    first, second, third = text.split("```")[1].splitlines()[1:]
     assert first == command
     assert second.startswith("python train.py --recipe=onecycle --shortcut=none ")
+    assert third == (
+        "python -m resnet_tf landscape --ckpt runs/WITH runs/WITHOUT --size=3 "
+        "--images=500 --output=docs/landscape"
+    )
 
 
 def test_a_table_must_be_there(tmp_path):
