@@ -33,7 +33,7 @@ def shortcuts(record: dict, folder: Path = RECORD.parent) -> str:
     commands = [command(ExperimentConfig.from_dict(one["config"])) for one in slices]
     drawn = (
         "python -m resnet_tf landscape --ckpt "
-        f"{' '.join(f'runs/{name}' for name in record['checkpoints'])} "
+        f"{' '.join(record['checkpoints'])} "
         f"--size={record['size']} --images={min(images)} --output=docs/landscape"
     )
     lines = "\n".join((*commands, drawn))

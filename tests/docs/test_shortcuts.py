@@ -4,7 +4,7 @@ from shortcuts import shortcuts
 from resnet_tf.config import ExperimentConfig
 
 RECORD = {
-    "checkpoints": ["WITH", "WITHOUT"],
+    "checkpoints": ["runs/WITH", "runs/WITHOUT"],
     "size": 3,
     "radius": 1.0,
     "seed": 0,
