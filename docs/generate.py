@@ -25,6 +25,7 @@ import resnet_or_densenet
 import scale
 import shortcuts
 import tutorial
+from markup import error
 
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, recipe_source
@@ -92,7 +93,10 @@ def models() -> str:
             f"[`{folder.name}`](pretrained/{folder.name}/README.md)",
             f"{config.model.title}, {config.data.dataset}",
             f"{metrics['parameters']:,}",
-            *(_error(metrics, split) for split in ("validation", "test")),
+            *(
+                error(metrics[f"{split}_error"], metrics[f"n_{split}"])
+                for split in ("validation", "test")
+            ),
             f"`{config.recipe}`, {duration(metrics['seconds'])}, "
             f"{metrics['machine']['cores']} cores",
         ]
@@ -146,12 +150,6 @@ def generated(page: str, text: str) -> str:
 def _read(page: str) -> str:
     path = ROOT / page
     return path.read_text() if path.exists() else ""
-
-
-def _error(metrics: dict, split: str) -> str:
-    low, high = metrics[f"{split}_interval"]
-    n = metrics[f"n_{split}"]
-    return f"{metrics[f'{split}_error']:.2f} % ({low:.2f} to {high:.2f}, n = {n:,})"
 
 
 def main() -> int:

@@ -4,10 +4,8 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from markup import paragraph, table
+from markup import error, paragraph, table
 from reliability import part, place
-
-from resnet_tf.evaluation.statistics import wilson_interval
 
 RECORD = Path(__file__).parent / "growth" / "growth.json"
 
@@ -47,9 +45,7 @@ def _minutes(legs: list[dict]) -> str:
 
 
 def _error(legs: list[dict]) -> str:
-    error, n = legs[-1]["validation_error"], legs[-1]["n_validation"]
-    low, high = wilson_interval(round(error * n / 100), n)
-    return f"{error:.2f} % ({low:.2f} to {high:.2f}, n = {n:,})"
+    return error(legs[-1]["validation_error"], legs[-1]["n_validation"])
 
 
 def _multiply_adds(legs: list[dict]) -> int:

@@ -4,6 +4,8 @@ import statistics
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from resnet_tf.evaluation.statistics import wilson_interval
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Returns a table, or a line that says so if it has no rows."""
@@ -22,6 +24,12 @@ def spread(samples: Sequence[float], unit: str = "") -> str:
 def span(median: float, low: float, high: float, unit: str = "") -> str:
     """Returns such as "1.31 (1.02 to 1.40)"."""
     return f"{median:.2f}{unit} ({low:.2f} to {high:.2f})"
+
+
+def error(percent: float, n: int) -> str:
+    """Returns an error on n images with its 95 % interval (Wilson)."""
+    low, high = wilson_interval(round(percent * n / 100), n)
+    return f"{percent:.2f} % ({low:.2f} to {high:.2f}, n = {n:,})"
 
 
 def paragraph(*sentences: str) -> str:

@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from markup import paragraph, table
+from markup import error, paragraph, table
 from release import command
 from reliability import part, place
 
 from resnet_tf.config import ExperimentConfig
-from resnet_tf.evaluation.statistics import wilson_interval
 
 RECORD = Path(__file__).parent / "landscape" / "landscape.json"
 
@@ -19,22 +18,24 @@ RECORD = Path(__file__).parent / "landscape" / "landscape.json"
 def shortcuts(record: dict, folder: Path = RECORD.parent) -> str:
     """The picture, what each network ended with, and how it was trained."""
     slices = record["slices"]
-    images = {one["n"] for one in slices}
+    n = slices[0]["n"]
     words = paragraph(
-        f"Cross-entropy on {', '.join(f'{n:,}' for n in images)} training images at "
+        f"Cross-entropy on {n:,} training images at "
         f"{record['size']} x {record['size']} points up to {record['radius']:g} times "
         "the length of each filter away; the cross is where the training ended. One "
         f"run each. {place(record)}"
     )
     head = ["network", "updates", "validation error", "loss at the cross",
             "points better than guessing"]  # fmt: skip
-    rows = ([one["network"], f"{one['step']:,}", _error(one), f"{one['loss']:.3f}",
-             _share(folder / one["table"], one)] for one in slices)  # fmt: skip
+    rows = ([one["network"], f"{one['step']:,}",
+             error(one["validation_error"], one["n_validation"]),
+             f"{one['loss']:.3f}", _share(folder / one["table"], one)]
+            for one in slices)  # fmt: skip
     commands = [command(ExperimentConfig.from_dict(one["config"])) for one in slices]
     drawn = (
         "python -m resnet_tf landscape --ckpt "
         f"{' '.join(record['checkpoints'])} "
-        f"--size={record['size']} --images={min(images)} --output=docs/landscape"
+        f"--size={record['size']} --images={n} --output=docs/landscape"
     )
     lines = "\n".join((*commands, drawn))
     picture = f"![The loss around {_titles(slices)}](landscape/landscape.png)"
@@ -48,12 +49,6 @@ def parts() -> dict[str, Callable[[], str]]:
 
 def _titles(slices: list[dict]) -> str:
     return " and ".join(one["network"] for one in slices)
-
-
-def _error(one: dict) -> str:
-    error, n = one["validation_error"], one["n_validation"]
-    low, high = wilson_interval(round(error * n / 100), n)
-    return f"{error:.2f} % ({low:.2f} to {high:.2f}, n = {n:,})"
 
 
 def _share(path: Path, one: dict) -> str:
