@@ -5,10 +5,8 @@ import math
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from resnet_tf.checkpoints.files import CONFIG, METRICS, read_config, write_json
-from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.files import CONFIG, read_config, write_json
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
 from resnet_tf.disk import require_folder, writing
@@ -58,7 +56,6 @@ def run(arguments: argparse.Namespace) -> None:
     _check(arguments)
     require_folder(arguments.output)
     folders = {name: resolve(name) for name in arguments.ckpt}
-    trainings = {name: _training(folder) for name, folder in folders.items()}
     slices = {name: _slice(folder, arguments) for name, folder in folders.items()}
     from resnet_tf.reporting.landscape import draw_landscapes, write_table
     from resnet_tf.reporting.paths import without_folders
@@ -69,22 +66,21 @@ def run(arguments: argparse.Namespace) -> None:
     records = []
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        for number, (name, (title, found)) in enumerate(slices.items()):
+        for number, (trained, found) in enumerate(slices.values()):
             table = f"landscape_{number}.csv"
             write_table(output / table, found.offsets, found.loss, found.error)
             middle = len(found.offsets) // 2
             records.append({
-                "network": title,
+                **trained,
                 "table": table,
                 "n": found.n,
                 "loss": found.loss[middle, middle],
                 "error": found.error[middle, middle],
-                **trainings[name],
             })  # fmt: skip
-        titles = [title for title, _ in slices.values()]
+        titles = [trained["network"] for trained, _ in slices.values()]
         pictures = {
             title if titles.count(title) == 1 else name: (found.offsets, found.loss)
-            for name, (title, found) in slices.items()
+            for title, (name, (_, found)) in zip(titles, slices.items(), strict=True)
         }
         draw_landscapes(output / "landscape.png", pictures)
         names = [without_folders(name) for name in slices]
@@ -108,15 +104,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise SettingError(f"ckpt must differ, received {' '.join(arguments.ckpt)}")
 
 
-def _training(folder: Path) -> dict[str, Any]:
-    """Returns how weights came to be and what is known of them, for the record."""
-    metrics = read_metrics(folder / METRICS)
-    known = {key: metrics.get(key) for key in _KNOWN}
-    return {"config": read_config(folder / CONFIG).to_dict(), **known}
-
-
 def _slice(folder: Path, arguments: argparse.Namespace):
-    """Returns the network's title and the slice through its loss."""
+    """Returns what the record tells of a network, and the slice through its loss."""
     config = read_config(folder / CONFIG)
     data = replace(
         config.data, data_dir=arguments.data_dir, cache_dir=arguments.cache_dir
@@ -126,7 +115,7 @@ def _slice(folder: Path, arguments: argparse.Namespace):
     from resnet_tf.checkpoints.weights import load_checkpoint
     from resnet_tf.evaluation.landscape import landscape
 
-    model = load_checkpoint(folder).model
+    checkpoint = load_checkpoint(folder)
     images = load_split(data, "train")
     require_classes(images, config.model.num_classes)
     shortcut = getattr(config.model, "shortcut", "")
@@ -136,8 +125,10 @@ def _slice(folder: Path, arguments: argparse.Namespace):
         end = "\n" if done == total else "\r"
         print(f"{title}: {done} of {total} points", end=end, file=sys.stderr)
 
-    return title, landscape(
-        model,
+    known = {key: checkpoint.metrics.get(key) for key in _KNOWN}
+    trained = {"network": title, "config": config.to_dict(), **known}
+    return trained, landscape(
+        checkpoint.model,
         images.part("train", 0, arguments.images),
         data,
         size=arguments.size,
