@@ -100,6 +100,9 @@ RELEASED = {
     "onecycle": "d4d70d11180d0a14c6c85d22468ac1aa3e3ad93ec40d2e6890f9f8cb7fbc6896"
 }
 
+# What released models have beside the recipe, the network and the growth.
+REGULARIZED = {"model_110": {"cutout", "label_smoothing"}}
+
 
 @pytest.mark.parametrize("recipe", RELEASED)
 def test_a_released_recipe_stays_as_it_is(recipe):
@@ -114,8 +117,12 @@ def test_a_released_model_names_a_frozen_recipe(name):
     folder = pretrained_root() / name
     config = read_config(folder / "config.json")
     assert config.recipe in RELEASED
-    # What is not the recipe's is in the command that the card shows.
-    words = json.loads((folder / "metrics.json").read_text())["command"].split()
     network = {"model": config.model.model}
     changed = differences(config, ExperimentConfig.from_flat(network, config.recipe))
+    growth = {"init_from", "grow", "init_lr", "train_steps"}
+    own = set(changed) - (growth if config.train.init_from else set())
+    usual = {"num_residual_blocks", "mixed_precision", "seed"}
+    assert own <= usual | REGULARIZED.get(name, set())
+    # What is not the recipe's is in the command that the card shows.
+    words = json.loads((folder / "metrics.json").read_text())["command"].split()
     assert {f"--{key}={value}" for key, (value, _) in changed.items()} <= set(words)
