@@ -190,10 +190,15 @@ def _read_legacy(path: Path) -> tuple[object, dict[str, np.ndarray]]:
     for key in keys:
         storage = declared[key]
         count, at = int.from_bytes(data[at : at + 8], "little"), at + 8
-        if count != storage.count or at + storage.num_bytes > len(data):
+        if count != storage.count:
             raise ValueError(
-                f"storage {key!r:.40} must have {storage.count} elements within the "
-                f"file, received {count}"
+                f"storage {key!r:.40} must have {storage.count} elements, received "
+                f"{count}"
+            )
+        if at + storage.num_bytes > len(data):
+            raise ValueError(
+                f"storage {key!r:.40} must have {storage.num_bytes} bytes, received "
+                f"{max(0, len(data) - at)}"
             )
         storages[key] = storage.array(data, at)
         at += storage.num_bytes

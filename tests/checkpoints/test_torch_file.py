@@ -410,8 +410,8 @@ def test_a_member_larger_than_the_file_is_refused(tmp_path):
         ({"keys": {"94": 1}}, "list of storages must be that of its tensors"),
         ({"keys": [94]}, "list of storages must be that of its tensors"),
         ({"protocol": 1002}, "its protocol must be 1001"),
-        ({"storages": [FLOATS._replace(count=25)]}, "24 elements within the file"),
-        ({"storages": [FLOATS._replace(data=b"x")]}, "24 elements within the file"),
+        ({"storages": [FLOATS._replace(count=25)]}, "24 elements, received 25"),
+        ({"storages": [FLOATS._replace(data=b"x")]}, "96 bytes, received 1"),
         (
             {"value": tensor(FLOATS._replace(part=("9", 9, 16)), (1,), (1,))},
             "a part of storage '94' must lie within it",
