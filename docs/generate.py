@@ -28,6 +28,7 @@ import tutorial
 from markup import error
 
 from resnet_tf.checkpoints.files import read_config
+from resnet_tf.checkpoints.resolve import pretrained_names
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, recipe_source
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.evaluation_pictures import draw_reliability
@@ -86,11 +87,12 @@ def models() -> str:
         "| model | network | parameters | validation error | test error | training |",
         "|---|---|---|---|---|---|",
     ]
-    for folder in sorted((ROOT / "pretrained").iterdir()):
+    for name in pretrained_names():
+        folder = ROOT / "pretrained" / name
         metrics = json.loads((folder / "metrics.json").read_text())
         config = read_config(folder / "config.json")
         cells = [
-            f"[`{folder.name}`](pretrained/{folder.name}/README.md)",
+            f"[`{name}`](pretrained/{name}/README.md)",
             f"{config.model.title}, {config.data.dataset}",
             f"{metrics['parameters']:,}",
             *(
