@@ -47,13 +47,12 @@ def advise(record: Mapping[str, Any]) -> list[str]:
         sentences.append("Every other network is told apart from it.")
     taken = _taken(equal, worse)
     sentences += [f"Take {label} for {_listed(why)}." for label, why in taken.items()]
-    for loser, winner in _dominated(networks, worse).items():
-        # One that is not told apart from the best may be dominated by one that is.
-        if loser not in taken:
-            sentences.append(
-                f"Leave out {loser}: {winner} is not told apart from it, or better, "
-                "and costs no more in any respect."
-            )
+    for winner, losers in _left_out(networks, worse, taken).items():
+        them = "it" if len(losers) == 1 else "them"
+        sentences.append(
+            f"Leave out {_listed(losers)}: {winner} is not told apart from {them}, or "
+            "better, and costs no more in any respect."
+        )
     single = [x["label"] for x in networks if len(x["seeds"]) == 1]
     if single:
         sentences.append(
@@ -81,6 +80,26 @@ def _taken(
         least = min(left, key=lambda network: (network[cost], network["error"]))
         taken.setdefault(least["label"], []).append(words)
     return taken
+
+
+def _left_out(
+    networks: Sequence[Mapping[str, Any]],
+    worse: set[tuple[str, str]],
+    taken: Mapping[str, Any],
+) -> dict[str, list[str]]:
+    """Returns what is left out, by what is to be preferred.
+
+    Args:
+        networks: All of them.
+        worse: See `_told_apart`.
+        taken: By label; one that is not told apart from the best may be dominated by
+            one that is, and stays.
+    """
+    found: dict[str, list[str]] = {}
+    for loser, winner in _dominated(networks, worse).items():
+        if loser not in taken:
+            found.setdefault(winner, []).append(loser)
+    return found
 
 
 def _flat(network: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from resnet_tf.reporting.figure import COLORS, DPI, new_figure
 
 # Beside the colours, for print.
 _MARKERS = "osD^vP*X"
+_MARKED = 10  # reports of a curve, at most
 _DROP = 2.0  # a rate that falls by more from one report to the next
 
 CURVES, COSTS, CONFUSION = "curves.png", "costs.png", "confusion.png"
@@ -48,7 +49,7 @@ def _curves(figure, record: Mapping[str, Any]) -> None:
     columns = ("train_error", "validation_error")
     for axes, column in zip(sides, columns, strict=True):
         for number, network in enumerate(record["networks"]):
-            _band(axes, network["histories"], column, COLORS[number % len(COLORS)])
+            _band(axes, network["histories"], column, number)
         for epoch in _drops(record["networks"]):
             axes.axvline(epoch, color="0.6", linestyle=":", linewidth=1)
         axes.set(xlabel="epoch", title=column.replace("_", " "), ylim=(0, None))
@@ -57,7 +58,15 @@ def _curves(figure, record: Mapping[str, Any]) -> None:
     _legend(figure, sides[0], record)
 
 
-def _band(axes, histories: Sequence, column: str, color: str) -> None:
+def _style(number: int) -> dict[str, str]:
+    """Returns the colour and the marker of a network."""
+    return {
+        "color": COLORS[number % len(COLORS)],
+        "marker": _MARKERS[number % len(_MARKERS)],
+    }
+
+
+def _band(axes, histories: Sequence, column: str, number: int) -> None:
     reports = list(zip(*histories, strict=False))
     values = [[row[column] for row in rows] for rows in reports]
     if not values or any(value is None for row in values for value in row):
@@ -66,8 +75,10 @@ def _band(axes, histories: Sequence, column: str, color: str) -> None:
     lows, means, highs = zip(
         *((min(v), sum(v) / len(v), max(v)) for v in values), strict=True
     )
-    axes.plot(epochs, means, color=color, linewidth=1.6)
-    axes.fill_between(epochs, lows, highs, color=color, alpha=0.2, linewidth=0)
+    style = _style(number)
+    every = math.ceil(len(epochs) / _MARKED)
+    axes.plot(epochs, means, markevery=every, markersize=5, linewidth=1.6, **style)
+    axes.fill_between(epochs, lows, highs, color=style["color"], alpha=0.2, linewidth=0)
 
 
 def _drops(networks: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -91,12 +102,10 @@ def _legend(figure, axes, record: Mapping[str, Any]) -> None:
     """Names the colours below the plots, where they hide nothing."""
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], color=COLORS[n % len(COLORS)], marker=_MARKERS[n % 8])
-        for n in range(len(record["networks"]))
-    ]
     labels = [network["label"] for network in record["networks"]]
-    columns = min(4, len(labels))
+    handles = [Line2D([], [], **_style(number)) for number in range(len(labels))]
+    rows = math.ceil(len(labels) / 4)
+    columns = math.ceil(len(labels) / rows)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
@@ -113,10 +122,9 @@ def _costs(figure, record: Mapping[str, Any]) -> None:
                 network[cost],
                 network["error"],
                 [[network["error"] - low], [high - network["error"]]],
-                color=COLORS[number % len(COLORS)],
-                marker=_MARKERS[number % 8],
                 markersize=7,
                 capsize=3,
+                **_style(number),
             )
         values = [network[cost] for network in record["networks"]]
         axes.set_xscale("log")

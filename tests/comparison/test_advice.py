@@ -32,6 +32,17 @@ def test_the_order_of_a_pair_does_not_matter(record):
     assert advise(record) == expected
 
 
+def test_networks_that_the_same_one_replaces_share_a_sentence(record):
+    twin = {**record["networks"][2], "label": "worst"}
+    record["networks"].append(twin)
+    pairs = [p for p in record["pairs"] if p["b"] == "poor"]
+    record["pairs"] += [{**p, "b": "worst"} for p in pairs]
+    assert advise(record)[-1] == (
+        "Leave out poor and worst: large is not told apart from them, or better, and "
+        "costs no more in any respect."
+    )
+
+
 def left_out(record):
     return [line.split(":")[0] for line in advise(record) if "Leave out" in line]
 
