@@ -9,7 +9,7 @@ from pathlib import Path
 from resnet_tf.checkpoints.files import CONFIG, read_config, write_json
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
-from resnet_tf.disk import require_folder, writing
+from resnet_tf.disk import require_folder, user_path, writing
 from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow
 
@@ -54,14 +54,14 @@ def run(arguments: argparse.Namespace) -> None:
         SettingError: If an argument is out of its range.
     """
     _check(arguments)
-    require_folder(arguments.output)
+    output = user_path(arguments.output)
+    require_folder(output)
     folders = {name: resolve(name) for name in arguments.ckpt}
     slices = {name: _slice(folder, arguments) for name, folder in folders.items()}
     from resnet_tf.reporting.landscape import draw_landscapes, write_table
     from resnet_tf.reporting.paths import without_folders
     from resnet_tf.reporting.provenance import provenance
 
-    output = Path(arguments.output)
     figures = {name: getattr(arguments, name) for name in ("size", "radius", "seed")}
     records = []
     with writing(output):
@@ -117,7 +117,8 @@ def _slice(folder: Path, arguments: argparse.Namespace):
 
     checkpoint = load_checkpoint(folder)
     images = load_split(data, "train")
-    require_classes(images, config.model.num_classes)
+    names = checkpoint.metrics.get("class_names")
+    require_classes(images, config.model.num_classes, names)
     shortcut = getattr(config.model, "shortcut", "")
     title = config.model.title + ", no shortcuts" * (shortcut == "none")
 

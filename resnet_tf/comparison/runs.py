@@ -7,7 +7,7 @@ from typing import Any
 
 from resnet_tf.checkpoints.files import CONFIG, WEIGHTS, read_config
 from resnet_tf.config import ExperimentConfig, differences
-from resnet_tf.data.sources import load_split
+from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.evaluation.full_pass import Result, checkpoint_pass
 from resnet_tf.reporting.history import Row, read_history
@@ -82,10 +82,11 @@ def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
 
     Raises:
         CheckpointError: If its weights are damaged.
-        DataError: If the images cannot be had.
+        DataError: If the images cannot be had, or are of other classes.
     """
     config = replace(run.config.data, **data)
     images = load_split(config, "test")
+    require_classes(images, run.config.model.num_classes, run.folder.class_names())
     full_pass = checkpoint_pass(run.folder.path, config)
     return full_pass(images, run.config.train.test_batch_size)
 

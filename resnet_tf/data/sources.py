@@ -1,7 +1,7 @@
 """From a `DataConfig` to the images of a split."""
 
-import os
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 
 from resnet_tf.config import DATASETS, FOLDER, DataConfig, DatasetInfo, folder_info
@@ -9,6 +9,7 @@ from resnet_tf.data import cifar_files, digits, image_folder, tfds_source
 from resnet_tf.data.cache import cached, split_folder
 from resnet_tf.data.class_names import CLASS_NAMES
 from resnet_tf.data.split import Split, SplitName
+from resnet_tf.disk import user_path
 from resnet_tf.errors import DataError, SettingError
 
 
@@ -87,17 +88,32 @@ def require_split(name: str) -> None:
         )
 
 
-def require_classes(split: Split, num_classes: int) -> None:
-    """Returns if the split has as many classes as the network has logits.
+def require_classes(
+    split: Split, num_classes: int, names: Sequence[str] | None = None
+) -> None:
+    """Returns if the split has the classes that the network was trained for.
+
+    Args:
+        split: The images.
+        num_classes: Logits of the network.
+        names: Of the classes in the order of their logits, None if not known.
 
     Raises:
-        DataError: If not.
+        DataError: If it has others, or as many in another order.
     """
     if len(split.class_names) != num_classes:
         raise DataError(
             f"the data must have the network's {num_classes} classes, received "
             f"{len(split.class_names)}"
         )
+    for label, (name, found) in enumerate(
+        zip(names or (), split.class_names, strict=False)
+    ):
+        if name != found:
+            raise DataError(
+                f"class {label} of the data must be the network's, {name!r}, received "
+                f"{found!r}"
+            )
 
 
 def _load(config: DataConfig, test: bool) -> Split:
@@ -143,7 +159,7 @@ def _official(config: DataConfig) -> Path | None:
 def _folder(data_dir: str | None) -> Path:
     if data_dir is None:
         raise SettingError("data_dir must be given for dataset=folder, received none")
-    return Path(os.path.expanduser(data_dir))
+    return user_path(data_dir)
 
 
 def _note_number(config: DataConfig, split: Split) -> None:

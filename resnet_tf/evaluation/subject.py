@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resnet_tf.checkpoints.files import CONFIG, read_config
+from resnet_tf.checkpoints.files import CONFIG, METRICS, read_config
+from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.config import DataConfig, ExperimentConfig, TrainConfig, positive
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
@@ -44,12 +45,14 @@ class Subject:
         """Returns the images of a split.
 
         Raises:
+            CheckpointError: If its `metrics.json` is missing or damaged.
             DataError: If there are none, or of other classes than the network's.
         """
+        names = read_metrics(self.folder / METRICS).get("class_names")
         images = load_split(self.data, split)
         if len(images) == 0:
             raise DataError(f"split {split} of {self.folder} holds no images")
-        require_classes(images, self.config.model.num_classes)
+        require_classes(images, self.config.model.num_classes, names)
         return images
 
     @functools.cached_property
@@ -113,7 +116,7 @@ def subject(
     )
     ensure_available(data)
     # Here and not above: TensorFlow is not needed to say that data is missing.
-    if lanes > 1:
+    if lanes > 1 and config.model.bn_eval == "moving":
         one_thread_an_operation()
     import_tensorflow()
     return Subject(folder, config, data, train, lanes)

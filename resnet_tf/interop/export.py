@@ -87,7 +87,7 @@ def export(
     data = dataclasses.replace(
         pretrained.config.data, data_dir=data_dir, cache_dir=cache_dir, download=False
     )
-    images, labelled = _test_images(data, pretrained.config.model.num_classes)
+    images, labelled = _test_images(data, pretrained)
     calibrating = _training_images(data) if format_name == INT8 else {}
     about = _metadata(pretrained, ckpt)
     run = _converted(pretrained, format_name, output, about, calibrating)
@@ -168,7 +168,7 @@ def _converted(
         ) from error
 
 
-def _test_images(data: DataConfig, classes: int) -> tuple[Split, bool]:
+def _test_images(data: DataConfig, pretrained: Pretrained) -> tuple[Split, bool]:
     """Returns images to compare on, and whether their labels are the network's."""
     try:
         split = load_split(data, "test").part("test", 0, CHECKED)
@@ -176,7 +176,11 @@ def _test_images(data: DataConfig, classes: int) -> tuple[Split, bool]:
         if data.data_dir is not None:
             raise
         return _digits(data.stored_side), False
-    require_classes(split, classes)
+    require_classes(
+        split,
+        pretrained.config.model.num_classes,
+        pretrained.metrics.get("class_names"),
+    )
     return split, True
 
 

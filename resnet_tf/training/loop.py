@@ -95,7 +95,9 @@ class Run:
         self._validation_images = load_split(config.data, "validation")
         # Here, so that a damaged file is not found after hours.
         self._test_images = load_split(config.data, "test")
-        require_classes(self._train_images, config.model.num_classes)
+        require_classes(
+            self._train_images, config.model.num_classes, folder.class_names()
+        )
         self._trainer = Trainer(config, workers.strategy, workers.number)
         alone = workers.number == 1
         self._signals = StopSignals(lambda: self._trainer.ask_to_stop(), alone)

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.checkpoints.files import CONFIG, read_config, read_json, write_json
+from resnet_tf.checkpoints.files import (
+    CONFIG,
+    METRICS,
+    read_config,
+    read_json,
+    write_json,
+)
+from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
@@ -128,6 +135,12 @@ class RunFolder:
                 f"{error.strerror or error}; what was saved before stays, and the "
                 "same command goes on from it"
             ) from error
+
+    def class_names(self) -> list[str] | None:
+        """Returns the names of the classes that it was trained on so far, None before
+        its first weights are saved."""
+        path = self.path / METRICS
+        return read_metrics(path).get("class_names") if path.exists() else None
 
     def summary(self) -> dict[str, Any] | None:
         """Returns the summary of a finished run, else None."""

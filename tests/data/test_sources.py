@@ -76,6 +76,10 @@ def test_a_folder_of_images(folder, tmp_path):
         require_classes(split, 3)
     with pytest.raises(DataError, match="network's 10 classes, received 3"):
         require_classes(splits[0], 10)
+    require_classes(splits[0], 3, ["ant", "bee", "cat"])
+    message = "class 1 of the data must be the network's, 'cat', received 'bee'"
+    with pytest.raises(DataError, match=message):
+        require_classes(splits[0], 3, ["ant", "cat", "bee"])
 
 
 def test_a_folder_is_stored_as_large_as_it_is_resized(folder, tmp_path):

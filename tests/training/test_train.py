@@ -168,6 +168,19 @@ def test_a_run_killed_before_its_first_report_starts_again(tiny, tmp_path, monke
     assert resnet_tf.train(config, tmp_path)["step"] == 4
 
 
+def test_classes_in_another_order_are_refused(tiny, tmp_path, monkeypatch):
+    config = tiny()
+    train_killed(config, tmp_path, monkeypatch, 3)
+    path = tmp_path / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["class_names"].reverse()
+    path.write_text(json.dumps(metrics))
+    message = "class 0 of the data must be the network's, '9', received '0'"
+    for use in (resnet_tf.evaluate, lambda folder: resnet_tf.train(config, folder)):
+        with pytest.raises(DataError, match=message):
+            use(tmp_path)
+
+
 @pytest.mark.slow
 def test_resuming_under_two_replicas(tiny, tmp_path, monkeypatch):
     config = tiny(strategy="mirrored", train_steps=5)
