@@ -26,7 +26,7 @@ def read_config(path: Path) -> ExperimentConfig:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Returns the object in a JSON file, see `parse_object`.
 
     Raises:
@@ -35,7 +35,7 @@ def read_json(path: Path) -> dict[str, Any]:
     _require_file(path)
     try:
         with open(path, "rb") as file:
-            return parse_object(file.read(MAX_BYTES + 1))
+            return parse_object(file.read(max_bytes + 1), max_bytes)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not JSON as it must be: {error}") from error
 

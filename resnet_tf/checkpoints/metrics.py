@@ -8,6 +8,8 @@ from typing import Any
 from resnet_tf.checkpoints.files import read_json
 from resnet_tf.errors import CheckpointError
 
+# The names of the most classes that a network can have, 250 bytes each.
+MAX_BYTES = 24 << 20
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -61,7 +63,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
         CheckpointError: If the file is missing, no strict JSON or has a value of
             another type.
     """
-    metrics = read_json(path)
+    metrics = read_json(path, MAX_BYTES)
     for key, (right, rule) in _RULES.items():
         value = metrics.get(key)
         if value is not None and not right(value):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import unicodedata
 import warnings
@@ -80,16 +81,30 @@ def decode(data_dir: Path, test: bool, side: int) -> Arrays:
         disk, and labels int32 (N,), indices of the sorted class names.
 
     Raises:
-        DataError: If a file is no image, damaged, or has over `MAX_PIXELS`.
+        DataError: If a file is no image, damaged, or has over `MAX_PIXELS`, or there
+            is no room for the unnamed file.
     """
     listing = _list(data_dir)
     files = listing.test if test else listing.train
+    _require_room(len(files) * side * side * 3)
     # Not in memory: at 256x256 a hundred thousand images are 20 GB.
     with tempfile.TemporaryFile() as file:
         images = np.memmap(file, np.uint8, "w+", shape=(len(files), side, side, 3))
     for index, (name, _) in enumerate(files):
         images[index] = read_image(data_dir / name, side)
     return images, np.array([label for _, label in files], np.int32)
+
+
+def _require_room(size: int) -> None:
+    """Refuses what the folder of temporary files cannot hold: a mapped page without
+    room on the disk would kill the process."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise DataError(
+            f"{folder} must have {size:,} bytes free for the decoded images, received "
+            f"{free:,}; TMPDIR names another folder"
+        )
 
 
 def identity(data_dir: Path, test: bool, side: int) -> str:
@@ -135,6 +150,12 @@ def _classes(
             f"{len(folders)}; {_RULE}"
         )
     names = tuple(map(_normal, folders))
+    for name in names:
+        if name != name.encode(errors="replace").decode():
+            raise DataError(
+                f"class folders in {data_dir / prefix} must have names in UTF-8, "
+                f"received {name!a}"
+            )
     if len(set(names)) < len(names):
         raise DataError(f"{data_dir / prefix} must not hold two classes of one name")
     images: list[tuple[str, int]] = []

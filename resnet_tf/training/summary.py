@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.checkpoints.files import METRICS, read_json, write_json
+from resnet_tf.checkpoints.files import METRICS, write_json
+from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.split import Split
 from resnet_tf.evaluation.full_pass import checkpoint_pass
@@ -91,4 +92,4 @@ def _add(errors: dict[str, Any], checkpoint: Path, workers: Workers) -> None:
     """Lets the chief add errors to the metrics of a checkpoint."""
     if workers.chief:
         metrics = checkpoint / METRICS
-        write_json(metrics, {**read_json(metrics), **errors})
+        write_json(metrics, {**read_metrics(metrics), **errors})

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -316,6 +317,20 @@ def test_folders_that_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     message = refused(describe, tmp_path)
     assert f"class folder {tmp_path / 'empty'} must hold an image (.bmp .gif" in message
+
+
+def test_a_class_that_no_json_can_name_is_refused(folder):
+    os.rename(folder / "cat", os.fsencode(folder) + b"/caf\xe9")
+    message = refused(describe, folder)
+    assert message.endswith(r"must have names in UTF-8, received 'caf\udce9'")
+
+
+def test_without_room_nothing_is_mapped(folder, monkeypatch):
+    usage = SimpleNamespace(free=2 * 4 * 4 * 3 - 1)
+    monkeypatch.setattr(image_folder.shutil, "disk_usage", lambda _: usage)
+    assert "must have 96 bytes free for the decoded images, received 95" in refused(
+        decode, folder, True, 4
+    )
 
 
 def test_train_and_test_must_agree(tmp_path):
