@@ -5,12 +5,10 @@
 three are data: nothing in them is executed.
 """
 
-import contextlib
 import io
 import math
 import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,6 @@ from resnet_tf.checkpoints.files import (
     file_sha256,
     json_text,
     read_config,
-    write_json,
 )
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.weights_file import Shapes, require_finite, stored_shapes
@@ -68,7 +65,7 @@ def save_checkpoint(
     config: ExperimentConfig,
     metrics: dict[str, Any],
 ) -> None:
-    """Writes the three files; each replaces its predecessor in one step.
+    """Writes the three files; they replace their predecessors when all are written.
 
     Args:
         folder: Made if it is not there.
@@ -80,12 +77,14 @@ def save_checkpoint(
         OSError: If they cannot be written; those that were there stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CONFIG, config.to_dict())
     content = _InMemory()
     model.save_weights(content)
-    metrics = {**metrics, "config_sha256": sha256(folder / CONFIG)}
-    with _replacing(folder, metrics) as weights:
+    paths = folder / CONFIG, folder / WEIGHTS, folder / METRICS
+    with replacing(*paths) as (settings, weights, stated):
+        _write(settings, config.to_dict())
         weights.write_bytes(content.getbuffer())
+        digests = {"config_sha256": sha256(settings), "weights_sha256": sha256(weights)}
+        _write(stated, {**metrics, **digests})
 
 
 def replace_weights(folder: Path, weights: Path) -> None:
@@ -95,18 +94,14 @@ def replace_weights(folder: Path, weights: Path) -> None:
         folder: A checkpoint folder.
         weights: A `.weights.h5` on the same disk; it is moved.
     """
-    with _replacing(folder, read_metrics(folder / METRICS)) as new:
+    metrics = read_metrics(folder / METRICS)
+    with replacing(folder / WEIGHTS, folder / METRICS) as (new, stated):
         os.replace(weights, new)
+        _write(stated, {**metrics, "weights_sha256": sha256(new)})
 
 
-@contextlib.contextmanager
-def _replacing(folder: Path, metrics: dict[str, Any]) -> Iterator[Path]:
-    """Gives the path to write weights to; their metrics follow with the SHA-256."""
-    with replacing(folder / WEIGHTS, folder / METRICS) as (weights, text):
-        yield weights
-        text.write_text(
-            json_text({**metrics, "weights_sha256": sha256(weights)}), encoding="utf-8"
-        )
+def _write(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json_text(data), encoding="utf-8")
 
 
 def verified(folder: Path) -> tuple[ExperimentConfig, dict[str, Any]]:

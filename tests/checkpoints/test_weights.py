@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 
@@ -5,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from resnet_tf import build_model
+from resnet_tf import build_model, disk
 from resnet_tf.checkpoints import weights
 from resnet_tf.checkpoints.weights import (
     load_checkpoint,
@@ -49,6 +50,18 @@ def test_the_folder_holds_three_files_and_no_leftovers(folder):
         "metrics.json",
         "model.weights.h5",
     ]
+
+
+def test_a_full_disk_leaves_what_was_there(folder, tiny, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    other = tiny(seed=1)
+    monkeypatch.setattr(disk, "flush", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(folder, build_model(other.model), other, {"step": 4})
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_plain_keras_reads_the_weights(folder, config, images):
