@@ -72,6 +72,7 @@ def test_one_that_fails_ends_all(launched, does, code, says):
     )
     assert found == code and time.monotonic() - start < 30
     assert says in err and err.startswith("error: ") and err.count("\n") == 1
+    assert ("goes on from the last checkpoint" in err) == (code == 7)
 
 
 def test_one_with_an_error_of_its_own_is_to_blame(launched):
