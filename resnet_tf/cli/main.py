@@ -50,6 +50,14 @@ class _Parser(argparse.ArgumentParser):
         fail(message, USAGE)
 
 
+def _show_defaults(parser: argparse.ArgumentParser) -> None:
+    """Adds the defaults to the help, where there are some."""
+    for action in parser._actions:
+        told = isinstance(action.default, int | float | str)
+        if told and action.default not in (False, argparse.SUPPRESS):
+            action.help += " (default: %(default)s)"
+
+
 def name_of(module: ModuleType) -> str:
     """Returns what the command of a module is called."""
     return getattr(module, "NAME", module.__name__.rpartition(".")[2])
@@ -70,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         text = module.__doc__.partition("\n")[0]
         command = commands.add_parser(name, help=text, description=text)
         module.add_arguments(command)
+        _show_defaults(command)
         command.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
     guarded(lambda: arguments.run(arguments))

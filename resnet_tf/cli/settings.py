@@ -22,7 +22,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_RECIPE,
         help="Named set of settings to start from.",
     )
-    group = parser.add_argument_group("settings")
+    text = "Those not given are the recipe's: see python -m resnet_tf recipes NAME."
+    group = parser.add_argument_group("settings", text)
     for spec in iter_settings():
         _add(group, spec)
 
@@ -49,11 +50,12 @@ def _add(group, spec: FieldSpec) -> None:
     if spec.type is bool:
         group.add_argument(f"--no{spec.name}", action="store_false", **options)
         options |= {"nargs": "?", "const": True}
+    families = f" [{', '.join(spec.families)}]" * bool(spec.families)
     group.add_argument(
         f"--{spec.name}",
         type=_PARSERS.get(spec.type, spec.type),
         choices=spec.choices or None,
-        help=spec.help.replace("%", "%%"),
+        help=spec.help.replace("%", "%%") + families,
         **options,
     )
 
