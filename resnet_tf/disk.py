@@ -54,6 +54,13 @@ def write_text(path: Path, text: str) -> None:
         new.write_text(text, encoding="utf-8", newline="")
 
 
+def user_path(text: str | Path) -> Path:
+    """Returns a path that a user has given, "~" as the home folder: shells leave it
+    as it is in `--flag=~/folder`."""
+    # Unlike `Path.expanduser`, no error where there is no such home folder.
+    return Path(os.path.expanduser(text))
+
+
 @contextlib.contextmanager
 def writing(output: str | Path, name: str = "output") -> Iterator[None]:
     """For work that writes to a path that the user has given.

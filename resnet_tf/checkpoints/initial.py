@@ -92,7 +92,7 @@ def initialize(model: keras.Model, config: ExperimentConfig) -> str:
 def _from_checkpoint(model: keras.Model, config: ExperimentConfig) -> _Loaded:
     source = config.train.init_from
     try:
-        folder = resolve(os.path.expanduser(source))
+        folder = resolve(source)
     except MissingCheckpointError as error:
         known = ", ".join(pretrained_names()) or "none"
         raise MissingCheckpointError(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import resnet_tf
 from resnet_tf.checkpoints.files import CONFIG
+from resnet_tf.disk import user_path
 from resnet_tf.errors import MissingCheckpointError
 
 
@@ -24,22 +25,23 @@ def pretrained_names() -> list[str]:
     return sorted(path.parent.name for path in pretrained_root().glob(f"*/{CONFIG}"))
 
 
-def resolve(name: str) -> Path:
+def resolve(name: str, argument: str = "ckpt") -> Path:
     """Returns the folder of a released model, a checkpoint or a run.
 
     Args:
         name: A path to a folder with a `config.json`, or a name in
             `pretrained_names()`. A path wins.
+        argument: What the user calls it.
 
     Raises:
         MissingCheckpointError: If there is no such folder.
     """
-    for folder in (Path(name), pretrained_root() / name):
+    for folder in (user_path(name), pretrained_root() / name):
         # Unlike `Path.is_file`, false also for a name that no disk takes.
         if os.path.isfile(folder / CONFIG):
             return folder
     known = ", ".join(pretrained_names()) or "none"
     raise MissingCheckpointError(
-        f"ckpt must be a checkpoint or run folder or a released model ({known}), "
-        f"received {name!r}"
+        f"{argument} must be a checkpoint or run folder or a released model "
+        f"({known}), received {name!r}"
     )

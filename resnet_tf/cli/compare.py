@@ -12,7 +12,7 @@ from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.comparison.exports import read_export, require_dataset
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
-from resnet_tf.disk import require_folder, writing
+from resnet_tf.disk import require_folder, user_path, writing
 from resnet_tf.errors import SettingError, StoppedError
 from resnet_tf.reporting.paths import command_line
 from resnet_tf.reporting.provenance import provenance
@@ -66,9 +66,9 @@ def run(arguments: argparse.Namespace) -> None:
         SystemExit: If a training failed, with its exit code; with 1 if it was killed.
     """
     require_report("compare")
-    output, given = Path(arguments.output), given_settings(arguments)
+    output, given = user_path(arguments.output), given_settings(arguments)
     require_folder(output)
-    exports = [read_export(Path(path)) for path in arguments.exports]
+    exports = [read_export(user_path(path)) for path in arguments.exports]
     planned = _planned(arguments, given, output)
     for number, (path, config) in enumerate(planned.items(), 1):
         print(f"run {number} of {len(planned)}: {path}", flush=True)
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     from resnet_tf.comparison.report import MARKDOWN, PAGE, write_report
     from resnet_tf.comparison.runs import by_network, read_run
 
-    paths = [*planned, *map(Path, arguments.runs)]
+    paths = [*planned, *map(user_path, arguments.runs)]
     groups = by_network([read_run(path) for path in paths])
     data = {name: given[name] for name in _LOCAL if name in given}
     require_dataset(exports, next(iter(groups.values()))[0].config.data.dataset)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from resnet_tf import disk
@@ -28,7 +27,7 @@ def require_folder(report: str | None, against: str | None) -> None:
         return
     if not report:
         raise SettingError("report must not be empty")
-    disk.require_folder(report, "report")
+    disk.require_folder(disk.user_path(report), "report")
     require_report("report")
 
 
@@ -62,14 +61,15 @@ def report(
     }
     if against is not None:
         record["pair"]["checkpoint"] = without_folders(against)
-    with disk.writing(folder, "report"):
-        evaluation.write_evaluation(Path(folder), record, found.mistakes, found.spoiled)
+    path = disk.user_path(folder)
+    with disk.writing(path, "report"):
+        evaluation.write_evaluation(path, record, found.mistakes, found.spoiled)
     show(record)
     print(evaluation.calibration(record))
     print(evaluation.corrupted(record))
     if against is not None:
         print(evaluation.paired(record))
-    print(f"the report is in {folder}: {evaluation.PAGE}, {evaluation.MARKDOWN}")
+    print(f"the report is in {path}: {evaluation.PAGE}, {evaluation.MARKDOWN}")
     return record
 
 

@@ -1,9 +1,8 @@
 """Turn published weights of another project into a checkpoint folder."""
 
 import argparse
-import os
-from pathlib import Path
 
+from resnet_tf.disk import user_path
 from resnet_tf.interop.files import require_new
 from resnet_tf.startup import import_tensorflow
 
@@ -51,13 +50,13 @@ def run(arguments: argparse.Namespace) -> None:
         OutputError: If the output is taken or cannot be written.
         SettingError: If `bn_eval` is given for a file that has moving averages.
     """
-    output = Path(os.path.expanduser(arguments.output))
+    output = user_path(arguments.output)
     require_new(output)
     import_tensorflow()
     from resnet_tf.interop.import_weights import import_weights
 
     metrics = import_weights(
-        Path(os.path.expanduser(arguments.source)),
+        user_path(arguments.source),
         output,
         split=arguments.split,
         data_dir=arguments.data_dir,

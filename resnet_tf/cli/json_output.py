@@ -2,10 +2,9 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
-from resnet_tf.disk import writing
+from resnet_tf.disk import user_path, writing
 from resnet_tf.errors import OutputError, SettingError
 
 
@@ -19,10 +18,11 @@ def require_room(path: str | None) -> None:
     """
     if path is None:
         return
-    folder = os.path.dirname(path) or os.curdir
     if not path:
         raise SettingError("json_output must not be empty")
-    if os.path.isdir(path) or not os.path.isdir(folder):
+    file = user_path(path)
+    folder = file.parent
+    if os.path.isdir(file) or not os.path.isdir(folder):
         raise OutputError(
             f"json_output must be a file in a folder that exists, received {path}"
         )
@@ -41,4 +41,6 @@ def write(path: str | None, record: dict[str, Any]) -> None:
     if path is None:
         return
     with writing(path, "json_output"):
-        Path(path).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        user_path(path).write_text(
+            json.dumps(record, indent=2) + "\n", encoding="utf-8"
+        )

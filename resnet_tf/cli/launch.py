@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from resnet_tf.config import positive
-from resnet_tf.disk import writing
+from resnet_tf.disk import user_path, writing
 from resnet_tf.errors import SettingError
 from resnet_tf.training.launcher import launch
 
@@ -28,13 +27,15 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         OutputError: If the logs cannot be written.
+        PeerError: If a worker was killed.
         SettingError: If there is nothing to run.
+        SystemExit: If a worker failed, with its exit code.
     """
     workers = positive("workers", arguments.workers)
     script = arguments.script[arguments.script[:1] == ["--"] :]
     if not script:
         raise SettingError("launch needs a script after --, received none")
-    log_dir = Path(arguments.log_dir)
+    log_dir = user_path(arguments.log_dir)
     with writing(log_dir, "log_dir"):
         code = launch([sys.executable, *script], workers, log_dir)
     sys.exit(code)

@@ -7,7 +7,7 @@ from pathlib import Path
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import DataConfig
 from resnet_tf.data.sources import ensure_available, load_split
-from resnet_tf.disk import writing
+from resnet_tf.disk import user_path, writing
 from resnet_tf.errors import OutputError, SettingError
 from resnet_tf.startup import import_tensorflow
 
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
         OutputError: If the file cannot be written.
         SettingError: If a setting is wrong.
     """
-    output = Path(arguments.output)
+    output = user_path(arguments.output)
     _check(output)
     config = experiment(given_settings(arguments), arguments.recipe)
     ensure_available(config.data)

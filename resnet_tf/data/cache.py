@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from resnet_tf.config import DataConfig, parse_object
+from resnet_tf.disk import user_path
 
 Arrays = tuple[np.ndarray, np.ndarray]
 _FILES = ("images.npy", "labels.npy")
@@ -26,7 +27,7 @@ def split_folder(config: DataConfig, test: bool) -> Path:
     """Returns where the decoded images of a split lie."""
     home = config.cache_dir or default_cache_dir()
     name = f"{config.dataset}-{'test' if test else 'train'}"
-    return Path(os.path.expanduser(home)) / name
+    return user_path(home) / name
 
 
 def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:

@@ -14,6 +14,7 @@ from resnet_tf.data.cifar_files import official_names
 from resnet_tf.data.class_names import CLASS_NAMES
 from resnet_tf.data.host import answers
 from resnet_tf.data.split import Split
+from resnet_tf.disk import user_path
 from resnet_tf.errors import DataError, MissingDataError
 
 HOST = "www.cs.toronto.edu"
@@ -24,8 +25,7 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+")
 def data_dir(config: DataConfig) -> Path:
     """Returns `data_dir`, else `$TFDS_DATA_DIR`, else the default of TFDS."""
     given = config.data_dir or os.environ.get("TFDS_DATA_DIR")
-    # Unlike `Path.expanduser`, no error where there is no such home folder.
-    return Path(os.path.expanduser(given or "~/tensorflow_datasets"))
+    return user_path(given or "~/tensorflow_datasets")
 
 
 def ensure_available(config: DataConfig) -> None:

@@ -102,7 +102,7 @@ def evaluate_in_depth(
 
 
 def _other(against: str | Path, own: Subject, options: dict[str, Any]) -> Subject:
-    dataset = read_config(resolve(str(against)) / CONFIG).data.dataset
+    dataset = read_config(resolve(str(against), "against") / CONFIG).data.dataset
     if dataset != own.data.dataset:
         raise SettingError(
             f"against must be for {own.data.dataset}, as ckpt is, received a "

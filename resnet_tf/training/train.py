@@ -8,6 +8,7 @@ from typing import Any
 
 from resnet_tf.config import ExperimentConfig, positive
 from resnet_tf.data.sources import ensure_available
+from resnet_tf.disk import user_path
 from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 from resnet_tf.training.cluster import Cluster, find_cluster
@@ -65,7 +66,7 @@ def train(
         StoppedError: If a signal or `until` stopped the run; another call goes on.
     """
     _check(config, until)
-    folder = RunFolder(Path(run_dir or f"runs/{config.run_name()}"), config)
+    folder = RunFolder(user_path(run_dir or f"runs/{config.run_name()}"), config)
     summary = folder.summary()
     if summary is not None:
         print(f"{folder.path} is finished", flush=True)

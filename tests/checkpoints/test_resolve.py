@@ -27,6 +27,12 @@ def test_a_path_wins_over_a_name(released, tmp_path):
     assert resolve("model_8").resolve() == own
 
 
+def test_the_home_folder_is_that_of_the_user(released, tmp_path, monkeypatch):
+    """Shells leave the "~" of `--ckpt=~/model` as it is."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert resolve("~/pretrained/model_8") == released
+
+
 def test_an_unknown_name_lists_the_known_ones(released):
     with pytest.raises(CheckpointError, match=r"\(model_8\), received 'model_9'"):
         resolve("model_9")

@@ -157,6 +157,12 @@ def test_a_checkpoint_for_other_images(runs, tmp_path, capsys):
     )
 
 
+def test_a_wrong_name_is_that_of_its_flag(runs, capsys):
+    code, line = refused(capsys, f"--ckpt={runs / 'one'}", "--against=nowhere",
+                         "--report=new")  # fmt: skip
+    assert code == 4 and line.startswith("error: against must be a checkpoint or run")
+
+
 def test_packages_that_are_missing(capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert refused(capsys, "--ckpt=model_20", "--report=new") == (
