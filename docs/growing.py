@@ -20,14 +20,26 @@ def growth(record: dict) -> str:
     words = paragraph(
         f"Each plan has {multiply_adds / 1e15:.2f} times 10^15 multiply-adds forward "
         f"on {record['dataset']}: {record['epochs']:g} epochs of the deep "
-        f"network. One run each. {place(record)}"
+        f"network. One run each. {place(record)}",
+        _winner(plans),
     )
-    return f"{words}\n\n{table(head, rows)}"
+    command = f"```\n{record['command']}\n```"
+    return f"{words}\n\n{table(head, rows)}\n\n{command}"
 
 
 def parts() -> dict[str, Callable[[], str]]:
     """Returns the parts of the page, by name."""
     return {"growth": functools.partial(part, growth, RECORD)}
+
+
+def _winner(plans: list[tuple[str, list[dict]]]) -> str:
+    """Returns what the best plan gains, empty without one to compare it with."""
+    (best, legs), scratch = plans[0], dict(plans).get("scratch")
+    if scratch is None:
+        return ""
+    if legs is scratch:
+        return "Nothing beats `scratch`."
+    return f"`{best}` ends {_end(scratch) - _end(legs):.2f} points below `scratch`."
 
 
 def _end(legs: list[dict]) -> float:
