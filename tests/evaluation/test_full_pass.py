@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from resnet_tf import build_model
+from resnet_tf.checkpoints.files import write_json
 from resnet_tf.data.digits import load
+from resnet_tf.evaluation import subject as module
 from resnet_tf.evaluation.full_pass import FullPass, Result
 
 
@@ -79,3 +81,13 @@ def test_huge_logits_do_not_overflow():
 
 def test_a_class_without_images():
     assert _result([[1, 0, 0]], [0]).per_class_error == {"a": 0.0, "b": None, "c": None}
+
+
+@pytest.mark.parametrize(("bn_eval", "calls"), [("moving", 1), ("batch", 0)])
+def test_lanes_have_a_thread_each(tiny, tmp_path, monkeypatch, bn_eval, calls):
+    """A network that looks at the batch gets it whole, and all threads."""
+    write_json(tmp_path / "config.json", tiny(bn_eval=bn_eval).to_dict())
+    called = []
+    monkeypatch.setattr(module, "one_thread_an_operation", lambda: called.append(1))
+    module.subject(tmp_path, lanes=2)
+    assert len(called) == calls
