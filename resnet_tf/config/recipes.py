@@ -186,8 +186,8 @@ def article34() -> Settings:
     """The comparisons of ResNet-34 and DenseNet-121 written with PyTorch.
 
     After https://github.com/kuangliu/pytorch-cifar: 300 epochs, rate /10 after 150
-    and 225, decay 5e-4, PyTorch's default initial values, and its deviations, which
-    are means of each image's own.
+    and 225, decay 5e-4, PyTorch's default initial values but for the dense head, and
+    its deviations, which are means of each image's own.
     """
     return _usual(
         model="resnet34_cifar",

@@ -53,9 +53,9 @@ class Pretrained:
     def predict_images(self, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
         """Returns the probability of each class, calibrated if there is a temperature.
 
-        The images are prepared as in evaluation: the largest central square,
-        resized where its side is not the network's, and normalised. The first call
-        compiles the network, optimised for inference; it keeps the weights of then.
+        The images are prepared as in evaluation: the largest central square, resized
+        and cropped as `config.data` says, and normalised. The first call compiles the
+        network, optimised for inference; it keeps the weights of then.
 
         Args:
             images: uint8 array (N, H, W, 3), RGB.

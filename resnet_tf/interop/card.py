@@ -39,7 +39,7 @@ python eval.py --ckpt {folder}
 | | |
 |---|---|
 {files}
-| tensors | {metrics["tensors"]}, each of the file used once and none missing |
+| tensors | {metrics["tensors"]}, each weight of the file used once and none missing |
 | parameters | {metrics["parameters"]:,} |
 | largest difference of a logit from PyTorch's | {_difference(metrics)} |
 | network | {_network(source)} |

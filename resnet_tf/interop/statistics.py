@@ -30,7 +30,8 @@ def recompute_statistics(
     Args:
         model: A network of this package, not one optimised for inference.
         images: Training images in evaluation's form, without augmentation:
-            (N, H, W, 3) as the model takes them, or as `prepare` does.
+            (N, H, W, 3) as the model takes them, or as `prepare` does, which may not
+            resize them.
         prepare: Called with each batch before the model sees it; for uint8 images
             `lambda batch: normalize(batch, config.data)`.
         batch_size: The largest batch; all have as many images, or one fewer.
