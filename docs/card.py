@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from comparison import processor
+from markup import paragraph
+
 from resnet_tf.checkpoints.files import CONFIG, METRICS, read_config, read_json
 from resnet_tf.config import RESNET, DataConfig, ExperimentConfig, ModelConfig
 from resnet_tf.reporting.progress import duration
@@ -27,7 +30,6 @@ def card(name: str, config: ExperimentConfig, metrics: dict) -> str:
     runs = metrics.get("legs", [metrics])
     commands = "\n".join(run["command"] for run in runs)
     history = "the run" if len(runs) == 1 else "the last run"
-    cores = f"{metrics['machine']['cores']} cores"
     rows = "\n".join(_row(metrics, split) for split in ("validation", "test"))
     speed = f"{metrics['images_per_second']:,.0f} images/s (median of the reports)"
     versions = ", ".join(f"{k} {v}" for k, v in metrics["versions"].items())
@@ -57,7 +59,7 @@ test images decided nothing. {_test_note(metrics, data)}
 | updates | {sum(run["step"] for run in runs):,} of {train.train_batch_size} images |
 | activations in training | {train.mixed_precision} |
 | time | {duration(metrics["seconds"])}, {speed} |
-{_legs(runs)}| machine | {machine["cpu"]}, {cores}, {machine["system"]} |
+{_legs(runs)}| machine | {processor(machine)}, {machine["system"]} |
 | versions | {versions} |
 | commit | {metrics["commit"]} |
 | preprocessing | {_preprocessing(data)} |
@@ -65,7 +67,7 @@ test images decided nothing. {_test_note(metrics, data)}
 | SHA-256 of the weights | `{metrics["weights_sha256"]}` |
 
 Known limits: it knows 32x32 photographs of ten classes and names one of them for
-any input; other resolutions, crops or colours than CIFAR's were never tried; its
+any input; it was trained on no other resolutions, crops or colours than CIFAR's; its
 probabilities are {_trusted(metrics)}. `history.csv` has every report of
 {history}.
 """
@@ -82,13 +84,20 @@ def _commands(runs: list[dict]) -> str:
 
 
 def _earlier(name: str, runs: list[dict]) -> str:
-    """Returns what a command means that starts from the model of this very name."""
-    if not any(f"--init_from={name}" in run["command"].split() for run in runs):
-        return ""
-    return (
-        f"`--init_from={name}` names the model of this name as it was at the commit of "
-        "its\nrun, below: what the run before it ended with.\n\n"
-    )
+    """Returns what a command means that goes on from an earlier run."""
+    words = [word for run in runs for word in run["command"].split()]
+    notes = []
+    if f"--init_from={name}" in words:
+        notes.append(
+            f"`--init_from={name}` names the model of this name as it was at the "
+            "commit of its run, below: what the run before it ended with."
+        )
+    if any(word.startswith("--init_from=runs/") for word in words):
+        notes.append(
+            "A folder in `runs/` is that of the run before, named as at its commit: "
+            "later settings give it another name."
+        )
+    return f"{paragraph(*notes)}\n\n" if notes else ""
 
 
 def _one_run(runs: list[dict]) -> str:

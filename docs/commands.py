@@ -14,6 +14,7 @@ from markup import table
 
 import resnet_tf
 from resnet_tf import errors
+from resnet_tf.cli import evaluation
 from resnet_tf.cli.main import COMMANDS, name_of
 from resnet_tf.cli.outcome import STOPPED, USAGE
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, FieldSpec, iter_settings
@@ -26,7 +27,7 @@ import train as train_script  # noqa: E402
 
 # Each script, and the function whose docstring says how it ends.
 _SCRIPTS = {
-    "eval": (eval_script, resnet_tf.evaluate),
+    "eval": (eval_script, evaluation.report),
     "train": (train_script, resnet_tf.train),
 }
 _MODULES = {name_of(module): module for module in COMMANDS}

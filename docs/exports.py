@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import markup
+from comparison import processor
 
 from resnet_tf.interop.export_formats import FORMATS
 
@@ -18,7 +19,7 @@ def exports() -> str:
     images = f"{first['n']:,} {first['images']} images"
     told = markup.paragraph(
         f"`{first['checkpoint']}`, {first['metadata']['parameters']:,} parameters, on "
-        f"{images}; {first['machine']['cores']} cores of {first['machine']['cpu']}."
+        f"{images}; {processor(first['machine'])}."
     )
     head = ["format", "runtime", "size", "largest difference of a logit", "same class"]
     head += ["error", "original's error", "one image"]

@@ -45,6 +45,7 @@ def method(run: Measured) -> str:
             loop["variant"] for loop in run.loops if loop["side"] == side
         )
         lines.append(f"Settings of {name}: {', '.join(tried) or ABSENT}.")
+    lines.append(f"Made by `python {run.record['command']}`.")
     return points(lines)
 
 
@@ -209,7 +210,7 @@ def _tried(record: dict) -> str:
     plan = record["plan"]
     lines = [
         f"On {processor(record['machine'])}, {plan['rounds']} rounds of turns of about "
-        f"{plan['seconds']:g} s."
+        f"{plan['seconds']:g} s: `python {record['command']}`."
     ]
     lines += [
         f"Absent: {row['loop']}: {row['reason']}." for row in record.get("absent", [])

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from comparison import processor
 from markup import paragraph, points, table
 
 RECORDS = Path(__file__).parent / "reliability"
@@ -62,7 +63,7 @@ def place(record: dict) -> str:
     """The machine, the versions and the command of a record."""
     machine, versions = record["machine"], record["versions"]
     return (
-        f"Seed {record['seed']}, {machine['cores']} cores of {machine['cpu']}, "
+        f"Seed {record['seed']}, {processor(machine)}, "
         f"TensorFlow {versions['tensorflow']}, Keras {versions['keras']}."
     )
 

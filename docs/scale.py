@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+from comparison import processor
 from markup import paragraph, spread, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,8 +41,8 @@ def measured() -> str:
     machine, versions = record["machine"], record["versions"]
     words = paragraph(
         f"`{record['model']}`, float32, batch {record['batch']} over all replicas, "
-        f"which are {record['replicas_are']} of one machine with {machine['cores']} "
-        f"cores of {machine['cpu']}; TensorFlow {versions['tensorflow']}. Other "
+        f"which are {record['replicas_are']} of one machine with "
+        f"{processor(machine)}; TensorFlow {versions['tensorflow']}. Other "
         f"programs used {100 * record['busy_before']:.0f} % of the cores just before: "
         "where that is much, the figures show that it works, not how fast it is."
     )

@@ -17,6 +17,7 @@ def test_the_table(tmp_path, monkeypatch):
         "verdict": "faster",
     }
     record = {
+        "command": "benchmarks/tried.py",
         "plan": {"rounds": 5, "seconds": 0.5},
         "machine": {"cpu": "a CPU", "cores": 2, "flags": ["avx2"]},
         "tried": [
@@ -30,8 +31,8 @@ def test_the_table(tmp_path, monkeypatch):
     monkeypatch.setattr(performance, "BENCHMARKS", tmp_path)
     sentences, table = performance.tried().split("\n\n")
     assert " ".join(sentences.split()) == (
-        "On 2 cores of a CPU (AVX2), 5 rounds of turns of about 0.5 s. "
-        "Absent: train net memory: refused."
+        "On 2 cores of a CPU (AVX2), 5 rounds of turns of about 0.5 s: `python "
+        "benchmarks/tried.py`. Absent: train net memory: refused."
     )
     *_, used, option, unused = table.splitlines()
     same = (
