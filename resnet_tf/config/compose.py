@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from resnet_tf.config.datasets import DATASETS, DatasetInfo
+from resnet_tf.config.datasets import (
+    DATASETS,
+    DatasetInfo,
+    require_training_images,
+)
 from resnet_tf.config.durations import STEPS_OF, override, to_steps
 from resnet_tf.config.fields import FieldSpec, unknown
 from resnet_tf.config.model import other_family
@@ -57,7 +61,7 @@ def compose(
     family = settings.get("model", RESNET)
     _drop_other_families(settings, given, family, specs)
     dataset = settings.get("dataset", specs["dataset"].default)
-    settings = _of_dataset(settings, info or DATASETS.get(dataset))
+    settings = _of_dataset(settings, dataset, info or DATASETS.get(dataset))
     settings.setdefault("image_size", input_side(family))
     _drop_what_means_nothing(settings, given, specs)
     return scaled(settings, recipe_values(recipe)["train_batch_size"])
@@ -126,7 +130,7 @@ def _drop_other_families(
 
 
 def _of_dataset(
-    settings: Mapping[str, Any], info: DatasetInfo | None
+    settings: Mapping[str, Any], dataset: str, info: DatasetInfo | None
 ) -> dict[str, Any]:
     """Returns the settings with what follows from the data set filled in."""
     result = dict(settings)
@@ -139,6 +143,7 @@ def _of_dataset(
         result.setdefault("num_classes", info.num_classes)
         if result.get("validation_size") is None:
             result["validation_size"] = info.validation_size
+        require_training_images(dataset, info, result["validation_size"])
         images = info.num_train - result["validation_size"]
         result = to_steps(result, images, result["train_batch_size"])
     return result

@@ -185,6 +185,27 @@ def test_a_folder_gives_its_own_numbers():
     assert ExperimentConfig.from_dict(config.to_dict()) == config
 
 
+@pytest.mark.parametrize(
+    ("settings", "info", "message"),
+    [
+        (
+            {"validation_size": 50_000},
+            None,
+            "validation_size must be below the 50000 images of cifar10, received 50000",
+        ),
+        (
+            {"dataset": "folder", "validation_size": 1000},
+            folder_info(num_classes=2, num_train=450),
+            "validation_size must be below the 450 images of folder, received 1000",
+        ),
+    ],
+)
+def test_epochs_need_images_to_train_on(settings, info, message):
+    with pytest.raises(SettingError) as caught:
+        ExperimentConfig.from_flat(settings, "modern", info)
+    assert str(caught.value) == message
+
+
 def test_the_config_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         ExperimentConfig().recipe = "other"

@@ -65,6 +65,12 @@ CASES = [
         "--validation_size=50000",
         "validation_size must be below the 50000 images of cifar10, received 50000",
     ),
+    _train(
+        "all images of a folder validate",
+        "--recipe=modern --dataset=folder --data_dir=pictures --validation_size=27",
+        "validation_size must be below the 27 images of folder, received 27",
+        given=("pictures",),
+    ),
     _train("two means", "--normalization=mean_std --channel_mean=0.1,0.2",
            "channel_mean must be three numbers from 0 to 1, received (0.1, 0.2)"),
     _train("no deviation", "--normalization=mean_std --channel_std=0,1,1",
