@@ -199,7 +199,9 @@ def test_a_checkpoint_is_recognised_by_each_of_its_files(
     assert source.published is None and len(source.notes) == 1
 
 
-@pytest.mark.parametrize("name", ["", "absent.ckpt-1", "notes.index", "notes", "empty"])
+@pytest.mark.parametrize(
+    "name", ["", "absent.ckpt-1", "notes.index", ".index", "notes", "empty"]
+)
 def test_other_files_are_no_checkpoint(tmp_path, name):
     (tmp_path / "notes").write_text("not a table of tensors")
     (tmp_path / "empty").touch()
