@@ -20,6 +20,7 @@ from resnet_tf.config.networks import (
     NETWORKS,
     RESNET,
     input_side,
+    require_same_network,
     residual_layers,
 )
 from resnet_tf.config.rate import scaled
@@ -96,14 +97,8 @@ def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
         if name is not None and name not in FAMILIES:
             raise SettingError(unknown("model", name, known))
         return {}
-    values = NETWORKS[name]
-    for key, value in values.items():
-        other = key not in FREE | {"model"} and given.get(key, value) != value
-        if other:
-            raise SettingError(
-                f"{key} must be {value} for model={name}, received {given[key]}"
-            )
-    return values
+    require_same_network(name, given)
+    return NETWORKS[name]
 
 
 def _layers(settings: Mapping[str, Any]) -> int:
