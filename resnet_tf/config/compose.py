@@ -160,3 +160,5 @@ def _drop_what_means_nothing(
         if name in steps and settings[name] != spec.default:
             raise SettingError(f"{steps[name]} needs {other}={value}, received {found}")
         del settings[name]
+    if "warmup_lr" in given and not settings.get("warmup_steps"):
+        raise SettingError("warmup_lr needs warmup_steps above 0, received 0")

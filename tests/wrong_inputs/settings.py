@@ -90,6 +90,8 @@ CASES = [
            "warmup_steps must be below train_steps=80000, received 90000"),
     _train("AdamW with nesterov", "--optimizer=adamw --nesterov",
            "nesterov needs optimizer=sgd, received adamw"),
+    _train("a rate of no warm-up", "--recipe=modern --warmup_lr=0.5",
+           "warmup_lr needs warmup_steps above 0, received 0"),
     _train("lanes of two sizes", "--lanes=3",
            "lanes must divide train_batch_size=128, received 3"),
     _train("growth from nothing", "--grow", "grow needs init_from"),
