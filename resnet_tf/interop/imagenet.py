@@ -34,7 +34,7 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
         state_dict: Tensors by name, without the prefix "module.".
 
     Raises:
-        CheckpointError: If there is no head.
+        CheckpointError: If there is no head, or a tensor has two names.
     """
     for network, sign in _SIGNS.items():
         if any(name.startswith(sign) for name in state_dict) and (

@@ -137,8 +137,9 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
             without which the activation is ReLU.
 
     Raises:
-        CheckpointError: If the hyper-parameters are another network's.
-        SettingError: If the activation or the number of classes is not known.
+        CheckpointError: If there is no head, the classes are neither CIFAR-10's nor
+            CIFAR-100's, or the hyper-parameters are another network's.
+        SettingError: If the activation is not known.
     """
     tensors = without_prefix(without_counters(state_dict), "model.")
     model = _model(tensors)
