@@ -61,6 +61,10 @@ DATASETS = {
         std=(0.37654078, 0.37654078, 0.37654078),
     ),
 }
+# The CIFAR data sets by their number of classes.
+CIFAR_OF_CLASSES = {
+    info.num_classes: name for name, info in DATASETS.items() if name != "digits"
+}
 # A folder of images: its numbers are only known once it is listed.
 FOLDER = "folder"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from resnet_tf.config import FOLDER, ExperimentConfig
+from resnet_tf.config import CIFAR_OF_CLASSES, FOLDER, ExperimentConfig
 from resnet_tf.errors import CheckpointError
 from resnet_tf.interop.source import Published, Source
 from resnet_tf.interop.tf1_file import (
@@ -57,7 +57,6 @@ _ORIGINAL = {
 # The lowest errors that it states, in percent, by data set and depth.
 _ERRORS = {("cifar10", 32): 6.7, ("cifar10", 56): 6.5, ("cifar10", 110): 6.2}
 _WHERE = f"the lowest of many evaluations on test images in training, {URL}"
-_DATASETS = {10: "cifar10", 100: "cifar100"}
 
 
 def read_tf1(path: str | Path) -> Source:
@@ -104,7 +103,7 @@ def _config(variables: Mapping[str, np.ndarray]) -> ExperimentConfig:
         **_ORIGINAL,
         "num_residual_blocks": blocks,
         "num_classes": bias.size,
-        "dataset": _DATASETS.get(bias.size, FOLDER),
+        "dataset": CIFAR_OF_CLASSES.get(bias.size, FOLDER),
         "flip": True,
     }
     return ExperimentConfig.from_flat(settings, RECIPE)
