@@ -32,7 +32,7 @@ def read_json(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     Raises:
         CheckpointError: If the file is missing or holds no such object.
     """
-    _require_file(path)
+    require_file(path)
     try:
         with open(path, "rb") as file:
             return parse_object(file.read(max_bytes + 1), max_bytes)
@@ -46,11 +46,22 @@ def file_sha256(path: Path) -> str:
     Raises:
         CheckpointError: If it is missing or cannot be read.
     """
-    _require_file(path)
+    require_file(path)
     try:
         return sha256(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def require_file(path: Path) -> None:
+    """Returns if there is a file.
+
+    Raises:
+        MissingCheckpointError: If not.
+    """
+    # Neither a pipe or a device, nor a name that no disk takes.
+    if not os.path.isfile(path):
+        raise MissingCheckpointError(f"{path} is missing")
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
@@ -61,9 +72,3 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
 def json_text(data: dict[str, Any]) -> str:
     """Returns the text of a JSON file."""
     return json.dumps(data, indent=2) + "\n"
-
-
-def _require_file(path: Path) -> None:
-    # Neither a pipe or a device, nor a name that no disk takes.
-    if not os.path.isfile(path):
-        raise MissingCheckpointError(f"{path} is missing")

@@ -73,9 +73,9 @@ def initialize(model: keras.Model, config: ExperimentConfig) -> str:
     if source == IMAGENET:
         loaded = _from_imagenet(model, config)
     elif source.endswith(WEIGHTS_SUFFIX):
-        loaded = _from_weights_file(model, config, Path(source).expanduser())
+        loaded = _from_weights_file(model, config, Path(os.path.expanduser(source)))
     elif source.endswith(TORCH_SUFFIXES):
-        loaded = _from_torchvision(model, config, Path(source).expanduser())
+        loaded = _from_torchvision(model, config, Path(os.path.expanduser(source)))
     else:
         loaded = _from_checkpoint(model, config)
     line = f"weights from {source}: {loaded.weights} tensors"

@@ -97,8 +97,9 @@ def assign(
         The number of weights assigned.
 
     Raises:
-        CheckpointError: If a tensor is missing, has another shape or has no place
-            in the network; the model is unchanged then.
+        CheckpointError: If a tensor is missing, has another shape, holds no finite
+            floating-point numbers, has two names or has no place in the network; the
+            model is unchanged then.
     """
     names = _NETWORKS[model.name]
     left = current_names(state_dict)
@@ -118,7 +119,11 @@ def _layer(name: str) -> str:
 
 
 def current_names(state_dict: Mapping[str, np.ndarray]) -> StateDict:
-    """Returns the state dict without counters, by the names of today."""
+    """Returns the state dict without counters, by the names of today.
+
+    Raises:
+        CheckpointError: If a tensor has two names.
+    """
     current = {}
     for name, tensor in without_counters(state_dict).items():
         new = _OLD_NAME.sub(r"\1\2", name)

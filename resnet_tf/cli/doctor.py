@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If the data set cannot be had.
         OutputError: If the file cannot be written.
+        SettingError: If a folder of images needs `--data_dir`.
     """
     json_output.require_room(arguments.json_output)
     resolve(arguments.ckpt)

@@ -1,6 +1,7 @@
 """Write a checkpoint as SavedModel, LiteRT or ONNX, and run what was written."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
         OutputError: If a file cannot be written.
         SettingError: If what the format needs is not installed.
     """
-    output = Path(arguments.output).expanduser()
+    output = Path(os.path.expanduser(arguments.output))
     json_output.require_room(arguments.json_output)
     chosen_format(arguments.format)
     require_free(output)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.checkpoints.files import CONFIG, WEIGHTS, read_config
+from resnet_tf.checkpoints.files import CONFIG, WEIGHTS, read_config, require_file
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.errors import CheckpointError, SettingError
@@ -40,12 +40,14 @@ def read_run(path: Path) -> FinishedRun:
     """Returns the run in a folder.
 
     Raises:
-        CheckpointError: If it is no run folder, or the run is not finished.
+        CheckpointError: If it is no run folder, the run is not finished, or its
+            weights are missing.
     """
     folder = RunFolder(path, read_config(path / CONFIG))
     summary = folder.summary()
     if summary is None:
         raise CheckpointError(f"run {path} must be finished, it has no summary.json")
+    require_file(path / WEIGHTS)
     size = (path / WEIGHTS).stat().st_size
     return FinishedRun(folder, summary, read_history(folder.history), size)
 

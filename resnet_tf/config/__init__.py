@@ -5,7 +5,13 @@ are views of the fields declared in the sections.
 """
 
 from resnet_tf.config.data import DataConfig
-from resnet_tf.config.datasets import DATASETS, FOLDER, DatasetInfo, folder_info
+from resnet_tf.config.datasets import (
+    CIFAR_OF_CLASSES,
+    DATASETS,
+    FOLDER,
+    DatasetInfo,
+    folder_info,
+)
 from resnet_tf.config.experiment import ExperimentConfig, differences
 from resnet_tf.config.fields import FieldSpec, positive, unknown
 from resnet_tf.config.model import ModelConfig, named_network
@@ -23,6 +29,7 @@ from resnet_tf.config.strict_json import parse_object
 from resnet_tf.config.train import TrainConfig
 
 __all__ = [
+    "CIFAR_OF_CLASSES",
     "DATASETS",
     "DEFAULT_RECIPE",
     "FAMILIES",

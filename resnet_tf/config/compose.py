@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from resnet_tf.config.datasets import DATASETS, DatasetInfo
+from resnet_tf.config.datasets import (
+    DATASETS,
+    DatasetInfo,
+    require_training_images,
+)
 from resnet_tf.config.durations import STEPS_OF, override, to_steps
 from resnet_tf.config.fields import FieldSpec, unknown
 from resnet_tf.config.model import other_family
@@ -16,6 +20,7 @@ from resnet_tf.config.networks import (
     NETWORKS,
     RESNET,
     input_side,
+    require_same_network,
     residual_layers,
 )
 from resnet_tf.config.rate import scaled
@@ -57,7 +62,7 @@ def compose(
     family = settings.get("model", RESNET)
     _drop_other_families(settings, given, family, specs)
     dataset = settings.get("dataset", specs["dataset"].default)
-    settings = _of_dataset(settings, info or DATASETS.get(dataset))
+    settings = _of_dataset(settings, dataset, info or DATASETS.get(dataset))
     settings.setdefault("image_size", input_side(family))
     _drop_what_means_nothing(settings, given, specs)
     return scaled(settings, recipe_values(recipe)["train_batch_size"])
@@ -92,14 +97,8 @@ def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
         if name is not None and name not in FAMILIES:
             raise SettingError(unknown("model", name, known))
         return {}
-    values = NETWORKS[name]
-    for key, value in values.items():
-        other = key not in FREE | {"model"} and given.get(key, value) != value
-        if other:
-            raise SettingError(
-                f"{key} must be {value} for model={name}, received {given[key]}"
-            )
-    return values
+    require_same_network(name, given)
+    return NETWORKS[name]
 
 
 def _layers(settings: Mapping[str, Any]) -> int:
@@ -126,7 +125,7 @@ def _drop_other_families(
 
 
 def _of_dataset(
-    settings: Mapping[str, Any], info: DatasetInfo | None
+    settings: Mapping[str, Any], dataset: str, info: DatasetInfo | None
 ) -> dict[str, Any]:
     """Returns the settings with what follows from the data set filled in."""
     result = dict(settings)
@@ -139,6 +138,7 @@ def _of_dataset(
         result.setdefault("num_classes", info.num_classes)
         if result.get("validation_size") is None:
             result["validation_size"] = info.validation_size
+        require_training_images(dataset, info, result["validation_size"])
         images = info.num_train - result["validation_size"]
         result = to_steps(result, images, result["train_batch_size"])
     return result
@@ -160,3 +160,5 @@ def _drop_what_means_nothing(
         if name in steps and settings[name] != spec.default:
             raise SettingError(f"{steps[name]} needs {other}={value}, received {found}")
         del settings[name]
+    if "warmup_lr" in given and not settings.get("warmup_steps"):
+        raise SettingError("warmup_lr needs warmup_steps above 0, received 0")

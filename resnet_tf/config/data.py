@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from resnet_tf.config.datasets import DATASETS, FOLDER, DatasetInfo, folder_info
+from resnet_tf.config.datasets import (
+    DATASETS,
+    FOLDER,
+    DatasetInfo,
+    folder_info,
+    require_training_images,
+)
 from resnet_tf.config.fields import Section, field
 from resnet_tf.errors import SettingError
 
@@ -133,11 +139,7 @@ class DataConfig(Section):
         info = self._info()
         self._default("validation_size", info.validation_size)
         self._default("flip", info.flip)
-        if self.validation_size >= info.num_train:
-            raise SettingError(
-                f"validation_size must be below the {info.num_train} images of "
-                f"{self.dataset}, received {self.validation_size}"
-            )
+        require_training_images(self.dataset, info, self.validation_size)
         if self.flip and not info.flip:
             raise SettingError(
                 f"flip must be false for dataset={self.dataset}: mirrored images "

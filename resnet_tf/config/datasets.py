@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from resnet_tf.errors import SettingError
+
 CIFAR10_MEAN = (0.49139968, 0.48215841, 0.44653091)
 CIFAR10_STD = (0.24703223, 0.24348513, 0.26158784)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -59,6 +61,10 @@ DATASETS = {
         std=(0.37654078, 0.37654078, 0.37654078),
     ),
 }
+# The CIFAR data sets by their number of classes.
+CIFAR_OF_CLASSES = {
+    info.num_classes: name for name, info in DATASETS.items() if name != "digits"
+}
 # A folder of images: its numbers are only known once it is listed.
 FOLDER = "folder"
 
@@ -79,3 +85,18 @@ def folder_info(num_classes: int, num_train: int) -> DatasetInfo:
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
     )
+
+
+def require_training_images(
+    dataset: str, info: DatasetInfo, validation_size: int
+) -> None:
+    """Returns if the validation split leaves images to train on.
+
+    Raises:
+        SettingError: If not.
+    """
+    if validation_size >= info.num_train:
+        raise SettingError(
+            f"validation_size must be below the {info.num_train} images of {dataset}, "
+            f"received {validation_size}"
+        )

@@ -16,6 +16,7 @@ from resnet_tf.config.networks import (
     UVA,
     WIDE_CIFAR,
     input_side,
+    require_same_network,
     residual_layers,
 )
 from resnet_tf.config.size import require_possible
@@ -204,7 +205,8 @@ def named_network(name: str, **values) -> ModelConfig:
         **values: Other settings of `ModelConfig`, such as `num_classes`.
 
     Raises:
-        SettingError: If a name is unknown, or a value is wrong.
+        SettingError: If a name is unknown, or a value is wrong or makes it another
+            network.
     """
     if name not in NETWORKS:
         raise SettingError(unknown("network", name, NETWORKS))
@@ -212,7 +214,9 @@ def named_network(name: str, **values) -> ModelConfig:
     for key in values:
         if key not in known:
             raise SettingError(unknown("setting", key, known))
-    return ModelConfig(**{**NETWORKS[name], **values})
+    config = ModelConfig(**{**NETWORKS[name], **values})
+    require_same_network(name, vars(config))
+    return config
 
 
 def other_family(spec: FieldSpec, model: str) -> str:

@@ -6,8 +6,11 @@ A network is a set of values of `ModelConfig`. The families `resnet` and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+
+from resnet_tf.errors import SettingError
 
 # The CIFAR families with a depth to choose.
 RESNET, DENSENET = "resnet", "densenet"
@@ -102,3 +105,16 @@ NETWORKS = MappingProxyType(
 def input_side(model: str) -> int:
     """Returns the height and width of the images that a family takes."""
     return 224 if model in IMAGENET else 32
+
+
+def require_same_network(name: str, given: Mapping[str, Any]) -> None:
+    """Returns if the given settings leave a registered network what it is.
+
+    Raises:
+        SettingError: If one makes it another.
+    """
+    for key, value in NETWORKS[name].items():
+        if key not in FREE | {"model"} and given.get(key, value) != value:
+            raise SettingError(
+                f"{key} must be {value} for model={name}, received {given[key]}"
+            )

@@ -92,11 +92,12 @@ def _between(limits, draws: tf.Tensor) -> tf.Tensor:
 
 
 def _central_part(height: int, width: int, ratio: tuple[float, float]):
-    """Returns (height, width) of the largest part with a width / height in `ratio`."""
+    """Returns (height, width) of the largest part with a width / height in `ratio`,
+    at least one pixel."""
     if width < ratio[0] * height:
-        return round(width / ratio[0]), width
+        return max(1, round(width / ratio[0])), width
     if width > ratio[1] * height:
-        return height, round(height * ratio[1])
+        return height, max(1, round(height * ratio[1]))
     return height, width
 
 

@@ -108,6 +108,7 @@ def examine(
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If the data set cannot be had, or has no test images.
+        SettingError: If it is a folder of images and `data_dir` is None.
     """
     checkpoint = load_checkpoint(resolve(str(ckpt)))
     data = dataclasses.replace(

@@ -19,7 +19,7 @@ from resnet_tf.checkpoints.torch_layout import (
     without_counters,
 )
 from resnet_tf.checkpoints.torchvision import resnet_layer
-from resnet_tf.config import HEAD, ExperimentConfig
+from resnet_tf.config import CIFAR_OF_CLASSES, HEAD, ExperimentConfig
 from resnet_tf.errors import CheckpointError
 from resnet_tf.interop.pytorch import pytorch_logits
 from resnet_tf.interop.source import Published, Source
@@ -47,7 +47,6 @@ _CHENYAOFO = {
     "nesterov": True,
     "weight_decay": 5e-4,
 }
-_DATASETS = {10: "cifar10", 100: "cifar100"}
 
 
 class _Project(NamedTuple):
@@ -120,11 +119,11 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
     project = _PROJECTS[heads[0]]
     blocks = _blocks(layers, project.name)
     classes = head_classes(state_dict, project.head, project.name)
-    if classes not in _DATASETS:
+    if classes not in CIFAR_OF_CLASSES:
         raise CheckpointError(
             f"{project.name} must have 10 or 100 classes, received {classes}"
         )
-    dataset, depth = _DATASETS[classes], 6 * blocks + 2
+    dataset, depth = CIFAR_OF_CLASSES[classes], 6 * blocks + 2
     settings = {
         **_COMMON,
         **project.settings,

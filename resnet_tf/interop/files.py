@@ -1,5 +1,7 @@
 """The files of a source, and the paths that results may go to."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from resnet_tf.errors import OutputError
@@ -11,12 +13,8 @@ def require_new(output: Path) -> None:
     Raises:
         OutputError: If something is there.
     """
-    try:
+    with _looking_at(output):
         taken = output.exists() and not (output.is_dir() and not any(output.iterdir()))
-    except OSError as error:
-        raise OutputError(
-            f"output {output} cannot be used: {error.strerror}"
-        ) from error
     if taken:
         raise OutputError(f"output must be a new or an empty folder, received {output}")
 
@@ -27,7 +25,19 @@ def require_free(output: Path) -> None:
     Raises:
         OutputError: If not.
     """
-    if output.is_symlink() or output.exists() or not output.parent.is_dir():
+    with _looking_at(output):
+        taken = output.is_symlink() or output.exists() or not output.parent.is_dir()
+    if taken:
         raise OutputError(
             f"output must be a new path in a folder that exists, received {output}"
         )
+
+
+@contextlib.contextmanager
+def _looking_at(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"output {output} cannot be used: {error.strerror}"
+        ) from error

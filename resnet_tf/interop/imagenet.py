@@ -5,7 +5,7 @@ from pathlib import Path
 
 from resnet_tf.checkpoints import torchvision
 from resnet_tf.checkpoints.state_dict import StateDict
-from resnet_tf.config import DATASETS, FOLDER, ExperimentConfig, folder_info
+from resnet_tf.config import CIFAR_OF_CLASSES, FOLDER, ExperimentConfig, folder_info
 from resnet_tf.interop.pytorch import pytorch_logits
 from resnet_tf.interop.source import Published, Source
 
@@ -17,9 +17,6 @@ _ERRORS = {"resnet18": 30.24, "densenet121": 25.57}
 _SIGNS = {
     "resnet18": "layer4.1.conv2.weight",
     "densenet121": "features.denseblock1.denselayer1.",
-}
-_DATASETS = {
-    info.num_classes: name for name, info in DATASETS.items() if name != "digits"
 }
 
 
@@ -34,7 +31,7 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
         state_dict: Tensors by name, without the prefix "module.".
 
     Raises:
-        CheckpointError: If there is no head.
+        CheckpointError: If there is no head, or a tensor has two names.
     """
     for network, sign in _SIGNS.items():
         if any(name.startswith(sign) for name in state_dict) and (
@@ -46,7 +43,7 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
 
 def _source(path: Path, network: str, state_dict: StateDict) -> Source:
     classes = torchvision.num_classes(network, state_dict)
-    dataset = _DATASETS.get(classes, FOLDER)
+    dataset = CIFAR_OF_CLASSES.get(classes, FOLDER)
     info, notes = None, ()
     if dataset == FOLDER:
         info = folder_info(classes, _IMAGENET_IMAGES)

@@ -9,21 +9,18 @@ import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from resnet_tf.config import FOLDER, ExperimentConfig
+from resnet_tf.config import CIFAR_OF_CLASSES, FOLDER, ExperimentConfig
 from resnet_tf.errors import CheckpointError
-from resnet_tf.interop.averages import with_averages
 from resnet_tf.interop.source import Published, Source
 from resnet_tf.interop.tf1_file import (
     checkpoint_files,
     checkpoint_prefix,
     read_variables,
 )
-from resnet_tf.models import build_model
 
 URL = "https://github.com/wenxinxu/resnet-in-tensorflow"
 RECIPE = "wenxinxu"
@@ -60,22 +57,6 @@ _ORIGINAL = {
 # The lowest errors that it states, in percent, by data set and depth.
 _ERRORS = {("cifar10", 32): 6.7, ("cifar10", 56): 6.5, ("cifar10", 110): 6.2}
 _WHERE = f"the lowest of many evaluations on test images in training, {URL}"
-_DATASETS = {10: "cifar10", 100: "cifar100"}
-
-
-class Imported(NamedTuple):
-    """A network of the original with its weights.
-
-    Attributes:
-        model: The network, in float32.
-        config: The experiment, as `save_checkpoint` takes it.
-        note: One line that says what was read and where the statistics of batch
-            norm come from.
-    """
-
-    model: keras.Model
-    config: ExperimentConfig
-    note: str
 
 
 def read_tf1(path: str | Path) -> Source:
@@ -108,26 +89,6 @@ def read_tf1(path: str | Path) -> Source:
     )
 
 
-def import_tf1(path: str | Path, images: np.ndarray | None = None) -> Imported:
-    """Returns the network of a checkpoint with its weights; see `read_tf1`.
-
-    Args:
-        path: See `checkpoint_prefix`.
-        images: See `with_averages`; without them batch norm gets none.
-
-    Raises:
-        CheckpointError: See `read_tf1`.
-        ValueError: If `images` has another shape than (N, 32, 32, 3).
-    """
-    source = read_tf1(path)
-    if images is not None:
-        source = with_averages(source, images)
-    model = build_model(source.config.model, dtype="float32")
-    used = source.assign(model)
-    read = f"{used} variables of {source.files[0].name} in {model.name}."
-    return Imported(model, source.config, " ".join([read, *source.notes]))
-
-
 def _config(variables: Mapping[str, np.ndarray]) -> ExperimentConfig:
     """Returns the experiment, its depth and classes from the variables."""
     blocks = sum(bool(_FIRST_CONV.fullmatch(name)) for name in variables)
@@ -142,7 +103,7 @@ def _config(variables: Mapping[str, np.ndarray]) -> ExperimentConfig:
         **_ORIGINAL,
         "num_residual_blocks": blocks,
         "num_classes": bias.size,
-        "dataset": _DATASETS.get(bias.size, FOLDER),
+        "dataset": CIFAR_OF_CLASSES.get(bias.size, FOLDER),
         "flip": True,
     }
     return ExperimentConfig.from_flat(settings, RECIPE)

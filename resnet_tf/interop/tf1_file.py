@@ -22,7 +22,7 @@ _MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 _INDEX = ".index"
 _MAX_BYTES = 4 << 30
 _TYPES = {tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.int32, tf.int64}
-_SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+_SUFFIX = re.compile(r"(?<=.)\.(index|meta|data-\d{5}-of-\d{5})$")
 
 
 def checkpoint_prefix(path: str | Path) -> Path | None:

@@ -17,7 +17,7 @@ from resnet_tf.checkpoints.torch_layout import (
     head_classes,
     without_counters,
 )
-from resnet_tf.config import HEAD, ExperimentConfig
+from resnet_tf.config import CIFAR_OF_CLASSES, HEAD, ExperimentConfig
 from resnet_tf.errors import CheckpointError
 from resnet_tf.interop.published import UVA_ERRORS, UVA_RECIPES, UVA_URL
 from resnet_tf.interop.pytorch import pytorch_logits
@@ -137,8 +137,9 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
             without which the activation is ReLU.
 
     Raises:
-        CheckpointError: If the hyper-parameters are another network's.
-        SettingError: If the activation or the number of classes is not known.
+        CheckpointError: If there is no head, the classes are neither CIFAR-10's nor
+            CIFAR-100's, or the hyper-parameters are another network's.
+        SettingError: If the activation is not known.
     """
     tensors = without_prefix(without_counters(state_dict), "model.")
     model = _model(tensors)
@@ -148,7 +149,7 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
     owner = f"UvA tutorial 5's {network.title}"
     hyper = data.get("hyper_parameters") if isinstance(data, dict) else None
     classes = head_classes(tensors, network.head, owner)
-    dataset = {10: "cifar10", 100: "cifar100"}.get(classes)
+    dataset = CIFAR_OF_CLASSES.get(classes)
     if dataset is None:
         raise CheckpointError(
             f"{owner} must have 10 or 100 classes, received {classes}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from resnet_tf.config import ModelConfig
+from resnet_tf.config import HEAD, ModelConfig
 from resnet_tf.layers import BatchNorm, activation_layer, conv
 
 
@@ -93,11 +93,11 @@ class Parts:
         x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
         logits = keras.layers.Dense(
             self.config.num_classes,
-            name="logits",
+            name=HEAD,
             dtype="float32",
             **self._head_start(x.shape[-1]),
         )(x)
-        outputs = logits if stages is None else {**stages, "logits": logits}
+        outputs = logits if stages is None else {**stages, HEAD: logits}
         return keras.Model(inputs, outputs, name=name)
 
     def _head_start(self, channels: int) -> dict[str, keras.initializers.Initializer]:

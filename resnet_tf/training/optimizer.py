@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from resnet_tf.config import OptimizerConfig
+from resnet_tf.config import HEAD, OptimizerConfig
 from resnet_tf.training.loss_scale import LossScale
 from resnet_tf.training.schedule import learning_rate
 
@@ -169,4 +169,4 @@ def _decays(variable: keras.Variable, config: OptimizerConfig) -> bool:
     if config.weight_decay_on == "all" or variable.name == "kernel":
         return True
     on_head = config.weight_decay_on == "kernels_and_head"
-    return on_head and variable.path.endswith("logits/bias")
+    return on_head and variable.path.endswith(f"{HEAD}/bias")

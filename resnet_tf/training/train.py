@@ -54,15 +54,16 @@ def train(
         number.
 
     Raises:
-        CheckpointError: If the folder belongs to another experiment, or none of
-            its states is whole.
+        CheckpointError: If the folder belongs to another experiment, none of its
+            states is whole, or the weights of `init_from` cannot be had, are damaged
+            or of another network.
         DataError: If the data set cannot be had.
         DivergedError: If the loss or a weight is no finite number any more.
         PeerError: If another worker does not come in time, or is lost.
         RunFolderError: If the folder is in use, full or not writable.
         SettingError: If `config` is none, the batch does not divide over the
-            devices, the workers are named wrongly or were told different things, or
-            `until` is below 1.
+            devices, the workers are named wrongly or were told different things,
+            `init_from` is not for this network, or `until` is below 1.
         StoppedError: If a signal or `until` stopped the run; another call goes on.
     """
     _check(config, until)

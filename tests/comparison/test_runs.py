@@ -1,5 +1,6 @@
 import dataclasses
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -89,3 +90,10 @@ def test_a_run_that_is_not_finished(folders, tmp_path):
     (tmp_path / "config.json").write_text((folders / "seed_0/config.json").read_text())
     with pytest.raises(CheckpointError, match=f"run {re.escape(str(tmp_path))} must"):
         read_run(tmp_path)
+
+
+def test_a_finished_run_without_its_weights(folders, tmp_path):
+    run = shutil.copytree(folders / "seed_0", tmp_path / "run")
+    (run / "model.weights.h5").unlink()
+    with pytest.raises(CheckpointError, match="run/model.weights.h5 is missing"):
+        read_run(run)

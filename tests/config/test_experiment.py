@@ -160,6 +160,15 @@ def test_the_two_kinds_of_warm_up_replace_each_other():
     assert (optimizer.warmup_steps, optimizer.warmup_fraction) == (352, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [("modern", {"warmup_epochs": 1}), ("he2015", {"model": "resnet110"})],
+)
+def test_the_rate_of_a_warm_up(recipe, settings):
+    settings = {**settings, "warmup_lr": 0.5}
+    assert ExperimentConfig.from_flat(settings, recipe).optimizer.warmup_lr == 0.5
+
+
 def test_bottlenecks_bring_the_block_that_they_belong_to():
     model = ExperimentConfig.from_flat({"bottleneck": True}).model
     assert (model.order, model.shortcut, model.layers_deep) == ("pre", "B", 47)
@@ -183,6 +192,27 @@ def test_a_folder_gives_its_own_numbers():
     assert (config.model.num_classes, config.data.validation_size) == (3, 9)
     assert config.train.train_steps == 17  # 2 * 86 / 10
     assert ExperimentConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("settings", "info", "message"),
+    [
+        (
+            {"validation_size": 50_000},
+            None,
+            "validation_size must be below the 50000 images of cifar10, received 50000",
+        ),
+        (
+            {"dataset": "folder", "validation_size": 1000},
+            folder_info(num_classes=2, num_train=450),
+            "validation_size must be below the 450 images of folder, received 1000",
+        ),
+    ],
+)
+def test_epochs_need_images_to_train_on(settings, info, message):
+    with pytest.raises(SettingError) as caught:
+        ExperimentConfig.from_flat(settings, "modern", info)
+    assert str(caught.value) == message
 
 
 def test_the_config_is_frozen():
@@ -315,6 +345,11 @@ WRONG = [
     (
         {"warmup_steps": 9, "train_steps": 9},
         "warmup_steps must be below train_steps=9, received 9",
+    ),
+    ({"warmup_lr": 0.5}, "warmup_lr needs warmup_steps above 0, received 0"),
+    (
+        {"warmup_lr": 0.5, "warmup_fraction": 0.1},
+        "warmup_lr needs warmup_steps above 0, received 0",
     ),
     ({"init_from": ""}, "init_from must not be empty, received nothing"),
     (

@@ -123,6 +123,16 @@ def test_the_whole_image_at_its_size_is_unchanged(images):
     np.testing.assert_array_equal(batch, images)
 
 
+@pytest.mark.parametrize("ratio", [0.01, 100.0])
+def test_a_part_has_at_least_one_pixel(images, ratio):
+    ratio = (ratio, ratio)
+    batch = random_resized_crop(
+        tf.constant(images), 8, (1.0, 1.0), ratio, flip=False, seed=SEED
+    )
+    centre = images[:, :, 3:4] if ratio[0] < 1 else images[:, 3:4]
+    np.testing.assert_array_equal(batch, np.broadcast_to(centre, images.shape))
+
+
 def test_the_draws_follow_the_seed(images):
     def crop(seed):
         return random_resized_crop(images, 8, (0.5, 1.0), (0.9, 1.1), True, seed)

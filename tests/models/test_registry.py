@@ -54,6 +54,14 @@ def test_an_unknown_name_lists_the_near_ones():
         build_model("resnet21")
 
 
+def test_a_value_of_another_network_is_refused():
+    with pytest.raises(SettingError) as caught:
+        build_model("resnet110", num_residual_blocks=3)
+    assert str(caught.value) == (
+        "num_residual_blocks must be 18 for model=resnet110, received 3"
+    )
+
+
 def test_values_beside_a_config_are_refused():
     with pytest.raises(SettingError, match="values go with a network's name only"):
         build_model(ModelConfig(), num_classes=5)

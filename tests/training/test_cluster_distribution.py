@@ -59,6 +59,10 @@ def test_one_worker_needs_no_other():
         ('{"cluster": {"ps": ["a:1"]}}', "have a cluster of a chief and workers"),
         ('{"cluster": {"worker": ["a:1"]}}', "have a task whose type is one of worker"),
         (
+            '{"cluster": {"worker": ["a:1"]}, "task": {"type": ["worker"]}}',
+            r"have a task whose type is one of worker, received {'type': \['worker'\]}",
+        ),
+        (
             '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
             r"list the workers as host:port, received \['a'\]",
         ),

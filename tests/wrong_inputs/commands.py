@@ -78,6 +78,12 @@ CASES = [
     _case("an export over a file", "export --ckpt=model_20 --format=saved_model "
           "--output=y", "output must be a new path in a folder that exists, received y",
           6, harm=(put("y"),)),
+    _case("an export to a name that is none", "export --ckpt=model_20 "
+          f"--format=saved_model --output={_LONG}",
+          "cannot be used: File name too long", 6),
+    _case("an export to no home folder", "export --ckpt=model_20 --format=saved_model "
+          "--output=~nobody_of_this_name/y", "output must be a new path in a folder "
+          "that exists, received ~nobody_of_this_name/y", 6),
     _case("an even landscape", "landscape --ckpt model_20 --output=new --size=2",
           "size must be odd and above 1, received 2"),
     _case("a landscape into a file", "landscape --ckpt model_20 --output=y",

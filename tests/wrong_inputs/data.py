@@ -54,8 +54,8 @@ def _official(name: str, text: str, harm, flags: str = "") -> Case:
     return _case(name, f"preview --output=s.png {flags}", text, "official", harm)
 
 
-def _folder(name: str, text: str, harm=(), flags: str = "") -> Case:
-    command = f"{_SHORT} --dataset=folder --data_dir=pictures {flags}"
+def _folder(name: str, text: str, harm=()) -> Case:
+    command = f"{_SHORT} --dataset=folder --data_dir=pictures"
     return _case(name, command, text, "pictures", harm)
 
 
@@ -118,6 +118,8 @@ CASES = [
     _case("an archive that is none",
           f"preview --output=s.png --nodownload --data_dir={_ARCHIVE}",
           f"{_ARCHIVE} cannot be read", (), put(_ARCHIVE, "no archive")),
+    _official("more validation than images", "validation_size=40 leaves none", (),
+              "--validation_size=40"),
     # Folders of images.
     _case("no folder of images", "train --dataset=folder --data_dir=nowhere",
           "nowhere cannot be read: No such file or directory"),
@@ -143,8 +145,6 @@ CASES = [
     _folder("classes that differ", "'bee' is not in train",
             tuple(put(f"pictures/{name}/1.png", _file(_GREY, "PNG"))
                   for name in ("train/ant", "train/cat", "test/ant", "test/bee"))),
-    _folder("more validation than images", "validation_size=40 leaves none",
-            flags="--validation_size=40"),
     _case("images of other classes",
           "eval --ckpt=folder_checkpoint --data_dir=pictures",
           "the data must have the network's 3 classes, received 4",

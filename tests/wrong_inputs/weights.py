@@ -101,6 +101,11 @@ CASES = [
     _train("torchvision's weights for another network", "--init_from=w.pth",
            "model must be resnet18 or densenet121 for torchvision's weights", (),
            put("w.pth", "text"), 2),
+    _train("a file in no home folder", "--init_from=~nobody_of_this_name/w.weights.h5",
+           "~nobody_of_this_name/w.weights.h5 is missing"),
+    _train("torchvision's weights in no home folder",
+           "--init_from=~nobody_of_this_name/w.pth",
+           "received model=resnet with init_from=~nobody_of_this_name/w.pth", code=2),
     _train("growth from a file", "--grow --init_from=w.weights.h5",
            "grow needs a checkpoint or run folder to start from", code=2),
     # Run folders.

@@ -33,7 +33,7 @@ def weight_owners(model: keras.Model) -> list[Owner]:
     """Returns the owners of the trainable weights, in the model's order.
 
     A kernel of four dimensions makes a convolution, one of two a dense layer;
-    gamma and beta alone make a batch norm.
+    gamma and beta alone make a batch norm. All else that these own is vectors.
     """
     groups = groupby(model.trainable_weights, key=lambda x: x.path.rpartition("/")[0])
     return [_owner(list(weights)) for _, weights in groups]
@@ -43,7 +43,8 @@ def _owner(weights: Sequence[keras.Variable]) -> Owner:
     kernels = tuple(tuple(w.shape) for w in weights if w.name.endswith("kernel"))
     vectors = tuple(tuple(w.shape) for w in weights if not w.name.endswith("kernel"))
     ranks = {len(kernel) for kernel in kernels}
-    if ranks in ({4}, {2}):
+    plain = all(len(vector) == 1 for vector in vectors)
+    if plain and ranks in ({4}, {2}):
         return Owner(CONV if 4 in ranks else DENSE, kernels, vectors)
-    norm = {weight.name for weight in weights} <= {"gamma", "beta"}
+    norm = plain and {weight.name for weight in weights} <= {"gamma", "beta"}
     return Owner(BATCH_NORM if norm else OTHER, kernels, vectors)

@@ -168,6 +168,14 @@ def test_a_missing_batch_norm(file_reason):
     )
 
 
+def test_a_normalization_of_whole_maps_is_no_batch_norm(file_reason):
+    images = keras.Input((32, 32, 3))
+    x = keras.layers.LayerNormalization(axis=[1, 2, 3])(images)
+    x = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x))
+    reason = file_reason(keras.Model(images, x), "resnet20")
+    assert "; +6,144 = one more other layer (6,144 numbers)" in reason
+
+
 def test_another_depth_for_another_number_of_classes(file_reason):
     # 464,154 for 10 classes, and 65 for each of 90 more.
     model = user_resnet(5, num_classes=100)
