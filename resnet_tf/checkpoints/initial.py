@@ -18,6 +18,7 @@ from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
 from resnet_tf.checkpoints.weights_file import head_shape
 from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
 from resnet_tf.data.host import PROBE_SECONDS, answers
+from resnet_tf.disk import user_path
 from resnet_tf.errors import CheckpointError, MissingCheckpointError, SettingError
 from resnet_tf.models import build_model
 
@@ -73,9 +74,9 @@ def initialize(model: keras.Model, config: ExperimentConfig) -> str:
     if source == IMAGENET:
         loaded = _from_imagenet(model, config)
     elif source.endswith(WEIGHTS_SUFFIX):
-        loaded = _from_weights_file(model, config, Path(os.path.expanduser(source)))
+        loaded = _from_weights_file(model, config, user_path(source))
     elif source.endswith(TORCH_SUFFIXES):
-        loaded = _from_torchvision(model, config, Path(os.path.expanduser(source)))
+        loaded = _from_torchvision(model, config, user_path(source))
     else:
         loaded = _from_checkpoint(model, config)
     line = f"weights from {source}: {loaded.weights} tensors"

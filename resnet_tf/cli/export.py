@@ -1,13 +1,12 @@
 """Write a checkpoint as SavedModel, LiteRT or ONNX, and run what was written."""
 
 import argparse
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.cli import json_output
+from resnet_tf.disk import user_path
 from resnet_tf.interop.export_formats import FORMATS, chosen_format
 from resnet_tf.interop.files import require_free
 from resnet_tf.startup import import_tensorflow
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         OutputError: If a file cannot be written.
         SettingError: If what the format needs is not installed.
     """
-    output = Path(os.path.expanduser(arguments.output))
+    output = user_path(arguments.output)
     json_output.require_room(arguments.json_output)
     chosen_format(arguments.format)
     require_free(output)
