@@ -27,9 +27,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         OutputError: If the logs cannot be written.
-        PeerError: If a worker was killed.
         SettingError: If there is nothing to run.
-        SystemExit: If a worker failed, with its exit code.
+        SystemExit: If a worker failed, with its exit code; with 7 if it was killed.
     """
     workers = positive("workers", arguments.workers)
     script = arguments.script[arguments.script[:1] == ["--"] :]

@@ -53,8 +53,9 @@ class _Parser(argparse.ArgumentParser):
 def _show_defaults(parser: argparse.ArgumentParser) -> None:
     """Adds the defaults to the help, where there are some."""
     for action in parser._actions:
-        told = isinstance(action.default, int | float | str)
-        if told and action.default not in (False, argparse.SUPPRESS):
+        switch = isinstance(action.default, bool)
+        told = isinstance(action.default, int | float | str) and not switch
+        if told and action.default != argparse.SUPPRESS:
             action.help += " (default: %(default)s)"
 
 

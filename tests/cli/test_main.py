@@ -18,6 +18,16 @@ def test_help_lists_the_commands(capsys):
         assert command in text
 
 
+def test_help_shows_defaults_and_families(capsys):
+    for command, line in (
+        ("landscape", "--seed SEED Of the directions. (default: 0)"),
+        ("compare", "that each dense layer adds, k. [densenet]"),
+    ):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert line in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
