@@ -13,7 +13,8 @@ RECORD = Path(__file__).parent / "growth" / "growth.json"
 def growth(record: dict) -> str:
     """What each plan ended with, the best first."""
     plans = sorted(record["plans"].items(), key=lambda item: _end(item[1]))
-    head = ["plan", "legs: network, peak rate, updates", "minutes", "validation error"]
+    head = ["plan", "legs: network, peak rate, updates, error after them"]
+    head += ["minutes", "validation error"]
     rows = ([f"`{name}`", _legs(legs), _minutes(legs), _error(legs)]
             for name, legs in plans)  # fmt: skip
     multiply_adds = max(_multiply_adds(legs) for _, legs in plans)
@@ -48,7 +49,9 @@ def _end(legs: list[dict]) -> float:
 
 def _legs(legs: list[dict]) -> str:
     return "; ".join(
-        f"{leg['network']}, {leg['init_lr']:g}, {leg['updates']:,}" for leg in legs
+        f"{leg['network']}, {leg['init_lr']:g}, {leg['updates']:,}, "
+        f"{leg['validation_error']:.2f} %"
+        for leg in legs
     )
 
 

@@ -34,9 +34,9 @@ def test_the_best_plan_comes_first():
     assert "`grown` ends 1.00 points below `scratch`." in words
     assert text.endswith("\n\n```\npython benchmarks/growth.py\n```")
     assert text.splitlines()[-6:-4] == [
-        "| `grown` | ResNet-20, 0.1, 200; ResNet-56, 0.1, 200 | 3.0 "
+        "| `grown` | ResNet-20, 0.1, 200, 14.00 %; ResNet-56, 0.1, 200, 11.00 % | 3.0 "
         "| 11.00 % (10.16 to 11.90, n = 5,000) |",
-        "| `scratch` | ResNet-56, 0.1, 400 | 1.5 "
+        "| `scratch` | ResNet-56, 0.1, 400, 12.00 % | 1.5 "
         "| 12.00 % (11.13 to 12.93, n = 5,000) |",
     ]
 
