@@ -19,12 +19,12 @@ def growth(record: dict) -> str:
             for name, legs in plans)  # fmt: skip
     multiply_adds = max(_multiply_adds(legs) for _, legs in plans)
     words = paragraph(
-        f"Each plan has {multiply_adds / 1e15:.2f} times 10^15 multiply-adds forward "
+        f"Each plan has {multiply_adds / 1e12:,.1f} times 10^12 multiply-adds forward "
         f"on {record['dataset']}: {record['epochs']:g} epochs of the deep "
         f"network. One run each. {place(record)}",
         _winner(plans),
     )
-    command = f"```\n{record['command']}\n```"
+    command = f"```\npython {record['command']}\n```"
     return f"{words}\n\n{table(head, rows)}\n\n{command}"
 
 
