@@ -108,8 +108,7 @@ def _parsed(values: flags.FlagValues, usage: str, argv: Sequence[str]):
 
 
 def _define(spec: FieldSpec, default: Any, values: flags.FlagValues) -> None:
-    text = spec.help + (f" [{', '.join(spec.families)}]" if spec.families else "")
-    options = {"flag_values": values}
+    text, options = spec.described, {"flag_values": values}
     if spec.choices:
         flags.DEFINE_enum(spec.name, default, list(spec.choices), text, **options)
     elif spec.type is tuple:

@@ -1,9 +1,9 @@
 """The file that a command writes its figures to, `--json_output`."""
 
-import json
 import os
 from typing import Any
 
+from resnet_tf.checkpoints.files import json_text
 from resnet_tf.disk import user_path, writing
 from resnet_tf.errors import OutputError, SettingError
 
@@ -41,6 +41,4 @@ def write(path: str | None, record: dict[str, Any]) -> None:
     if path is None:
         return
     with writing(path, "json_output"):
-        user_path(path).write_text(
-            json.dumps(record, indent=2) + "\n", encoding="utf-8"
-        )
+        user_path(path).write_text(json_text(record), encoding="utf-8")

@@ -50,12 +50,11 @@ def _add(group, spec: FieldSpec) -> None:
     if spec.type is bool:
         group.add_argument(f"--no{spec.name}", action="store_false", **options)
         options |= {"nargs": "?", "const": True}
-    families = f" [{', '.join(spec.families)}]" * bool(spec.families)
     group.add_argument(
         f"--{spec.name}",
         type=_PARSERS.get(spec.type, spec.type),
         choices=spec.choices or None,
-        help=spec.help.replace("%", "%%") + families,
+        help=spec.described.replace("%", "%%"),
         **options,
     )
 

@@ -63,6 +63,11 @@ class FieldSpec:
     local: bool = False
     place: bool = False
 
+    @property
+    def described(self) -> str:
+        """The help, with the families that it is of in square brackets."""
+        return self.help + f" [{', '.join(self.families)}]" * bool(self.families)
+
     def applies_to(self, model: str) -> bool:
         """Whether networks of the family `model` have this setting."""
         return not self.families or model in self.families

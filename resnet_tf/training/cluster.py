@@ -67,7 +67,8 @@ def _from_tf_config(text: str) -> Cluster:
     jobs, task = config.get("cluster"), config.get("task")
     if not isinstance(jobs, dict) or not jobs or set(jobs) - _PLACES:
         _refuse("have a cluster of a chief and workers, or of workers", jobs)
-    if not isinstance(task, dict) or task.get("type") not in [*jobs]:
+    # In a list, as the type may be what no dict can be asked for.
+    if not isinstance(task, dict) or task.get("type") not in list(jobs):
         _refuse(f"have a task whose type is one of {', '.join(sorted(jobs))}", task)
     for job, addresses in jobs.items():
         if not isinstance(addresses, list) or not all(map(_is_address, addresses)):
