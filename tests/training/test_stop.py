@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import threading
 
@@ -172,21 +173,21 @@ def test_a_kill_in_a_report_that_was_due_at_a_stop(
     assert_equal(straight(tiny), tmp_path)
 
 
-def test_reports_without_their_checkpoints_are_refused(tiny, tmp_path):
-    stop(tiny(train_steps=6), tmp_path, 5)
-    for state in (tmp_path / "checkpoints").iterdir():
-        state.rename(tmp_path / state.name)
+def test_reports_without_their_checkpoints_are_refused(tiny, tmp_path, straight):
+    run = shutil.copytree(straight(tiny), tmp_path / "run")
+    for state in (run / "checkpoints").iterdir():
+        state.rename(run / state.name)
     with pytest.raises(CheckpointError, match="has reports up to step 4, received no"):
-        resnet_tf.train(tiny(train_steps=6), tmp_path)
-    assert [row.step for row in read_history(tmp_path / "history.csv")] == [2, 4]
+        resnet_tf.train(tiny(**settings()), run)
+    assert [row.step for row in read_history(run / "history.csv")] == [2, 4]
 
 
-def test_a_lost_report_is_refused(tiny, tmp_path):
-    stop(tiny(train_steps=6), tmp_path, 5)
-    history = tmp_path / "history.csv"
+def test_a_lost_report_is_refused(tiny, tmp_path, straight):
+    run = shutil.copytree(straight(tiny), tmp_path / "run")
+    history = run / "history.csv"
     history.write_bytes(b"".join(history.read_bytes().splitlines(keepends=True)[:-1]))
     with pytest.raises(RunFolderError, match="up to step 4, received those up to"):
-        resnet_tf.train(tiny(train_steps=6), tmp_path)
+        resnet_tf.train(tiny(**settings()), run)
 
 
 def test_as_many_checkpoints_stay_as_wanted(tiny, tmp_path):

@@ -1,6 +1,7 @@
 import csv
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -46,19 +47,37 @@ def train_killed(config, folder, monkeypatch, step, where="_call"):
             resnet_tf.train(config, folder)
 
 
-def test_a_real_training_learns(tiny, tmp_path):
-    config = tiny(train_steps=90, train_batch_size=32, report_freq=30, steps_per_call=0)
-    summary = resnet_tf.train(config, tmp_path)
-    rows = read_history(tmp_path / "history.csv")
-    assert [row.step for row in rows] == [30, 60, 90]
+@pytest.fixture(scope="module")
+def config(tiny):
+    """Five updates, with reports after the second, the fourth and the last."""
+    return tiny(train_steps=5)
+
+
+@pytest.fixture(scope="module")
+def finished(config, tmp_path_factory):
+    """The folder of a run of `config` that reached its end; to change it, copy it."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    resnet_tf.train(config, folder)
+    return folder
+
+
+def unfinished(finished, folder):
+    """Copies a run to `folder` as if it had been killed after its last report."""
+    shutil.copytree(finished, folder)
+    (folder / "summary.json").unlink()
+    return folder
+
+
+def test_a_real_training_learns(trained):
+    rows = read_history(trained / "history.csv")
+    assert [row.step for row in rows] == [50, 100, 150]
     assert rows[-1].train_loss < 0.75 * rows[0].train_loss
+    summary = json.loads((trained / "summary.json").read_text())
     assert summary["test_error"] < 50
 
 
-def test_a_run_may_start_from_another(tiny, tmp_path, monkeypatch, capsys):
-    first = tiny(train_steps=2)
-    resnet_tf.train(first, tmp_path / "first")
-    config = tiny(init_from=str(tmp_path / "first"), freeze="backbone", seed=1)
+def test_a_run_may_start_from_another(tiny, tmp_path, finished, monkeypatch, capsys):
+    config = tiny(init_from=str(finished), freeze="backbone", seed=1)
     resnet_tf.train(config, tmp_path / "straight")
     assert "37 tensors" in capsys.readouterr().out
     train_killed(config, tmp_path / "killed", monkeypatch, step=2)
@@ -68,9 +87,9 @@ def test_a_run_may_start_from_another(tiny, tmp_path, monkeypatch, capsys):
     resnet_tf.train(config, tmp_path / "killed")
     assert "going on from step 2" in capsys.readouterr().out
     assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
-    backbone, head = weights(tmp_path / "first")[:-2], weights(tmp_path / "first")[-2:]
+    *backbone, kernel, _ = weights(finished)
     assert_equal(weights(tmp_path / "straight")[:-2], backbone)
-    assert not np.array_equal(weights(tmp_path / "straight")[-2], head[0])
+    assert not np.array_equal(weights(tmp_path / "straight")[-2], kernel)
 
 
 @pytest.mark.slow
@@ -89,11 +108,8 @@ def test_fine_tuning_at_224(tmp_path):
     assert load_checkpoint(tmp_path).model.input_shape == (None, 224, 224, 3)
 
 
-def test_the_run_folder_holds_everything(tiny, tmp_path):
-    config = tiny(train_steps=5)
-    summary = resnet_tf.train(config, tmp_path / "run")
-    run = tmp_path / "run"
-    assert sorted(path.name for path in run.iterdir()) == [
+def test_the_run_folder_holds_everything(config, finished):
+    assert sorted(path.name for path in finished.iterdir()) == [
         "best",
         "checkpoints",
         "config.json",
@@ -105,15 +121,15 @@ def test_the_run_folder_holds_everything(tiny, tmp_path):
         "summary.json",
         "tensorboard",
     ]
-    assert json.loads((run / "summary.json").read_text()) == summary
-    assert json.loads((run / "config.json").read_text()) == config.to_dict()
-    with open(run / "history.csv") as file:
+    assert json.loads((finished / "config.json").read_text()) == config.to_dict()
+    with open(finished / "history.csv") as file:
         steps = [row["step"] for row in csv.DictReader(file)]
     assert steps == ["2", "4", "5"]
-    assert len(list((run / "tensorboard").iterdir())) == 1
-    assert len(list((run / "checkpoints").iterdir())) == 2
-    metrics = json.loads((run / "metrics.json").read_text())
+    assert len(list((finished / "tensorboard").iterdir())) == 1
+    assert len(list((finished / "checkpoints").iterdir())) == 2
+    metrics = json.loads((finished / "metrics.json").read_text())
     assert metrics["class_names"] == list("0123456789")
+    summary = json.loads((finished / "summary.json").read_text())
     assert summary["step"] == 5 and summary["seed"] == 0
     assert (summary["n_validation"], summary["n_test"]) == (180, 360)
     assert summary["num_replicas"] == 1
@@ -123,10 +139,10 @@ def test_the_run_folder_holds_everything(tiny, tmp_path):
     assert "best_validation_error" in summary and "best_test_error" in summary
 
 
-def test_eval_repeats_the_summary(tiny, tmp_path):
-    summary = resnet_tf.train(tiny(), tmp_path)
+def test_eval_repeats_the_summary(finished):
+    summary = json.loads((finished / "summary.json").read_text())
     for name, split in itertools.product(["", "best"], ["test", "validation"]):
-        result = resnet_tf.evaluate(tmp_path / name, split)
+        result = resnet_tf.evaluate(finished / name, split)
         key = f"{name}_{split}_error" if name else f"{split}_error"
         assert result["error"] == summary[key]
         assert result["n"] == summary[f"n_{split}"]
@@ -168,17 +184,16 @@ def test_a_run_killed_before_its_first_report_starts_again(tiny, tmp_path, monke
     assert resnet_tf.train(config, tmp_path)["step"] == 4
 
 
-def test_classes_in_another_order_are_refused(tiny, tmp_path, monkeypatch):
-    config = tiny()
-    train_killed(config, tmp_path, monkeypatch, 3)
-    path = tmp_path / "metrics.json"
+def test_classes_in_another_order_are_refused(config, finished, tmp_path):
+    run = unfinished(finished, tmp_path / "run")
+    path = run / "metrics.json"
     metrics = json.loads(path.read_text())
     metrics["class_names"].reverse()
     path.write_text(json.dumps(metrics))
     message = "class 0 of the data must be the network's, '9', received '0'"
     for use in (resnet_tf.evaluate, lambda folder: resnet_tf.train(config, folder)):
         with pytest.raises(DataError, match=message):
-            use(tmp_path)
+            use(run)
 
 
 @pytest.mark.slow
@@ -191,20 +206,18 @@ def test_resuming_under_two_replicas(tiny, tmp_path, monkeypatch):
     assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
 
 
-def test_a_finished_run_is_not_done_again(tiny, tmp_path, capsys):
-    config = tiny(train_steps=1)
-    first = resnet_tf.train(config, tmp_path)
-    before = (tmp_path / "model.weights.h5").stat().st_mtime_ns
-    assert resnet_tf.train(config, tmp_path) == first
-    assert (tmp_path / "model.weights.h5").stat().st_mtime_ns == before
+def test_a_finished_run_is_not_done_again(config, finished, capsys):
+    summary = json.loads((finished / "summary.json").read_text())
+    before = (finished / "model.weights.h5").stat().st_mtime_ns
+    assert resnet_tf.train(config, finished) == summary
+    assert (finished / "model.weights.h5").stat().st_mtime_ns == before
     assert "is finished" in capsys.readouterr().out
 
 
-def test_another_config_in_the_folder_is_refused(tiny, tmp_path):
-    resnet_tf.train(tiny(train_steps=1), tmp_path)
-    message = r"seed \(0 there, 1 here\), train_steps|train_steps \(1 there, 2 here\)"
+def test_another_config_in_the_folder_is_refused(tiny, finished):
+    message = r"seed \(0 there, 1 here\), train_steps|train_steps \(5 there, 2 here\)"
     with pytest.raises(CheckpointError, match=message) as caught:
-        resnet_tf.train(tiny(train_steps=2, seed=1), tmp_path)
+        resnet_tf.train(tiny(train_steps=2, seed=1), finished)
     assert "seed (0 there, 1 here)" in str(caught.value)
 
 
@@ -258,34 +271,32 @@ def test_what_diverged_is_never_saved(tiny, tmp_path, monkeypatch, check):
     assert not (tmp_path / "model.weights.h5").exists()
 
 
-def test_a_kill_before_the_best_is_saved_is_repaired(tiny, tmp_path, monkeypatch):
-    config = tiny()
-    resnet_tf.train(config, tmp_path / "straight")
+def test_a_kill_before_the_best_is_saved_is_repaired(
+    config, finished, tmp_path, monkeypatch
+):
     with monkeypatch.context() as patch:
         patch.setattr(loop.Run, "_save_best", lambda self: None)
-        train_killed(config, tmp_path / "killed", monkeypatch, 2)
-    assert not (tmp_path / "killed" / "best").exists()
-    resnet_tf.train(config, tmp_path / "killed")
-    best = [tmp_path / name / "best" for name in ("straight", "killed")]
-    assert_equal(*map(weights, best))
+        train_killed(config, tmp_path, monkeypatch, 2)
+    assert not (tmp_path / "best").exists()
+    resnet_tf.train(config, tmp_path)
+    assert_equal(weights(finished / "best"), weights(tmp_path / "best"))
 
 
-def test_a_run_without_its_history_is_refused(tiny, tmp_path, monkeypatch):
-    train_killed(tiny(), tmp_path, monkeypatch, 3)
-    (tmp_path / "history.csv").unlink()
+def test_a_run_without_its_history_is_refused(config, finished, tmp_path):
+    run = unfinished(finished, tmp_path / "run")
+    (run / "history.csv").unlink()
     with pytest.raises(RunFolderError, match="received none"):
-        resnet_tf.train(tiny(), tmp_path)
+        resnet_tf.train(config, run)
 
 
-def test_wrong_arguments_of_evaluate(tiny, tmp_path):
-    resnet_tf.train(tiny(train_steps=1), tmp_path)
+def test_wrong_arguments_of_evaluate(finished):
     for arguments, message in (
         ({"split": "tset"}, "split must be one of train, validation, test"),
         ({"mixed_precision": "fp16"}, "mixed_precision must be one of float32"),
         ({"test_batch_size": 0}, "test_batch_size must be at least 1, received 0"),
     ):
         with pytest.raises(SettingError, match=message):
-            resnet_tf.evaluate(tmp_path, **arguments)
+            resnet_tf.evaluate(finished, **arguments)
 
 
 def test_missing_data_leaves_nothing_behind(tmp_path):
