@@ -11,6 +11,7 @@ _COSTS = {
 }
 _MEASURED = ("seconds", "latency_1")
 _LUCK = 0.05  # a time that is less by no more than this part may be equal
+_APART = 5.0  # points between seeds, beyond which their mean says little
 
 RULES = (
     "A network is told apart from another if the 95 % bootstrap interval of the "
@@ -20,7 +21,8 @@ RULES = (
     f"inference, and less of one (of a time, less by more than {100 * _LUCK:.0f} %). "
     "Of those that are not told apart from the lowest error, and that none of them "
     "leaves out, the cheapest in each respect is taken, and of equally cheap ones the "
-    "better; what is taken is not left out."
+    "better; what is taken is not left out. Seeds that end more than "
+    f"{_APART:.0f} points apart are named."
 )
 
 
@@ -59,6 +61,13 @@ def advise(record: Mapping[str, Any]) -> list[str]:
             f"{_listed(single)} ran with one seed: what another would change is in no "
             "interval."
         )
+    for network in networks:
+        apart = max(network["errors"]) - min(network["errors"])
+        if apart > _APART:
+            sentences.append(
+                f"The seeds of {network['label']} end {apart:.1f} points apart: their "
+                "mean says little about it."
+            )
     return sentences
 
 

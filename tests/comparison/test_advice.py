@@ -87,3 +87,12 @@ def test_one_network_alone(record):
     assert advise(alone) == [
         "On these 1,000 test images large has the lowest error, 5.00 %."
     ]
+
+
+def test_seeds_that_end_far_apart(record):
+    record["networks"][2]["errors"] = [7.0, 12.0]
+    assert "points apart" not in " ".join(advise(record))
+    record["networks"][2]["errors"] = [7.0, 12.5]
+    assert advise(record)[-1] == (
+        "The seeds of poor end 5.5 points apart: their mean says little about it."
+    )
