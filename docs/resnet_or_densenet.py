@@ -95,7 +95,8 @@ def _answer(record: Mapping[str, Any]) -> list[str]:
     }
     listed = [f"{times} times {name}" for name, times in costs.items() if times]
     return [
-        f"On {record['dataset']}, `{dense['label']}` errs on {dense['error']:.2f} % of "
+        f"After {_range(_epochs(record))} epochs of {record['dataset']}, "
+        f"`{dense['label']}` errs on {dense['error']:.2f} % of "
         f"{record['n']:,} test images and `{residual['label']}`, the best residual "
         f"network, on {residual['error']:.2f} %: {difference:+.2f} points (95 % "
         f"interval {low:+.2f} to {high:+.2f}), which {apart} the two apart.",
@@ -193,10 +194,23 @@ def _published(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _time(record: Mapping[str, Any]) -> str:
+    slow, fast = (
+        choose(record["networks"], key=lambda network: network["seconds"])
+        for choose in (max, min)
+    )
+    return (
+        f"The epochs are equal, not the time: in that of `{slow['label']}`, "
+        f"`{fast['label']}` does {_times(slow['seconds'], fast['seconds'])} times as "
+        "many."
+    )
+
+
 def _limits(record: Mapping[str, Any]) -> list[str]:
     return [
         f"One data set, {record['n']:,} test images and the epochs above: with more of "
         "them the order may change.",
+        _time(record),
         "The settings are those of the command above. Each network may have better "
         "ones of its own.",
         "Times and memory are those of the machine above. On a GPU they are others.",

@@ -63,9 +63,9 @@ def answer(record):
 
 def test_the_best_of_each_family_are_compared(record):
     assert answer(record) == (
-        "On cifar10, `uva_densenet` errs on 6.00 % of 1,000 test images and "
-        "`uva_preact`, the best residual network, on 5.00 %: +1.00 points (95 % "
-        "interval -0.50 to +3.00), which does not tell the two apart. The dense "
+        "After 6 epochs of cifar10, `uva_densenet` errs on 6.00 % of 1,000 test "
+        "images and `uva_preact`, the best residual network, on 5.00 %: +1.00 points "
+        "(95 % interval -0.50 to +3.00), which does not tell the two apart. The dense "
         "network takes 1.50 times the parameters, 1.00 times the multiply-adds, 1.00 "
         "times the training time, 1.50 times the time of one image and 1.00 times the "
         "peak memory of training."
@@ -88,6 +88,12 @@ def test_what_is_published_had_more_epochs(record):
     assert "`ResNet-20` |" not in text
     record["dataset"] = "digits"
     assert "published" not in written(record)
+
+
+def test_equal_epochs_are_not_equal_time(record):
+    record["networks"][3]["seconds"], record["networks"][1]["seconds"] = 90.0, 45.0
+    text = " ".join(written(record).split())
+    assert "in that of `uva_densenet`, `ResNet-20` does 2.00 times as many." in text
 
 
 def test_both_families_are_needed(record):
