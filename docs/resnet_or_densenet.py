@@ -194,11 +194,9 @@ def _published(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _time(record: Mapping[str, Any]) -> str:
-    slow, fast = (
-        choose(record["networks"], key=lambda network: network["seconds"])
-        for choose in (max, min)
-    )
+def _unequal_time(record: Mapping[str, Any]) -> str:
+    """Returns what the fastest network would do in the time of the slowest."""
+    fast, *_, slow = sorted(record["networks"], key=lambda one: one["seconds"])
     return (
         f"The epochs are equal, not the time: in that of `{slow['label']}`, "
         f"`{fast['label']}` does {_times(slow['seconds'], fast['seconds'])} times as "
@@ -210,7 +208,7 @@ def _limits(record: Mapping[str, Any]) -> list[str]:
     return [
         f"One data set, {record['n']:,} test images and the epochs above: with more of "
         "them the order may change.",
-        _time(record),
+        _unequal_time(record),
         "The settings are those of the command above. Each network may have better "
         "ones of its own.",
         "Times and memory are those of the machine above. On a GPU they are others.",

@@ -57,7 +57,7 @@ def trained(tiny, tmp_path_factory) -> Path:
     """The folder of a run that has learned the digits; to change it, copy it."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     fast = {"train_batch_size": 64, "steps_per_call": 0}
-    resnet_tf.train(tiny(train_steps=150, report_freq=50, **fast), folder)
+    resnet_tf.train(tiny(train_steps=150, report_freq=150, **fast), folder)
     return folder
 
 

@@ -54,11 +54,22 @@ def config(tiny):
 
 
 @pytest.fixture(scope="module")
-def finished(config, tmp_path_factory):
-    """The folder of a run of `config` that reached its end; to change it, copy it."""
+def end(config, tmp_path_factory):
+    """The folder of a run of `config` that reached its end, and what it returned."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    resnet_tf.train(config, folder)
-    return folder
+    return folder, resnet_tf.train(config, folder)
+
+
+@pytest.fixture(scope="module")
+def finished(end):
+    """The folder of the finished run; to change it, copy it."""
+    return end[0]
+
+
+@pytest.fixture(scope="module")
+def summary(end):
+    """What the finished run returned."""
+    return end[1]
 
 
 def unfinished(finished, folder):
@@ -68,11 +79,12 @@ def unfinished(finished, folder):
     return folder
 
 
-def test_a_real_training_learns(trained):
-    rows = read_history(trained / "history.csv")
-    assert [row.step for row in rows] == [50, 100, 150]
+def test_a_real_training_learns(tiny, tmp_path):
+    config = tiny(train_steps=90, train_batch_size=32, report_freq=30, steps_per_call=0)
+    summary = resnet_tf.train(config, tmp_path)
+    rows = read_history(tmp_path / "history.csv")
+    assert [row.step for row in rows] == [30, 60, 90]
     assert rows[-1].train_loss < 0.75 * rows[0].train_loss
-    summary = json.loads((trained / "summary.json").read_text())
     assert summary["test_error"] < 50
 
 
@@ -108,7 +120,7 @@ def test_fine_tuning_at_224(tmp_path):
     assert load_checkpoint(tmp_path).model.input_shape == (None, 224, 224, 3)
 
 
-def test_the_run_folder_holds_everything(config, finished):
+def test_the_run_folder_holds_everything(config, finished, summary):
     assert sorted(path.name for path in finished.iterdir()) == [
         "best",
         "checkpoints",
@@ -121,6 +133,7 @@ def test_the_run_folder_holds_everything(config, finished):
         "summary.json",
         "tensorboard",
     ]
+    assert json.loads((finished / "summary.json").read_text()) == summary
     assert json.loads((finished / "config.json").read_text()) == config.to_dict()
     with open(finished / "history.csv") as file:
         steps = [row["step"] for row in csv.DictReader(file)]
@@ -129,7 +142,6 @@ def test_the_run_folder_holds_everything(config, finished):
     assert len(list((finished / "checkpoints").iterdir())) == 2
     metrics = json.loads((finished / "metrics.json").read_text())
     assert metrics["class_names"] == list("0123456789")
-    summary = json.loads((finished / "summary.json").read_text())
     assert summary["step"] == 5 and summary["seed"] == 0
     assert (summary["n_validation"], summary["n_test"]) == (180, 360)
     assert summary["num_replicas"] == 1
@@ -139,8 +151,7 @@ def test_the_run_folder_holds_everything(config, finished):
     assert "best_validation_error" in summary and "best_test_error" in summary
 
 
-def test_eval_repeats_the_summary(finished):
-    summary = json.loads((finished / "summary.json").read_text())
+def test_eval_repeats_the_summary(finished, summary):
     for name, split in itertools.product(["", "best"], ["test", "validation"]):
         result = resnet_tf.evaluate(finished / name, split)
         key = f"{name}_{split}_error" if name else f"{split}_error"
@@ -206,8 +217,7 @@ def test_resuming_under_two_replicas(tiny, tmp_path, monkeypatch):
     assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
 
 
-def test_a_finished_run_is_not_done_again(config, finished, capsys):
-    summary = json.loads((finished / "summary.json").read_text())
+def test_a_finished_run_is_not_done_again(config, finished, summary, capsys):
     before = (finished / "model.weights.h5").stat().st_mtime_ns
     assert resnet_tf.train(config, finished) == summary
     assert (finished / "model.weights.h5").stat().st_mtime_ns == before
