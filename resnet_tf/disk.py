@@ -1,10 +1,13 @@
 """Files that are whole or not there, also after a kill or a loss of power."""
 
 import contextlib
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from resnet_tf.errors import OutputError
 
@@ -115,3 +118,24 @@ def sha256(path: Path) -> str:
     """Returns the SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Opens a regular file for reading; a read of anything else could wait forever.
+
+    Raises:
+        OSError: If the file cannot be opened, or is a pipe, a socket or a device.
+    """
+    if _is_regular(os.stat(path)):
+        # Another file may have taken the name: this open never waits.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        if _is_regular(os.fstat(descriptor)):
+            return open(descriptor, "rb")
+        os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+
+
+def _is_regular(status: os.stat_result) -> bool:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return stat.S_ISREG(status.st_mode)

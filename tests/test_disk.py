@@ -1,10 +1,12 @@
 import errno
 import os
 import resource
+import socket
 
 import pytest
 
 from resnet_tf import disk
+from resnet_tf.disk import open_regular
 from resnet_tf.errors import OutputError
 
 
@@ -92,3 +94,23 @@ def test_a_folder_that_is_read_only(tmp_path, monkeypatch):
     rule = f"output {tmp_path / 'a'} cannot be written: {tmp_path} is read-only"
     with pytest.raises(OutputError, match=f"^{rule}$"):
         disk.require_folder(tmp_path / "a")
+
+
+def test_only_a_regular_file_is_opened(tmp_path):
+    file = tmp_path / "x"
+    file.write_bytes(b"abc")
+    (tmp_path / "link").symlink_to("x")
+    for name in ("x", "link"):
+        with open_regular(tmp_path / name) as opened:
+            assert opened.read() == b"abc"
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+    (tmp_path / "to_pipe").symlink_to("pipe")
+    for name in ("pipe", "socket", "to_pipe", "/dev/zero"):
+        with pytest.raises(OSError, match="it is not a regular file"):
+            open_regular(tmp_path / name)
+    with pytest.raises(IsADirectoryError):
+        open_regular(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "missing")

@@ -23,7 +23,7 @@ from resnet_tf.checkpoints.torch_file import read_torch
 from resnet_tf.config import ModelConfig
 from resnet_tf.data import cifar_files
 from resnet_tf.data.cache import cached
-from resnet_tf.data.image_folder import read_image
+from resnet_tf.data.image_file import read_image
 from resnet_tf.interop.tf1_file import read_variables
 from resnet_tf.models import build_model
 from resnet_tf.models.audit.keras_file import load_keras_file

@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from resnet_tf.config import positive
-from resnet_tf.data.image_folder import SUFFIXES
+from resnet_tf.data.image_file import SUFFIXES, is_image
 from resnet_tf.evaluation.predict import Prediction, predict_files
 
 _STDIN = "-"
+_LONGEST_LINE = 65_536  # bytes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,17 +68,37 @@ def run(arguments: argparse.Namespace) -> None:
 def _files(names: Iterable[str], failures: list[str]) -> Iterator[Path]:
     """Yields the files that the arguments stand for."""
     for name in names:
-        if name == _STDIN:
-            lines = (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
-            yield from _files((os.fsdecode(line) for line in lines if line), failures)
-        elif os.path.isdir(name):
-            images = list(_images(Path(name)))
-            if not images:
-                suffixes = " ".join(sorted(SUFFIXES))
-                _fail(f"folder {name} must hold an image ({suffixes})", failures)
-            yield from images
-        else:
-            yield Path(name)
+        if name != _STDIN:
+            yield from _named(name, failures)
+            continue
+        # There, "-" is a file like any other.
+        for line in _lines(sys.stdin.buffer, failures):
+            yield from _named(line, failures)
+
+
+def _lines(stream: BinaryIO, failures: list[str]) -> Iterator[str]:
+    """Yields the paths on the lines of a stream; holds one of them in memory."""
+    while line := stream.readline(_LONGEST_LINE):
+        rest = line
+        while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = stream.readline(_LONGEST_LINE)
+        if rest is not line:
+            start = os.fsdecode(line[:40])
+            _fail(f"a path must be below {_LONGEST_LINE:,} bytes: {start}", failures)
+        elif path := line.rstrip(b"\r\n"):
+            yield os.fsdecode(path)
+
+
+def _named(name: str, failures: list[str]) -> Iterator[Path]:
+    """Yields a file, or the images in a folder."""
+    if not os.path.isdir(name):
+        yield Path(name)
+        return
+    images = list(_images(Path(name)))
+    if not images:
+        suffixes = " ".join(sorted(SUFFIXES))
+        _fail(f"folder {name} must hold an image ({suffixes})", failures)
+    yield from images
 
 
 def _images(folder: Path) -> Iterator[Path]:
@@ -84,8 +106,9 @@ def _images(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
-                yield Path(parent, name)
+            path = Path(parent, name)
+            if not name.startswith(".") and is_image(path):
+                yield path
 
 
 def _record(found: Prediction) -> dict:

@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import json
 import os
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from resnet_tf.data.cache import Arrays
 from resnet_tf.data.plain_pickle import Call, PickleError, Symbol, read_pickle
+from resnet_tf.data.tar_members import members
 from resnet_tf.errors import DataError, MissingDataError
 
 NUM_TRAIN, NUM_TEST = 50_000, 10_000
@@ -241,21 +241,17 @@ def _from_archive(
     try:
         with gzip.open(path) as unpacked:
             stream = _Bounded(unpacked, path)
-            with tarfile.open(fileobj=stream, mode="r|") as archive:
-                for count, member in enumerate(archive):
-                    stream.check(member.size)
-                    if count >= _MAX_MEMBERS:
-                        raise DataError(f"{path} has over {_MAX_MEMBERS} members")
-                    name = wanted.get(member.name.removeprefix("./"))
-                    if name is None:
-                        continue
-                    if not member.isreg() or member.issparse():
-                        raise DataError(f"{path / name} must be a regular file")
-                    _check_size(path / name, member.size, rows)
-                    content = archive.extractfile(member).read()
-                    if len(content) != member.size:
-                        raise EOFError("unexpected end of data")
-                    yield name, content
+            for count, (member, content) in enumerate(members(stream)):
+                stream.check(member.size)
+                if count >= _MAX_MEMBERS:
+                    raise DataError(f"{path} has over {_MAX_MEMBERS} members")
+                name = wanted.get(member.name.removeprefix("./"))
+                if name is None:
+                    continue
+                if not member.regular:
+                    raise DataError(f"{path / name} must be a regular file")
+                _check_size(path / name, member.size, rows)
+                yield name, content.read()
             while stream.read(1 << 20):
                 pass
     except DataError:

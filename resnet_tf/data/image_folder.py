@@ -6,20 +6,15 @@ import os
 import shutil
 import tempfile
 import unicodedata
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from resnet_tf.data.cache import Arrays
-from resnet_tf.errors import DataError, MissingDataError
+from resnet_tf.data.image_file import SUFFIXES, read_image, unreadable
+from resnet_tf.errors import DataError
 
-MAX_PIXELS = 100_000_000
-SUFFIXES = frozenset(".png .jpg .jpeg .bmp .gif .webp .ppm .tif .tiff".split())
-
-# The decoders of these suffixes, and none of the others that Pillow would try.
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF")
 _RULE = "an image folder is DIR/CLASS/* or DIR/train/CLASS/* with DIR/test/CLASS/*"
 
 
@@ -115,7 +110,7 @@ def identity(data_dir: Path, test: bool, side: int) -> str:
         try:
             stat = (data_dir / name).stat()
         except OSError as error:
-            raise _unreadable(data_dir / name, error) from error
+            raise unreadable(data_dir / name, error) from error
         facts.append([name, label, stat.st_size, stat.st_mtime_ns])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -181,7 +176,7 @@ def _scan(folder: Path) -> list[tuple[str, bool]]:
         with os.scandir(folder) as entries:
             return [(e.name, e.is_dir()) for e in entries if not e.name.startswith(".")]
     except OSError as error:
-        raise _unreadable(folder, error) from error
+        raise unreadable(folder, error) from error
 
 
 def _normal(name: str) -> str:
@@ -191,80 +186,3 @@ def _normal(name: str) -> str:
 
 def _digest(name: str) -> bytes:
     return hashlib.sha256(_normal(name).encode("utf-8", "surrogateescape")).digest()
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-    missing = isinstance(error, FileNotFoundError)
-    kind = MissingDataError if missing else DataError
-    return kind(f"{path} cannot be read: {reason or type(error).__name__}")
-
-
-def read_image(path: Path, side: int) -> np.ndarray:
-    """Returns the central square of an image as `decode` does.
-
-    Args:
-        path: A file in one of the formats of `SUFFIXES`, whatever it is called.
-        side: Height and width of the result in pixels.
-
-    Returns:
-        uint8 array (side, side, 3), RGB.
-
-    Raises:
-        DataError: If it is no image, damaged, or has over `MAX_PIXELS`.
-    """
-    with warnings.catch_warnings():
-        # Pillow warns of odd metadata and of sizes that `MAX_PIXELS` allows.
-        warnings.simplefilter("ignore")
-        return _read(path, side)
-
-
-def _read(path: Path, side: int) -> np.ndarray:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path, formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            ImageOps.exif_transpose(image, in_place=True)
-            return _square(_rgb(image), side)
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path} must have at most {MAX_PIXELS} pixels") from error
-    except Image.UnidentifiedImageError as error:
-        raise DataError(f"{path} must be an image ({', '.join(_FORMATS)})") from error
-    except Exception as error:  # each decoder has errors of its own
-        raise _unreadable(path, error) from error
-
-
-def _rgb(image):
-    """Returns an image of any mode as one of mode RGB."""
-    from PIL import Image
-
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
-    if image.mode == "F":
-        raise ValueError("its pixels must be whole numbers")
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
-    black = Image.new("RGB", image.size)
-    black.paste(layer, mask=layer)
-    return black
-
-
-def _eight_bits(greys: np.ndarray) -> np.ndarray:
-    """Returns greys of 16 bits scaled to 8, uint8 of the same shape."""
-    low, high = int(greys.min()), int(greys.max())
-    if low < 0 or high > 65535:
-        raise ValueError(f"its greys must be 0 to 65535, they are {low} to {high}")
-    return ((greys.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _square(image, side: int) -> np.ndarray:
-    from PIL import Image
-
-    width, height = image.size
-    edge = min(width, height)
-    left, top = (width - edge) // 2, (height - edge) // 2
-    box = (left, top, left + edge, top + edge)
-    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box))

@@ -8,7 +8,7 @@ import numpy as np
 
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.resolve import resolve
-from resnet_tf.data.image_folder import read_image
+from resnet_tf.data.image_file import read_image
 from resnet_tf.errors import DataError
 from resnet_tf.evaluation.pretrained import Pretrained, load_pretrained
 

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import sys
 
 import numpy as np
@@ -10,7 +11,7 @@ import resnet_tf
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.cli.main import main
 from resnet_tf.config import ExperimentConfig
-from resnet_tf.data import image_folder
+from resnet_tf.data import image_file
 from resnet_tf.evaluation import predict
 
 
@@ -75,7 +76,7 @@ def test_a_folder(capsys, ckpt, pretrained, photos):
     records = [json.loads(line) for line in out]
     assert [r["image"] for r in records] == [str(photos / name) for name in NAMES]
     for record, name in zip(records, NAMES, strict=True):
-        pixels = image_folder.read_image(photos / name, 32)
+        pixels = image_file.read_image(photos / name, 32)
         shares = pretrained.predict_images(pixels[np.newaxis])[0]
         assert record["temperature"] == 2.0
         assert len(record["top"]) == 5
@@ -108,8 +109,35 @@ def test_a_list_on_stdin(capsys, ckpt, photos, monkeypatch):
     assert err == []
 
 
+def test_a_list_that_names_itself_is_flat(capsys, ckpt, photos, monkeypatch):
+    lines = [b"-"] * 3000 + [b"x" * 200_000, b"nul\0", bytes(str(photos), "utf-8")]
+    monkeypatch.chdir(photos.parent)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n".join(lines))))
+    out, err = predicted(capsys, "-", f"--ckpt={ckpt}", code=1)
+    assert len(out) == len(NAMES)
+    missing = "error: - cannot be read: No such file or directory"
+    assert err.count(missing) == 3000
+    long, nul = sorted(set(err) - {missing})
+    assert long == f"error: a path must be below 65,536 bytes: {'x' * 40}"
+    assert nul == "error: nul\\x00 cannot be read: embedded null byte"
+    (photos.parent / "-").write_bytes((photos / "a.png").read_bytes())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"-\n")))
+    out, _ = predicted(capsys, "-", f"--ckpt={ckpt}")
+    assert len(out) == 1 and out[0].startswith("-: ")
+
+
+def test_a_pipe_is_not_waited_for(capsys, ckpt, photos):
+    os.mkfifo(photos / "b" / "pipe.png")
+    os.mkfifo(photos / "b" / "pipe")
+    (photos / "b" / "plain").write_bytes((photos / "a.png").read_bytes())
+    out, err = predicted(capsys, photos, f"--ckpt={ckpt}", code=1)
+    assert len(out) == len(NAMES) + 1
+    reason = "cannot be read: it is not a regular file"
+    assert err == [f"error: {photos / 'b' / 'pipe.png'} {reason}"]
+
+
 def test_bad_files_do_not_stop_the_others(capsys, ckpt, photos, monkeypatch):
-    monkeypatch.setattr(image_folder, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(image_file, "MAX_PIXELS", 10_000)
     whole = (photos / "b" / "large.jpg").read_bytes()
     bad = {
         "text.png": (b"no image", " must be an image (PNG, "),
@@ -130,8 +158,9 @@ def test_bad_files_do_not_stop_the_others(capsys, ckpt, photos, monkeypatch):
     for name, (_, reason) in bad.items():
         (line,) = (line for line in lines if f"{photos / name} " in line)
         assert line.startswith(f"error: {photos / name}{reason}")
-    assert f"error: folder {photos / 'none'} must hold an image (.bmp .gif" in (
-        "\n".join(err)
+    assert (
+        f"error: folder {photos / 'none'} must hold an image (.apng .avif .bmp .gif"
+        in ("\n".join(err))
     )
     out, _ = predicted(capsys, *paths, f"--ckpt={ckpt}", "--json", code=1)
     records = [json.loads(line) for line in out]

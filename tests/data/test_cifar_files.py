@@ -455,7 +455,7 @@ def test_too_many_members(tmp_path):
     long_name.type, long_name.size = tarfile.GNUTYPE_LONGNAME, 1
     block = long_name.tobuf(tarfile.GNU_FORMAT) + bytes(512)
     path.write_bytes(gzip.compress(block * 400))
-    assert "cannot be read: " in refused("cifar10", path)
+    assert "cannot be read: it has over 200 headers" in refused("cifar10", path)
 
 
 def test_a_sparse_member_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_tf.data import image_folder
+from resnet_tf.data import image_file, image_folder
 from resnet_tf.data.image_folder import FolderInfo, decode, describe, identity
 from resnet_tf.errors import DataError
 
@@ -268,12 +268,15 @@ def test_what_is_no_image(tmp_path, content):
     save(tmp_path / "b" / "x.png")
     path.write_bytes(content)
     message = refused(decode, tmp_path, digest("a/x.png") > digest("b/x.png"), 4)
-    assert message == f"{path} must be an image (PNG, JPEG, BMP, GIF, WEBP, PPM, TIFF)"
+    assert (
+        message
+        == f"{path} must be an image (PNG, JPEG, BMP, GIF, WEBP, AVIF, PPM, TIFF)"
+    )
 
 
 @pytest.mark.parametrize("width", [11, 60])
 def test_too_many_pixels_are_not_decoded(tmp_path, monkeypatch, width):
-    monkeypatch.setattr(image_folder, "MAX_PIXELS", 100)
+    monkeypatch.setattr(image_file, "MAX_PIXELS", 100)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 150)
     assert read(tmp_path, noise(10, 10)).shape == (4, 4, 3)
     monkeypatch.setattr(Image.Image, "resize", None)
@@ -316,7 +319,10 @@ def test_folders_that_are_refused(tmp_path):
     assert "must hold at least 2 class folders, it holds 1; an image folder" in message
     (tmp_path / "empty").mkdir()
     message = refused(describe, tmp_path)
-    assert f"class folder {tmp_path / 'empty'} must hold an image (.bmp .gif" in message
+    assert (
+        f"class folder {tmp_path / 'empty'} must hold an image (.apng .avif .bmp .gif"
+        in message
+    )
 
 
 def test_a_class_that_no_json_can_name_is_refused(folder):
