@@ -51,7 +51,8 @@ def compose(
     Raises:
         SettingError: If a name is unknown, a value is out of its range, an
             explicit setting belongs to another network family or means nothing
-            beside the others, or a higher rate has no warm-up.
+            beside the others, a crop has no padding, or a higher rate has no
+            warm-up.
     """
     specs = {spec.name: spec for spec in iter_settings()}
     for name in values:
@@ -59,12 +60,13 @@ def compose(
             raise SettingError(unknown("setting", name, specs))
     given = {name: specs[name].check(value) for name, value in values.items()}
     settings = _layered(recipe, given)
-    family = settings.get("model", RESNET)
+    family = _family(settings)
     _drop_other_families(settings, given, family, specs)
     dataset = settings.get("dataset", specs["dataset"].default)
     settings = _of_dataset(settings, dataset, info or DATASETS.get(dataset))
     settings.setdefault("image_size", input_side(family))
     _drop_what_means_nothing(settings, given, specs)
+    _require_the_crop(settings, given, recipe)
     return scaled(settings, recipe_values(recipe)["train_batch_size"])
 
 
@@ -80,11 +82,10 @@ def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("bottleneck") and not network:
         network = BOTTLENECK
     merged = {**given, **network, **free}
-    if input_side(merged.get("model", RESNET)) != input_side(
-        settings.get("model", RESNET)
-    ):
+    both = {**settings, **merged}
+    if input_side(_family(both)) != input_side(_family(settings)):
         settings.pop("resize", None)
-    if _layers({**settings, **merged}) >= DEEP_LAYERS:
+    if _layers(both) >= DEEP_LAYERS:
         settings = override(settings, DEEP.get(recipe, {}))
     return override(settings, merged)
 
@@ -101,9 +102,14 @@ def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return NETWORKS[name]
 
 
+def _family(settings: Mapping[str, Any]) -> str:
+    """Returns the network family of settings; the default where they name none."""
+    return settings.get("model", RESNET)
+
+
 def _layers(settings: Mapping[str, Any]) -> int:
     """Returns the depth of a residual network, 0 for another."""
-    if settings.get("model", RESNET) != RESNET:
+    if _family(settings) != RESNET:
         return 0
     blocks = settings.get("num_residual_blocks", 0)
     return residual_layers(blocks, settings.get("bottleneck", False))
@@ -142,6 +148,22 @@ def _of_dataset(
         images = info.num_train - result["validation_size"]
         result = to_steps(result, images, result["train_batch_size"])
     return result
+
+
+def _require_the_crop(
+    settings: Mapping[str, Any], given: Mapping[str, Any], recipe: str
+) -> None:
+    """Refuses a padded crop that is asked for by name but has no padding.
+
+    Raises:
+        SettingError: If the recipe has no padding and none is given.
+    """
+    asked = given.get("crop") == "padded" and "padding_size" not in given
+    if asked and settings.get("padding_size") == 0:
+        raise SettingError(
+            f"padding_size must be given for crop=padded with recipe={recipe}, whose "
+            "own is 0, received none"
+        )
 
 
 def _drop_what_means_nothing(
