@@ -70,7 +70,7 @@ def _config(spec: dict[str, Any]):
     if spec["work"] == "train":
         settings["lanes"] = spec.get("lanes", 1)
     if spec["model"].startswith("resnet"):
-        settings["order"] = "pre"
+        settings |= {"order": "pre", "shortcut": "A-pool", "stride_padding": "end"}
     else:
         settings["memory_efficient"] = spec.get("memory_efficient", False)
     return ExperimentConfig.from_flat(settings)

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints one line a network; exits with 1 if a network differs.
 
+    Why it differs, and what else its reader should know, stand below the line; a note
+    that several networks have stands below the first.
+
     Raises:
         CheckpointError: If a file cannot be read safely.
         SettingError: If a name is unknown, or a file has no reference.
@@ -41,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     from resnet_tf.models.audit import audit_file, audit_network
     from resnet_tf.reporting.provenance import provenance
 
-    rows = []
+    rows, notes = [], set()
     for name in names:
         if name.endswith(_SUFFIX):
             row = audit_file(name, arguments.against)
@@ -51,7 +54,9 @@ def run(arguments: argparse.Namespace) -> None:
         if not arguments.json:
             if len(rows) == 1:
                 _print_line(_HEADINGS)
-            _print_row(rows[-1])
+            note = rows[-1]["reference"]["note"]
+            _print_row(rows[-1], note if note not in notes else "")
+            notes.add(note)
     if arguments.json:
         print(json.dumps({"networks": rows, **provenance()}, indent=2))
     if any(row["verdict"] == "differs" for row in rows):
@@ -71,7 +76,7 @@ def _check(names: list[str], against: str | None) -> None:
             raise SettingError(unknown("network", name, NETWORKS))
 
 
-def _print_row(row: dict) -> None:
+def _print_row(row: dict, note: str) -> None:
     facts, reference = row["facts"], row["reference"]
     figure, classes = reference["figure"], reference["figure_classes"]
     _print_line(
@@ -88,8 +93,8 @@ def _print_row(row: dict) -> None:
     )
     if figure and classes != 10:
         print(f"    {figure} is with {classes} classes")
-    if row["reason"]:
-        print(f"    {row['reason']}")
+    for text in filter(None, (row["reason"], note)):
+        print(f"    {text}")
 
 
 def _print_line(cells: tuple[str, ...]) -> None:

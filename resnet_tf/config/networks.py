@@ -31,6 +31,12 @@ FAMILIES = (RESNET, DENSENET, *UVA, *WIDE_CIFAR, *IMAGENET)
 FREE = frozenset({"order", "shortcut", "stride_padding"})
 
 
+# Option A of He et al. 2015, section 3.3: a shortcut steps over every second pixel
+# and appends zero channels, as in fb.resnet.torch, whose convolutions of stride 2
+# pad both sides. The TF1 original and the released models have "A-pool" and "end",
+# which is another function with the same weights.
+PAPER_SHORTCUT = MappingProxyType({"shortcut": "A-append", "stride_padding": "both"})
+
 # What a residual network with bottlenecks must have.
 BOTTLENECK = MappingProxyType({"order": "pre", "shortcut": "B"})
 
@@ -46,8 +52,7 @@ def _resnet(n: int) -> dict[str, Any]:
         "num_residual_blocks": n,
         "order": "post",
         "bottleneck": False,
-        "shortcut": "A-pool",
-        "stride_padding": "end",
+        **PAPER_SHORTCUT,
     }
 
 

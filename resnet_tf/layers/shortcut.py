@@ -13,15 +13,19 @@ class ZeroPadShortcut(keras.layers.Layer):
     """The shortcut without parameters: a smaller map and new zero channels.
 
     Option A of He et al. 2015 (section 3.3: "extra zero entries padded for
-    increasing dimensions"). With `strides=1` and as many filters as input
-    channels it is the identity. The paper leaves the details open; the modes are
-    those of three code bases:
+    increasing dimensions", "performed with a stride of 2"). With `strides=1` and as
+    many filters as input channels it is the identity. The modes are those of three
+    code bases:
 
-    - "pool": 2x2 average pooling, half of the zeros on either side (the TF1
-      original);
+    - "append": every second pixel, the zeros at the end (fb.resnet.torch,
+      models/resnet.lua, lines 35 to 41): the paper's form;
     - "subsample": every second pixel, half of the zeros on either side
-      (akamaster/pytorch_resnet_cifar10);
-    - "append": every second pixel, the zeros at the end (fb.resnet.torch).
+      (akamaster/pytorch_resnet_cifar10): the paper's too, which does not say where
+      the zeros go;
+    - "pool": 2x2 average pooling, half of the zeros on either side (the TF1
+      original): not the paper's.
+
+    All have the same weights, and each is another function.
 
     Args:
         filters: Output channels; an even number more than the input has, or any

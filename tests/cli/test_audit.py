@@ -16,15 +16,18 @@ def projected(tmp_path) -> str:
 
 
 def test_a_line_a_network(capsys):
-    main(["audit", "resnet20", "uva_preact"])
-    heading, *rows = capsys.readouterr().out.splitlines()
+    main(["audit", "resnet20", "resnet32", "uva_preact"])
+    heading, first, note, *others = capsys.readouterr().out.splitlines()
+    rows = [first, *others]
     assert heading.split()[:2] == ["network", "parameters"]
     cells = [row.split() for row in rows]
     assert [row[:2] + row[-1:] for row in cells] == [
         ["resnet20", "269,722", "agrees"],
+        ["resnet32", "464,154", "agrees"],
         ["uva_preact", "272,250", "agrees"],
     ]
-    assert "40.55M" in cells[0] and "40.81M" in cells[1]
+    assert "40.55M" in cells[0] and "40.81M" in cells[2]
+    assert note.startswith("    its shortcuts are the paper's option A")
 
 
 def test_json(capsys):
@@ -57,7 +60,22 @@ def test_a_file_that_agrees(tmp_path, capsys):
     path = tmp_path / "mine.keras"
     build_model("resnet20", order="pre").save(path)
     main(["audit", str(path), "--against=resnet20"])
-    assert capsys.readouterr().out.splitlines()[-1].endswith("agrees")
+    _, row, note = capsys.readouterr().out.splitlines()
+    assert row.endswith("agrees") and "A-pool" in note
+
+
+def test_shortcuts_that_average_pool_are_not_the_papers(tmp_path, capsys):
+    path = tmp_path / "mine.keras"
+    build_model("resnet20", shortcut="A-pool").save(path)
+    with pytest.raises(SystemExit) as caught:
+        main(["audit", str(path), "--against=resnet20"])
+    assert caught.value.code == 1
+    _, row, reason, _ = capsys.readouterr().out.splitlines()
+    assert row.endswith("differs")
+    assert reason.strip() == (
+        "the same weights, but shortcuts that average-pool (A-pool) instead of taking "
+        "every second pixel (A-append)"
+    )
 
 
 @pytest.mark.parametrize(

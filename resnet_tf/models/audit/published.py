@@ -35,6 +35,11 @@ class Published:
 
 
 _HE = "He et al. 2015, arXiv:1512.03385, table 6"
+_OPTION_A = (
+    "its shortcuts are the paper's option A, every second pixel (A-append); A-pool, "
+    "the average pooling of the TF1 original and of the released models, has the same "
+    "counts and is another function"
+)
 _HUANG = "Huang et al. 2016, arXiv:1608.06993, table 2"
 _WIDE = "authors' README, github.com/liuzhuang13/DenseNet"
 _OSMR = "README of github.com/osmr/imgclsmob, tensorflow2, CIFAR-10"
@@ -43,14 +48,19 @@ _LAISIMIAO = "README of github.com/laisimiao/classification-cifar10-pytorch"
 _DA2LITE = "model_zoo/README of github.com/da2so/DA2Lite"
 _TORCHVISION = "torchvision documentation, num_params of the ImageNet weights"
 
+
+def _he(parameters: int, macs: int, figure: str) -> Published:
+    return Published(parameters, macs, figure, _HE, note=_OPTION_A)
+
+
 PUBLISHED = MappingProxyType(
     {
-        "resnet20": Published(269_722, 40_551_040, "0.27M", _HE),
-        "resnet32": Published(464_154, 68_862_592, "0.46M", _HE),
-        "resnet44": Published(658_586, 97_174_144, "0.66M", _HE),
-        "resnet56": Published(853_018, 125_485_696, "0.85M", _HE),
-        "resnet110": Published(1_727_962, 252_887_680, "1.7M", _HE),
-        "resnet1202": Published(19_421_274, 2_829_238_912, "19.4M", _HE),
+        "resnet20": _he(269_722, 40_551_040, "0.27M"),
+        "resnet32": _he(464_154, 68_862_592, "0.46M"),
+        "resnet44": _he(658_586, 97_174_144, "0.66M"),
+        "resnet56": _he(853_018, 125_485_696, "0.85M"),
+        "resnet110": _he(1_727_962, 252_887_680, "1.7M"),
+        "resnet1202": _he(19_421_274, 2_829_238_912, "19.4M"),
         "preact164": Published(1_703_258, 244_500_992, "1,703,258", _OSMR),
         "preact1001": Published(
             10_327_706,

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from resnet_tf.errors import CheckpointError
+from resnet_tf.layers import ZeroPadShortcut
 from resnet_tf.models.audit.differences import differences
 from resnet_tf.models.audit.facts import Facts, facts
 from resnet_tf.models.audit.keras_file import load_keras_file
@@ -85,9 +86,10 @@ def audit_file(path: str | Path, against: str) -> Row:
     """Returns the row of a user's own network in a `.keras` file.
 
     It agrees if its weights have the shapes of the reference, built with as many
-    classes as the file has, and depth, receptive field and MACs are the same
-    (MACs where the images are of one size). The order and the connections of the
-    layers are not compared.
+    classes as the file has, depth, receptive field and MACs are the same (MACs
+    where the images are of one size), and no shortcut of this package average-pools
+    where the reference's do not. The order and the other connections of the layers
+    are not compared.
 
     Args:
         path: A file of layers of Keras and of this package.
@@ -111,6 +113,7 @@ def audit_file(path: str | Path, against: str) -> Row:
         _another_network(counted, wanted, classes)
         or differences(weight_owners(model), weight_owners(expected))
         or _other_geometry(counted, wanted)
+        or _pooled_shortcuts(model, expected)
     )
     reference = replace(
         reference,
@@ -159,3 +162,20 @@ def _other_geometry(counted: Facts, wanted: Facts) -> list[str]:
         if one != other
     ]
     return ["the same weights, but " + ", ".join(unequal)] if unequal else []
+
+
+def _pooled_shortcuts(model: keras.Model, expected: keras.Model) -> list[str]:
+    """Returns the difference where shortcuts average-pool that should step."""
+    pools, should = (
+        any(
+            isinstance(layer, ZeroPadShortcut) and layer.mode == "pool"
+            for layer in network._flatten_layers()
+        )
+        for network in (model, expected)
+    )
+    if not pools or should:
+        return []
+    return [
+        "the same weights, but shortcuts that average-pool (A-pool) instead of taking "
+        "every second pixel (A-append)"
+    ]

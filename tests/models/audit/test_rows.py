@@ -84,7 +84,7 @@ def test_rows_are_json_values():
             "figure": "0.27M",
             "source": "He et al. 2015, arXiv:1512.03385, table 6",
             "figure_classes": 10,
-            "note": "",
+            "note": PUBLISHED["resnet20"].note,
         },
     }
 
