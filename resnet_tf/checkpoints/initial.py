@@ -33,6 +33,8 @@ _CACHED = "models/densenet121_weights_tf_dim_ordering_tf_kernels.h5"
 _FREE = {
     "num_classes",
     "kernel_initializer",
+    "head_initializer",
+    "head_bias",
     "bn_momentum",
     "bn_eval",
     "memory_efficient",

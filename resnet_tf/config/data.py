@@ -68,17 +68,31 @@ class DataConfig(Section):
         "once.",
         was="permutation",
     )
+    drop_last: bool = field(
+        False,
+        "Leave out the images at the end of an epoch that do not fill a batch, as "
+        "PyTorch's drop_last, instead of filling it from the next epoch.",
+        was=False,
+        needs=("sampling", "permutation"),
+    )
     crop: Literal["padded", "resized"] = field(
         "padded",
-        "Random crop: from the image with zeros around it, or of a random part "
+        "Random crop: from the image with a border around it, or of a random part "
         "that is resized to the full size.",
         was="padded",
     )
     padding_size: int = field(
         2,
-        "Zeros added on each side before the padded crop; 0 for no crop.",
+        "Pixels added on each side before the padded crop; 0 for no crop.",
         minimum=0,
         maximum=32,
+        needs=("crop", "padded"),
+    )
+    padding_color: Literal["black", "mean"] = field(
+        "black",
+        "Color of the added pixels: black, or the mean, which normalization makes 0 "
+        "(the source normalizes first, then pads with zeros).",
+        was="black",
         needs=("crop", "padded"),
     )
     crop_offsets: Literal["symmetric", "asymmetric"] = field(

@@ -58,20 +58,34 @@ def override(values: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, A
     return {**merged, **later}
 
 
+def too_large_for_drop_last(batch_size: int, num_images: int) -> str:
+    """Returns the message for an epoch without a full batch."""
+    return (
+        f"train_batch_size must be at most the {num_images} training images with "
+        f"drop_last, received {batch_size}"
+    )
+
+
 def to_steps(
     values: Mapping[str, Any], num_images: int, batch_size: int
 ) -> dict[str, Any]:
     """Returns `values` with every duration in steps, rounded to the nearest.
 
     Args:
-        values: Settings by name.
+        values: Settings by name, `sampling` and `drop_last` among them.
         num_images: Training images, those that validate left out.
         batch_size: Images in an update.
 
     Raises:
-        SettingError: If the training is shorter than one update.
+        SettingError: If the training is shorter than one update, or `drop_last` drops
+            every batch.
     """
     result = {name: v for name, v in values.items() if name not in STEPS_OF}
+    permuted = values.get("sampling", "permutation") == "permutation"
+    if permuted and values.get("drop_last"):
+        if batch_size > num_images:
+            raise SettingError(too_large_for_drop_last(batch_size, num_images))
+        num_images -= num_images % batch_size
     for epochs, steps in STEPS_OF.items():
         if values.get(epochs) is not None:
             result[steps] = math.floor(values[epochs] * num_images / batch_size + 0.5)

@@ -13,6 +13,7 @@ from typing import Any
 from resnet_tf.config.compose import compose
 from resnet_tf.config.data import DataConfig
 from resnet_tf.config.datasets import DATASETS, DatasetInfo
+from resnet_tf.config.durations import too_large_for_drop_last
 from resnet_tf.config.fields import REQUIRED, FieldSpec, section_fields, unknown
 from resnet_tf.config.model import ModelConfig
 from resnet_tf.config.optimizer import OptimizerConfig
@@ -47,7 +48,7 @@ class ExperimentConfig:
                 f"num_classes must be {info.num_classes} for "
                 f"dataset={self.data.dataset}, received {self.model.num_classes}"
             )
-        self._check_window(info)
+        self._check_batch(info)
         warmup, steps = self.optimizer.warmup_steps, self.train.train_steps
         if warmup >= steps:
             raise SettingError(
@@ -59,15 +60,18 @@ class ExperimentConfig:
                 f"model={self.model.model}, received {self.data.image_size}"
             )
 
-    def _check_window(self, info: DatasetInfo | None) -> None:
-        if info is None or self.data.sampling != "window":
+    def _check_batch(self, info: DatasetInfo | None) -> None:
+        if info is None:
             return
         images = info.num_train - self.data.validation_size
-        if self.train.train_batch_size >= images:
+        batch = self.train.train_batch_size
+        if self.data.sampling == "window" and batch >= images:
             raise SettingError(
                 f"train_batch_size must be below the {images} training images with "
-                f"sampling=window, received {self.train.train_batch_size}"
+                f"sampling=window, received {batch}"
             )
+        if self.data.drop_last and batch > images:
+            raise SettingError(too_large_for_drop_last(batch, images))
 
     @classmethod
     def from_flat(

@@ -53,9 +53,10 @@ class ModelConfig(Section):
     shortcut: Literal["A-pool", "A-subsample", "A-append", "B", "none"] = field(
         "A-pool",
         "Shortcut where the size changes: average pool with the new zero channels "
-        "on both sides (A-pool), every second pixel with them on both sides "
-        "(A-subsample) or at the end (A-append), 1x1 convolution (B); 'none': no "
-        "shortcut anywhere, a plain network.",
+        "on both sides (A-pool, the TF1 original's), every second pixel with them on "
+        "both sides (A-subsample, akamaster's) or at the end (A-append, that of He et "
+        "al. 2015 and of resnet20 and the like by name), 1x1 convolution (B); 'none': "
+        "no shortcut anywhere, a plain network.",
         families=(RESNET,),
         was="A-pool",
     )
@@ -122,6 +123,23 @@ class ModelConfig(Section):
         "Initial values of the convolutions: He et al. by outputs or by inputs, "
         "Glorot's, or PyTorch's default, uniform within 1 / sqrt(fan_in).",
         families=_OWN_INITIALIZER,
+    )
+    head_initializer: Literal[
+        "fan_in_normal", "he_fan_in", "fan_in_uniform", "unit_uniform"
+    ] = field(
+        "fan_in_normal",
+        "Initial values of the dense head's kernel: normal with variance 1 / fan_in, "
+        "He et al. by inputs, Torch's and PyTorch's default (uniform within 1 / "
+        "sqrt(fan_in)), or the TF1 original's (uniform with variance 1 / fan_in).",
+        families=_OWN_INITIALIZER,
+        was="fan_in_normal",
+    )
+    head_bias: Literal["zeros", "fan_in_uniform"] = field(
+        "zeros",
+        "Initial values of the dense head's bias: zeros, or PyTorch's default, "
+        "uniform within 1 / sqrt(fan_in).",
+        families=_OWN_INITIALIZER,
+        was="zeros",
     )
     bn_momentum: float = field(
         0.9,

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_tf.config import DataConfig
+from resnet_tf.config.durations import too_large_for_drop_last
 from resnet_tf.data.augment import cutout, mixup, random_window, standardize, whiten
 from resnet_tf.data.part import WHOLE, Part
 from resnet_tf.data.resize import random_resized_crop, resize_and_crop
@@ -38,15 +39,20 @@ def augment(
 ) -> tf.Tensor:
     """Returns the training images of update `step`, cropped, flipped and resized.
 
+    With `padding_color="mean"` the stored images are normalized first, so that the
+    zeros around them have the mean color.
+
     Args:
         images: uint8 tensor (N, side, side, 3).
-        config: The crop and its numbers, `flip`, `image_size` and `resize`.
+        config: The crop and its numbers, `flip`, `image_size` and `resize`; for the
+            mean color `normalization` too.
         seed: The run's seed.
         step: Number of the update, from 0; int64 scalar.
         part: Which part of the update's images they are.
 
     Returns:
-        uint8 tensor (N, image_size, image_size, 3).
+        Tensor (N, image_size, image_size, 3): uint8 pixels, or float32 as the network
+        sees them where the padding has the mean color.
     """
     seeds = _seed(seed, _AUGMENT, step)
     if config.crop == "resized":
@@ -59,6 +65,8 @@ def augment(
             seeds,
             part,
         )
+    if config.padding_color == "mean":
+        images = _scale(images, config)
     windows = random_window(
         images, config.padding_size, config.flip, seeds, config.crop_offsets, part
     )
@@ -100,7 +108,9 @@ def prepare(
         Images float32 (N, image_size, image_size, 3), and the labels or, with
         mixup, targets float32 (N, num_classes).
     """
-    seen = _scale(augment(images, config, seed, step, part), config)
+    seen = augment(images, config, seed, step, part)
+    if seen.dtype == tf.uint8:
+        seen = _scale(seen, config)
     if config.cutout:
         seen = cutout(seen, config.cutout, _seed(seed, _CUTOUT, step), part)
     if config.mixup:
@@ -115,6 +125,7 @@ def batch_indices(
     seed: int,
     start_step: int,
     sampling: str = "permutation",
+    drop_last: bool = False,
 ) -> tf.data.Dataset:
     """Returns the image indices of each update from `start_step` on, endlessly.
 
@@ -128,19 +139,26 @@ def batch_indices(
             end in the next. "window", a habit of the TF1 original: the images are
             shuffled once, and an update takes neighbours from a start that is
             uniform from 0 to num_images - batch_size - 1; the last is never used.
+        drop_last: Whether an epoch ends at its last full batch, so that every batch
+            lies in one epoch and each epoch leaves out other images; for
+            "permutation".
 
     Returns:
         Data set of int32 tensors (batch_size,).
 
     Raises:
-        SettingError: If no window is smaller than the data set.
+        SettingError: If no window is smaller than the data set, or no full batch is
+            in an epoch that ends at its last one.
     """
     if sampling == "window":
         return _windows(num_images, batch_size, seed, start_step)
-    first_epoch, done = divmod(start_step * batch_size, num_images)
+    used = num_images - num_images % batch_size if drop_last else num_images
+    if not used:
+        raise SettingError(too_large_for_drop_last(batch_size, num_images))
+    first_epoch, done = divmod(start_step * batch_size, used)
 
     def permutation(epoch: tf.Tensor) -> tf.Tensor:
-        order = _permutation(num_images, seed, epoch)
+        order = _permutation(num_images, seed, epoch)[:used]
         return order[done:] if epoch == first_epoch else order
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
@@ -203,7 +221,7 @@ def training_batches(
         float32 (N, num_classes).
 
     Raises:
-        SettingError: If a batch is too large for `sampling`.
+        SettingError: If a batch is too large for `sampling` or `drop_last`.
     """
     num_classes = num_classes or len(split.class_names)
     images, labels = _gatherer(split.images), _gatherer(split.labels)
@@ -217,7 +235,8 @@ def training_batches(
         )
         return tuple(map(last.of, prepared))
 
-    indices = batch_indices(len(split), batch_size, seed, start_step, config.sampling)
+    order = config.sampling, config.drop_last
+    indices = batch_indices(len(split), batch_size, seed, start_step, *order)
     batches = indices.enumerate(start_step).map(batch).prefetch(4)
     return batches.with_options(_options())
 

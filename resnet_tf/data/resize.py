@@ -17,13 +17,14 @@ def resize_and_crop(images: tf.Tensor, side: int, size: int) -> tf.Tensor:
     """Returns the centre of the images, after a resize where they need one.
 
     Args:
-        images: uint8 tensor (N, H, W, C), H and W known.
+        images: uint8 or float32 tensor (N, H, W, C), H and W known.
         side: Height and width to resize to.
         size: Height and width of the centre that is kept, at most `side`.
 
     Returns:
-        uint8 tensor (N, size, size, C).
+        Tensor (N, size, size, C) of the dtype of `images`.
     """
+    whole = tf.as_dtype(images.dtype) == tf.uint8
     _, height, width, _ = images.shape
     resized = (height, width) != (side, side)
     if resized:
@@ -32,7 +33,7 @@ def resize_and_crop(images: tf.Tensor, side: int, size: int) -> tf.Tensor:
     if size < side:
         start = (side - size) // 2
         images = images[:, start : start + size, start : start + size]
-    return _rounded(images) if resized else images
+    return _rounded(images) if resized and whole else images
 
 
 def random_resized_crop(

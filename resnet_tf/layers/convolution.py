@@ -18,6 +18,10 @@ INITIALIZERS = {
     "tanh_fan_in": ("fan_in", "untruncated_normal", 25 / 9),
     # PyTorch's default: uniform within 1 / sqrt(fan_in).
     "fan_in_uniform": ("fan_in", "uniform", 1 / 3),
+    # For dense heads: variance 1 / fan_in, normal, or uniform as TF1's
+    # `uniform_unit_scaling_initializer`.
+    "fan_in_normal": ("fan_in", "untruncated_normal", 1.0),
+    "unit_uniform": ("fan_in", "uniform", 1.0),
     # Glorot and Bengio 2010; what TF1's `get_variable` used by default.
     "glorot_uniform": ("fan_avg", "uniform", 1.0),
 }

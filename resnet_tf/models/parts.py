@@ -6,7 +6,8 @@ from typing import Any
 import keras
 
 from resnet_tf.config import HEAD, ModelConfig
-from resnet_tf.layers import BatchNorm, activation_layer, conv
+from resnet_tf.layers import BatchNorm, activation_layer, conv, fan_in_uniform
+from resnet_tf.layers.convolution import convolution_initializer as initializer
 
 
 class Parts:
@@ -102,5 +103,7 @@ class Parts:
 
     def _head_start(self, channels: int) -> dict[str, keras.initializers.Initializer]:
         """Returns the initialisers of the dense head."""
-        kernel = keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal")
-        return {"kernel_initializer": kernel}
+        start = {"kernel_initializer": initializer(self.config.head_initializer)}
+        if self.config.head_bias == "fan_in_uniform":
+            start["bias_initializer"] = fan_in_uniform(channels)
+        return start

@@ -23,6 +23,7 @@ VARIANTS = {
     "window": {"sampling": "window", "crop_offsets": "asymmetric"},
     "resized": {"crop": "resized"},
     "mixed": {"cutout": 16, "mixup": 0.4},
+    "mean": {"padding_color": "mean", "drop_last": True},
     "large": {"resize": 40, "image_size": 36},
 }
 
@@ -44,6 +45,58 @@ def test_every_epoch_sees_every_image_once():
     for epoch in epochs:
         np.testing.assert_array_equal(np.sort(epoch), np.arange(50))
     assert np.any(epochs[0] != epochs[1])
+
+
+def test_drop_last_leaves_out_what_does_not_fill_a_batch():
+    """An epoch is 6 batches of 8 of the 50 images, wherever the run goes on."""
+    whole = _take(batch_indices(50, 8, seed=1, start_step=0, drop_last=True), 24)
+    order = _take(batch_indices(50, 50, seed=1, start_step=0), 4)
+    for epoch in range(4):
+        seen = np.concatenate(whole[6 * epoch : 6 * epoch + 6])
+        np.testing.assert_array_equal(seen, order[epoch][:48])
+    for start in (1, 6, 13):
+        later = batch_indices(50, 8, seed=1, start_step=start, drop_last=True)
+        np.testing.assert_array_equal(_take(later, 24 - start), whole[start:])
+
+
+def test_drop_last_needs_a_full_batch():
+    with pytest.raises(SettingError) as caught:
+        batch_indices(5, 6, seed=1, start_step=0, drop_last=True)
+    assert str(caught.value) == (
+        "train_batch_size must be at most the 5 training images with drop_last, "
+        "received 6"
+    )
+
+
+@pytest.mark.parametrize("normalization", ["mean_std", "whitening"])
+def test_a_border_of_the_mean_color_is_0(split, normalization):
+    """The images come out as with a black border, and what is added is exactly 0."""
+    black = DataConfig(normalization=normalization, padding_size=4)
+    mean = dataclasses.replace(black, padding_color="mean")
+    images, labels = tf.constant(split.images[:16] // 2 + 100), split.labels[:16]
+    marked = tf.ones_like(images)
+    inside = augment(marked, black, 0, 3).numpy() == 1
+    seen, _ = pipeline.prepare(images, labels, mean, 0, 3, 10)
+    assert (~inside).sum() > 0 and (seen.numpy()[~inside] == 0).all()
+    if normalization == "mean_std":
+        other, _ = pipeline.prepare(images, labels, black, 0, 3, 10)
+        np.testing.assert_array_equal(seen.numpy()[inside], other.numpy()[inside])
+        assert (other.numpy()[~inside] != 0).all()
+
+
+def test_a_border_of_the_mean_color_is_resized_with_the_image(split):
+    config = DataConfig(
+        normalization="mean_std", padding_color="mean", resize=40, image_size=36,
+        padding_size=4, flip=False,
+    )  # fmt: skip
+    images = tf.constant(split.images[:4])
+    seen, labels = pipeline.prepare(images, split.labels[:4], config, 0, 3, 10)
+    assert (seen.shape, seen.dtype) == ((4, 36, 36, 3), tf.float32)
+    black = dataclasses.replace(config, padding_color="black")
+    other, _ = pipeline.prepare(images, split.labels[:4], black, 0, 3, 10)
+    middle = slice(10, 26)  # no border there, but the rounding to whole pixels
+    near = np.abs(seen - other)[:, middle, middle]
+    assert near.max() <= 0.51 / 255 / 0.243
 
 
 def test_a_batch_may_be_larger_than_the_data_set():
