@@ -21,6 +21,7 @@ from resnet_tf.config.datasets import (
 )
 from resnet_tf.config.durations import override
 from resnet_tf.config.fields import unknown
+from resnet_tf.config.networks import PAPER_SHORTCUT
 from resnet_tf.errors import SettingError
 
 # What a recipe leaves to the user: the network, the data set and what follows
@@ -36,12 +37,16 @@ OPEN = frozenset(
 # What the recipes below share; each names what it has otherwise.
 _USUAL = {
     "kernel_initializer": "he_fan_out",
+    "head_initializer": "fan_in_normal",
+    "head_bias": "zeros",
     "bn_momentum": 0.9,
     "bn_epsilon": 1e-5,
     "bn_eval": "moving",
     "sampling": "permutation",
+    "drop_last": False,
     "crop": "padded",
     "padding_size": 4,
+    "padding_color": "black",
     "crop_offsets": "symmetric",
     "crop_scale": (0.8, 1.0),
     "crop_ratio": (0.9, 1.1),
@@ -68,6 +73,9 @@ _USUAL = {
 }
 
 
+# How PyTorch starts a dense layer that nobody initializes.
+_PYTORCH_HEAD = {"head_initializer": "fan_in_uniform", "head_bias": "fan_in_uniform"}
+
 Settings = dict[str, Any]
 
 
@@ -80,9 +88,9 @@ def wenxinxu() -> Settings:
     """The TF1 project https://github.com/wenxinxu/resnet-in-tensorflow.
 
     Whitened images, Glorot convolutions, rate /10 at 40,000 and 60,000 of 80,000
-    updates. Four more of its habits are switches, off here: sampling=window,
-    crop_offsets=asymmetric, bn_eval=batch, first_decay_late. Its dense head starts
-    uniform, ours normal with the same deviation rule, 1 / sqrt(fan_in).
+    updates. Five more of its habits are switches, off here: sampling=window,
+    crop_offsets=asymmetric, bn_eval=batch, first_decay_late, and
+    head_initializer=unit_uniform.
     """
     return _usual(
         model="resnet",
@@ -102,11 +110,18 @@ def he2015() -> Settings:
     """He et al. 2015, "Deep Residual Learning for Image Recognition", section 4.2.
 
     64,000 updates, rate /10 at 32,000 and 48,000, decay 1e-4, 45,000/5,000 images;
-    110 layers and more start with 400 updates at 0.01. The paper subtracts the
-    mean image; this recipe uses the mean and deviation of each channel.
+    110 layers and more start with 400 updates at 0.01. Shortcuts are option A with
+    stride 2. What the paper leaves open is as in
+    https://github.com/facebookarchive/fb.resnet.torch: where the zero channels go,
+    the border of the crop (the mean color), and the start of the dense head. The
+    paper subtracts the mean image; this recipe, like that code, uses the mean and
+    deviation of each channel.
     """
     return _usual(
         order="post",
+        **PAPER_SHORTCUT,
+        head_initializer="fan_in_uniform",
+        padding_color="mean",
         train_steps=64_000,
         decay_step0=32_000,
         decay_step1=48_000,
@@ -117,15 +132,17 @@ def he2015() -> Settings:
 def akamaster() -> Settings:
     """https://github.com/akamaster/pytorch_resnet_cifar10.
 
-    200 epochs, rate /10 after 100 and 150, ImageNet's mean and deviation; 110
-    layers and more start with an epoch at 0.01. It trains on all 50,000 images
-    (--validation_size=0).
+    200 epochs of all 50,000 images, rate /10 after 100 and 150, ImageNet's mean and
+    deviation; 110 layers and more start with an epoch at 0.01.
     """
     return _usual(
         order="post",
         shortcut="A-subsample",
         stride_padding="both",
         kernel_initializer="he_fan_in",
+        head_initializer="he_fan_in",
+        head_bias="fan_in_uniform",
+        validation_size=0,
         channel_mean=IMAGENET_MEAN,
         channel_std=IMAGENET_STD,
         train_epochs=200,
@@ -138,16 +155,23 @@ def akamaster() -> Settings:
 def densenet2017() -> Settings:
     """Huang et al. 2017, "Densely Connected Convolutional Networks", section 4.2.
 
-    300 epochs in batches of 64, rate /10 at one half and at three quarters,
-    Nesterov momentum, decay 1e-4.
+    300 epochs of all 50,000 images in batches of 64, Nesterov momentum, decay 1e-4.
+    The paper drops the rate /10 at one half and at three quarters of the epochs; its
+    code, https://github.com/liuzhuang13/DenseNet, does so as epochs 150 and 225
+    begin, so after 149 and 224. The border of the crop and the dense head are that
+    code's too. The paper's column without augmentation also has dropout of
+    0.2, which this package does not have.
     """
     return _usual(
         model="densenet",
+        head_initializer="fan_in_uniform",
+        validation_size=0,
+        padding_color="mean",
         train_batch_size=64,
         train_epochs=300,
-        decay_epoch0=150,
-        decay_epoch1=225,
-        report_freq=704,
+        decay_epoch0=149,
+        decay_epoch1=224,
+        report_freq=782,
         nesterov=True,
         weight_decay_on="all",
     )
@@ -156,19 +180,20 @@ def densenet2017() -> Settings:
 def uvadlc_sgd() -> Settings:
     """UvA Deep Learning tutorial 5, as it trains its ResNets: SGD, 180 epochs.
 
-    Random resized crops and mirrored images, rate /10 after 100 and 150 epochs.
-    https://uvadlc-notebooks.readthedocs.io
+    Random resized crops and mirrored images, rate /10 after 100 and 150 epochs of 351
+    full batches. https://uvadlc-notebooks.readthedocs.io
     """
     return _usual(
         model="uva_resnet",
+        **_PYTORCH_HEAD,
+        drop_last=True,
         crop="resized",
-        padding_size=0,
         channel_mean=CIFAR10_MEAN,
         channel_std=CIFAR10_STD,
         train_epochs=180,
         decay_epoch0=100,
         decay_epoch1=150,
-        report_freq=352,
+        report_freq=351,
         weight_decay_on="all",
     )
 
@@ -185,13 +210,16 @@ def uvadlc_adamw() -> Settings:
 def article34() -> Settings:
     """The comparisons of ResNet-34 and DenseNet-121 written with PyTorch.
 
-    After https://github.com/kuangliu/pytorch-cifar: 300 epochs, rate /10 after 150
-    and 225, decay 5e-4, PyTorch's default initial values but for the dense head, and
-    its deviations, which are means of each image's own.
+    Networks, images, batches, decay and first rate are those of
+    https://github.com/kuangliu/pytorch-cifar, with PyTorch's default initial values;
+    its deviations are means of each image's own. The schedule is the article's own:
+    300 epochs, rate /10 after 150 and 225. That code has a cosine over 200 epochs of
+    all 50,000 images: --schedule=cosine --train_epochs=200 --validation_size=0.
     """
     return _usual(
         model="resnet34_cifar",
         kernel_initializer="fan_in_uniform",
+        **_PYTORCH_HEAD,
         channel_mean=(0.4914, 0.4822, 0.4465),
         channel_std=(0.2023, 0.1994, 0.2010),
         train_epochs=300,

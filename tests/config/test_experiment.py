@@ -112,8 +112,21 @@ def test_a_registered_name_stands_for_its_network(name):
     ("recipe", "settings", "expected"),
     [
         ("wenxinxu", {}, ("pre", "A-pool", "end")),
-        ("wenxinxu", {"model": "resnet20"}, ("post", "A-pool", "end")),
-        ("wenxinxu", {"model": "resnet20", "order": "pre"}, ("pre", "A-pool", "end")),
+        ("onecycle", {}, ("pre", "A-pool", "end")),
+        ("he2015", {}, ("post", "A-append", "both")),
+        ("he2015", {"model": "resnet110"}, ("post", "A-append", "both")),
+        ("onecycle", {"model": "resnet20"}, ("post", "A-append", "both")),
+        ("wenxinxu", {"model": "resnet20"}, ("post", "A-append", "both")),
+        (
+            "wenxinxu",
+            {"model": "resnet20", "order": "pre"},
+            ("pre", "A-append", "both"),
+        ),
+        (
+            "wenxinxu",
+            {"model": "resnet20", "shortcut": "A-pool", "stride_padding": "end"},
+            ("post", "A-pool", "end"),
+        ),
         ("akamaster", {"model": "resnet20"}, ("post", "A-subsample", "both")),
         ("akamaster", {"model": "preact164"}, ("pre", "B", "both")),
         ("akamaster", {"model": "resnet20", "shortcut": "B"}, ("post", "B", "both")),
@@ -132,7 +145,8 @@ def test_a_name_replaces_the_network_of_a_recipe(recipe, settings, expected):
         ("he2015", {"num_residual_blocks": 18}, 400),
         ("he2015", {"num_residual_blocks": 18, "warmup_steps": 7}, 7),
         ("he2015", {"model": "densenet121_cifar"}, 0),
-        ("akamaster", {"model": "resnet1202"}, 352),
+        ("akamaster", {"model": "resnet1202"}, 391),
+        ("akamaster", {"model": "resnet1202", "validation_size": 5000}, 352),
         ("wenxinxu", {"model": "resnet110"}, 0),
     ],
 )
@@ -150,6 +164,85 @@ def test_what_a_recipe_says_of_a_switch_that_is_off_is_left_out():
     assert (small.data.image_size, small.data.resize) == (32, None)
     large = ExperimentConfig.from_flat({"model": "densenet121"}, "finetune224")
     assert (large.data.image_size, large.data.resize) == (224, 256)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_alone_sets_every_field_that_it_states(recipe):
+    """Nothing is lost where no model is given; only switches that are off are."""
+    stated = dict(RECIPES[recipe])
+    flat = ExperimentConfig.from_flat({}, recipe).flat()
+    specs = {spec.name: spec for spec in iter_fields()}
+    updates = (50_000 - flat["validation_size"]) / 128
+    if stated["train_batch_size"] == 64:
+        updates *= 2
+    if stated["drop_last"]:
+        updates = int(updates)
+    if recipe == "finetune224":
+        updates *= 4
+    for name in ("train", "decay0", "decay1"):
+        epochs, steps = {
+            "train": ("train_epochs", "train_steps"),
+            "decay0": ("decay_epoch0", "decay_step0"),
+            "decay1": ("decay_epoch1", "decay_step1"),
+        }[name]
+        if epochs in stated:
+            stated[steps] = int(stated.pop(epochs) * updates + 0.5)
+    for name, value in stated.items():
+        spec = specs[name]
+        if not spec.applies_to(stated.get("model", "resnet")):
+            assert name not in flat, name
+            continue
+        off = spec.needs and flat[spec.needs[0]] != spec.needs[1]
+        expected = spec.default if off else value
+        expected = list(expected) if isinstance(expected, tuple) else expected
+        assert flat[name] == expected, name
+
+
+def test_finetune224_resizes_with_and_without_a_model():
+    for given in ({}, {"model": "resnet18"}, {"model": "densenet121"}):
+        data = ExperimentConfig.from_flat(given, "finetune224").data
+        assert (data.resize, data.image_size) == (256, 224)
+
+
+def test_a_crop_that_is_asked_for_has_a_padding():
+    data = ExperimentConfig.from_flat({"crop": "padded"}, "uvadlc_sgd").data
+    assert (data.crop, data.padding_size) == ("padded", 4)
+    none = {"crop": "padded", "padding_size": 0}
+    assert ExperimentConfig.from_flat(none, "uvadlc_sgd").data.padding_size == 0
+    with pytest.raises(SettingError) as caught:
+        ExperimentConfig.from_flat({"crop": "padded"}, "finetune224")
+    assert str(caught.value) == (
+        "padding_size must be given for crop=padded with recipe=finetune224, whose "
+        "own is 0, received none"
+    )
+
+
+def test_drop_last_ends_an_epoch_at_its_last_full_batch():
+    config = ExperimentConfig.from_flat({}, "uvadlc_sgd")
+    assert config.train.train_steps == 63_180  # 180 * 351
+    steps = (config.optimizer.decay_step0, config.optimizer.decay_step1)
+    assert steps == (35_100, 52_650)
+    window = ExperimentConfig.from_flat({"sampling": "window"}, "uvadlc_sgd")
+    assert (window.train.train_steps, window.data.drop_last) == (63_281, False)
+
+
+@pytest.mark.parametrize("duration", [{}, {"train_steps": 9, "decay_epoch0": 0}])
+def test_drop_last_needs_a_full_batch(duration):
+    settings = {"train_batch_size": 1258, "dataset": "digits", **duration}
+    with pytest.raises(SettingError) as caught:
+        ExperimentConfig.from_flat(settings, "uvadlc_sgd")
+    assert str(caught.value) == (
+        "train_batch_size must be at most the 1257 training images with drop_last, "
+        "received 1258"
+    )
+
+
+def test_configs_from_before_the_shortcut_was_named_still_average_pool():
+    config = read_config(pretrained_root() / "model_20" / "config.json")
+    model = config.model
+    assert (model.shortcut, model.stride_padding) == ("A-pool", "end")
+    assert (model.head_initializer, model.head_bias) == ("fan_in_normal", "zeros")
+    assert (config.data.padding_color, config.data.drop_last) == ("black", False)
 
 
 def test_the_two_kinds_of_warm_up_replace_each_other():

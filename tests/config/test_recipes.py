@@ -54,7 +54,7 @@ VALUES = {
     "wenxinxu": (0.1, 128, 2e-4, "kernels_and_head", 80_000, 40_000, 60_000),
     "he2015": (0.1, 128, 1e-4, "all", 64_000, 32_000, 48_000),
     "akamaster": (0.1, 128, 1e-4, "all", 200, 100, 150),
-    "densenet2017": (0.1, 64, 1e-4, "all", 300, 150, 225),
+    "densenet2017": (0.1, 64, 1e-4, "all", 300, 149, 224),
     "uvadlc_sgd": (0.1, 128, 1e-4, "all", 180, 100, 150),
     "uvadlc_adamw": (1e-3, 128, 1e-4, "all", 180, 100, 150),
     "article34": (0.1, 128, 5e-4, "all", 300, 150, 225),
@@ -83,10 +83,30 @@ def test_the_paper_recipes():
     assert (he.model.order, he.optimizer.weight_decay) == ("post", 1e-4)
     assert (he.optimizer.decay_step0, he.optimizer.decay_step1) == (32_000, 48_000)
     huang = ExperimentConfig.from_flat({}, "densenet2017")
-    epoch = 45_000 / 64
-    assert huang.train.train_steps == round(300 * epoch)
-    assert huang.optimizer.decay_step0 == round(150 * epoch)
-    assert huang.optimizer.decay_step1 == round(225 * epoch)
+    assert huang.data.validation_size == 0
+    assert huang.train.train_steps == 234_375  # 300 * 50,000 / 64
+    # The authors' code drops the rate as epochs 150 and 225 begin.
+    assert huang.optimizer.decay_step0 == round(149 * 50_000 / 64)
+    assert huang.optimizer.decay_step1 == 175_000  # 224 * 50,000 / 64
+    assert (he.model.shortcut, he.model.stride_padding) == ("A-append", "both")
+
+
+# Start of the head's kernel and bias, and color of the crop's border.
+BORDERS_AND_HEADS = {
+    "wenxinxu": ("fan_in_normal", "zeros", "black"),
+    "he2015": ("fan_in_uniform", "zeros", "mean"),
+    "akamaster": ("he_fan_in", "fan_in_uniform", "black"),
+    "densenet2017": ("fan_in_uniform", "zeros", "mean"),
+    "article34": ("fan_in_uniform", "fan_in_uniform", "black"),
+    "onecycle": ("fan_in_normal", "zeros", "black"),
+}
+
+
+@pytest.mark.parametrize("recipe", BORDERS_AND_HEADS)
+def test_borders_and_heads_of_the_sources(recipe):
+    names = ("head_initializer", "head_bias", "padding_color")
+    flat = ExperimentConfig.from_flat({}, recipe).flat()
+    assert tuple(flat[name] for name in names) == BORDERS_AND_HEADS[recipe]
 
 
 def test_onecycle_is_thirty_epochs():
