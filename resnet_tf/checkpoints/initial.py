@@ -12,6 +12,7 @@ import keras
 from resnet_tf.checkpoints import torchvision
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.grow import grow, require_growth
+from resnet_tf.checkpoints.hints import import_command, is_foreign
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.checkpoints.state_dict import read_state_dict
 from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
@@ -23,7 +24,7 @@ from resnet_tf.errors import CheckpointError, MissingCheckpointError, SettingErr
 from resnet_tf.models import build_model
 
 IMAGENET, IMAGENET_MODEL = "imagenet", "densenet121"
-WEIGHTS_SUFFIX, TORCH_SUFFIXES = ".weights.h5", (".pth", ".pt", ".th")
+WEIGHTS_SUFFIX = ".weights.h5"
 
 HOST = "storage.googleapis.com"
 _CACHED = "models/densenet121_weights_tf_dim_ordering_tf_kernels.h5"
@@ -68,7 +69,7 @@ def initialize(model: keras.Model, config: ExperimentConfig) -> str:
     """
     source = config.train.init_from
     if config.train.grow and (
-        source == IMAGENET or source.endswith((WEIGHTS_SUFFIX, *TORCH_SUFFIXES))
+        source == IMAGENET or source.endswith(WEIGHTS_SUFFIX) or is_foreign(source)
     ):
         raise SettingError(
             f"grow needs a checkpoint or run folder to start from, received {source}"
@@ -77,7 +78,7 @@ def initialize(model: keras.Model, config: ExperimentConfig) -> str:
         loaded = _from_imagenet(model, config)
     elif source.endswith(WEIGHTS_SUFFIX):
         loaded = _from_weights_file(model, config, user_path(source))
-    elif source.endswith(TORCH_SUFFIXES):
+    elif is_foreign(source):
         loaded = _from_torchvision(model, config, user_path(source))
     else:
         loaded = _from_checkpoint(model, config)
@@ -177,7 +178,8 @@ def _from_torchvision(
     if network not in torchvision.NETWORKS:
         raise SettingError(
             f"model must be {' or '.join(torchvision.NETWORKS)} for torchvision's "
-            f"weights, received model={network} with init_from={path}"
+            f"weights, received model={network} with init_from={path}; for a file of "
+            f"another network run {import_command(str(path))} and start from its output"
         )
     _require_epsilon(config)
     state_dict = read_state_dict(path)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import resnet_tf
 from resnet_tf.checkpoints.files import CONFIG
+from resnet_tf.checkpoints.hints import import_command, is_foreign
 from resnet_tf.disk import user_path
 from resnet_tf.errors import MissingCheckpointError
 
@@ -41,7 +42,10 @@ def resolve(name: str, argument: str = "ckpt") -> Path:
         if os.path.isfile(folder / CONFIG):
             return folder
     known = ", ".join(pretrained_names()) or "none"
+    hint = ""
+    if is_foreign(name):
+        hint = f"; import a file of another project: {import_command(name)}"
     raise MissingCheckpointError(
         f"{argument} must be a checkpoint or run folder or a released model "
-        f"({known}), received {name!r}"
+        f"({known}), received {name!r}{hint}"
     )

@@ -1,63 +1,278 @@
-"""The weights in a file of `torch.save`: tensors by name."""
+"""The weights in a file of another project: tensors by name, wherever they lie.
 
-from collections.abc import Mapping
+Training loops put a network under "net", "state_dict", "ema" and so on, and wrappers
+put prefixes such as "module." before its names. So a network is found by the names
+of its first layers: in any dict of the file, after any prefix.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from resnet_tf.checkpoints.hints import conversion
+from resnet_tf.checkpoints.safetensors_file import is_safetensors, read_safetensors
 from resnet_tf.checkpoints.torch_file import read_torch
+from resnet_tf.checkpoints.torch_values import Opaque
 from resnet_tf.errors import CheckpointError
 
 StateDict = dict[str, np.ndarray]
 
+# Parts of a name that wrappers add and no network here has.
+_WRAPPERS = frozenset(
+    ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+)
+# The first layers of the networks that are known, each after some prefix.
+_FIRST = re.compile(
+    r"(?:^|\.)(?=(?:"
+    r"layer1\.0\.conv1|dense1\.0\.conv1|input_net\.0|"
+    r"features\.denseblock1\.denselayer1\.conv\.?1"
+    r")\.weight$)"
+)
+# Tensors of a training, beside those of the network.
+_BESIDE = re.compile(
+    r"(?:^|[._])(?:n_averaged|criterion|criteria|loss(?:es|_fn|_fun|_func)?|metrics?|"
+    r"acc|accuracy|top[15]|auroc|f1|precision|recall|confmat|confusion_matrix)"
+    r"(?:$|[._])"
+)
+_MAX_NAMED = 8
 
-def read_state_dict(path: Path) -> StateDict:
-    """Returns the tensors by name in a file of `torch.save`.
+
+class Weights(NamedTuple):
+    """The network that was found in a file.
+
+    Attributes:
+        tensors: Its tensors by the names that the network gives them.
+        key: Where they lie, such as "ema_state_dict" or "state_dict.model"; "." for
+            the top.
+        passed_over: Names of other tensors beside them.
+        data: All that the file holds.
+    """
+
+    tensors: StateDict
+    key: str
+    passed_over: tuple[str, ...]
+    data: Any
+
+
+class _Place(NamedTuple):
+    """A dict in the file, where it lies, and a prefix of its names."""
+
+    path: tuple[str, ...]
+    tensors: StateDict
+    prefix: str
+
+    @property
+    def key(self) -> str:
+        return ".".join((*self.path, self.prefix.rstrip("."))).strip(".") or "."
+
+
+def read_weights(path: Path, key: str | None = None) -> Weights:
+    """Returns the weights of a network in a file of `torch.save` or safetensors.
 
     Args:
-        path: A state dict, or a dict that has it, see `state_dict_of`.
+        path: The file.
+        key: Where in the file the network lies, see `find_weights`.
 
     Raises:
-        CheckpointError: See `read_torch` and `state_dict_of`.
+        CheckpointError: If the file is missing or damaged; see `find_weights`.
     """
-    data = read_torch(path)
+    data = read_safetensors(path) if is_safetensors(path) else read_torch(path)
     try:
-        return state_dict_of(data)
+        return find_weights(data, key, path)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def state_dict_of(data: Any) -> StateDict:
-    """Returns the tensors by name in what `read_torch` returned.
+def find_weights(data: Any, key: str | None = None, path: Path | None = None):
+    """Returns the `Weights` of the network in what `read_torch` returned.
 
     Args:
-        data: A state dict, or a dict that has one under "state_dict", as
-            training loops and Lightning write it, or "model", as torchvision's
-            do. The prefix "module." of `DataParallel` is taken off.
+        data: Tensors by name, in any nesting of dicts and lists, with any prefixes,
+            beside anything else.
+        key: Where the network lies, if the file holds several: a `Weights.key`, or
+            the beginning of one.
+        path: The file, for the command in the message about a whole network.
 
     Raises:
-        CheckpointError: If there is none, or it holds anything but tensors.
+        CheckpointError: If there are no tensors or several networks, or `key` names
+            none or several.
     """
-    for key in ("state_dict", "model"):
-        if isinstance(data, dict) and isinstance(data.get(key), dict):
-            data = data[key]
-            break
-    if not isinstance(data, dict) or not data:
+    places = list(_places(data))
+    networks = [found for place in places for found in _networks(place)]
+    if not networks:
+        _refuse_whole_networks(data, path or Path("x.pth"))
+    chosen = _chosen(networks or places, key)
+    if not chosen:
+        raise CheckpointError(_nothing(data, networks or places, key))
+    if networks and len(chosen) > 1 and not _alike(chosen):
+        known = ", ".join(repr(place.key) for place in chosen[:_MAX_NAMED])
         raise CheckpointError(
-            f"a state dict must be tensors by name, received {type(data).__name__}"
+            f"it holds {len(chosen)} networks: choose one with --key, which must be "
+            f"one of {known}"
         )
-    for name, value in data.items():
-        if not isinstance(name, str) or not isinstance(value, np.ndarray):
+    # Without a known network, the most tensors say best what is there.
+    place = chosen[0] if networks else max(chosen, key=lambda x: len(x.tensors))
+    longer = [x.prefix for x in networks if x.path == place.path and x != place]
+    return _weights(place, longer, data, strict=bool(networks) and key is None)
+
+
+def _places(data: Any) -> Iterator[_Place]:
+    """Yields each dict with tensors once, however often it is shared."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), data)]
+    seen = set()
+    while waiting:
+        path, item = waiting.pop()
+        is_tree = isinstance(item, dict | list | tuple) and type(item) is not Opaque
+        if id(item) in seen or not is_tree:
+            continue
+        seen.add(id(item))
+        entries = list(item.items() if isinstance(item, dict) else enumerate(item))
+        tensors = {
+            name: value
+            for name, value in entries
+            if isinstance(name, str) and isinstance(value, np.ndarray)
+        }
+        if tensors:
+            yield _Place(path, tensors, _shared_prefix(tensors))
+        waiting.extend(
+            ((*path, str(name)[:80]), value) for name, value in reversed(entries)
+        )
+
+
+def _shared_prefix(names: Mapping[str, Any]) -> str:
+    """Returns the wrappers before all names, such as "module."."""
+    prefix = ""
+    while True:
+        first = next(iter(names))[len(prefix) :].partition(".")
+        longer = f"{prefix}{first[0]}."
+        if first[0] not in _WRAPPERS or not all(x.startswith(longer) for x in names):
+            return prefix
+        prefix = longer
+
+
+def _networks(place: _Place) -> Iterator[_Place]:
+    """Yields a place for each network in a dict, by its prefix."""
+    prefixes = set()
+    for name in place.tensors:
+        if name.endswith(".weight") and (prefix := _prefix(name)) is not None:
+            prefixes.add(prefix)
+    for prefix in sorted(prefixes, key=lambda x: (x.count("."), x)):
+        yield place._replace(prefix=prefix)
+
+
+def _prefix(name: str) -> str | None:
+    """Returns what stands before the first layer of a network; None if the name is of
+    another layer."""
+    found = _FIRST.search(_unwrapped(name))
+    if not found:
+        return None
+    # Wrappers stand between the parts of the layer's own name too.
+    own, parts = _unwrapped(name)[found.end() :].split("."), name.split(".")
+    while own:
+        own = own[:-1] if parts.pop() == own[-1] else own
+    return "".join(f"{part}." for part in parts)
+
+
+def _unwrapped(name: str) -> str:
+    if not any(wrapper in name for wrapper in _WRAPPERS):
+        return name
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+
+
+def _chosen(places: list[_Place], key: str | None) -> list[_Place]:
+    if key is None:
+        return places
+    exact = [place for place in places if place.key == key]
+    return exact or [place for place in places if place.key.startswith(f"{key}.")]
+
+
+def _alike(places: list[_Place]) -> bool:
+    """Returns whether several places hold one and the same network."""
+    first, *others = ({**_own(place, ())} for place in places)
+    return all(
+        other.keys() == first.keys()
+        and all(np.array_equal(other[name], first[name]) for name in first)
+        for other in others
+    )
+
+
+def _own(place: _Place, longer: list[str] | tuple[()]) -> StateDict:
+    """Returns a network's tensors by its own names.
+
+    Raises:
+        CheckpointError: If a tensor has two names.
+    """
+    own: StateDict = {}
+    for name, tensor in place.tensors.items():
+        if not name.startswith(place.prefix) or _in_longer(name, place, longer):
+            continue
+        short = _unwrapped(name[len(place.prefix) :])
+        if short in own:
+            raise CheckpointError(f"the tensor {short!r:.80} must have one name")
+        own[short] = tensor
+    return own
+
+
+def _in_longer(name: str, place: _Place, longer: list[str] | tuple[()]) -> bool:
+    return any(
+        len(prefix) > len(place.prefix) and name.startswith(prefix) for prefix in longer
+    )
+
+
+def _weights(place: _Place, longer: list[str], data: Any, strict: bool) -> Weights:
+    """Returns the weights at a place, and names the tensors that are none.
+
+    Raises:
+        CheckpointError: If `strict` and a layer lies beside the network.
+    """
+    own = _own(place, longer)
+    network = {name: x for name, x in own.items() if not _BESIDE.search(name)}
+    outside = [name for name in place.tensors if not name.startswith(place.prefix)]
+    for name in outside if strict else ():
+        is_layer = name.endswith(".weight") and place.tensors[name].ndim > 1
+        if is_layer and not _BESIDE.search(name):
             raise CheckpointError(
-                "a state dict must hold only tensors, received "
-                f"{type(value).__name__} under {name!r:.80}"
+                f"it holds the layer {name[:80]!r} beside the network "
+                f"{place.key!r}, which has no place for it; --key={place.key} "
+                "passes it over"
             )
-    return without_prefix(data, "module.")
+    passed_over = (*(name for name in own if name not in network), *outside)
+    return Weights(network, place.key, passed_over, data)
 
 
-def without_prefix(state_dict: Mapping[str, np.ndarray], prefix: str) -> StateDict:
-    """Returns the state dict without `prefix` where all its names have it."""
-    if not all(name.startswith(prefix) for name in state_dict):
-        return dict(state_dict)
-    return {name.removeprefix(prefix): x for name, x in state_dict.items()}
+def _nothing(data: Any, places: list[_Place], key: str | None) -> str:
+    """Returns the message about a file without weights under `key`."""
+    if key is None or not places:
+        return f"a state dict must be tensors by name, received {type(data).__name__}"
+    known = ", ".join(repr(place.key) for place in places[:_MAX_NAMED])
+    return f"key must be one of {known}, received {key!r:.80}"
+
+
+def _refuse_whole_networks(data: Any, path: Path) -> None:
+    for part, name in _whole_networks(data):
+        line = conversion(path, "torch.load", part, "weights_only=False")
+        raise CheckpointError(
+            f"it holds a whole pickled network ({name}), not weights; if you trust "
+            f"it, for this runs its code, turn it into a state dict: {line}"
+        )
+
+
+def _whole_networks(data: Any) -> Iterator[tuple[str, str]]:
+    """Yields the Python that takes each pickled network out of a file, and its name."""
+    if isinstance(data, Opaque):
+        if data.is_module:
+            yield "", data.name
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            is_network = isinstance(value, Opaque) and value.is_module
+            if is_network and isinstance(name, str | int):
+                yield f"[{json.dumps(name)}]", value.name
+
+
+def read_state_dict(path: Path, key: str | None = None) -> StateDict:
+    """Returns the tensors of `read_weights`, with its arguments and errors."""
+    return read_weights(path, key).tensors

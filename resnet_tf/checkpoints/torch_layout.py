@@ -71,6 +71,59 @@ def assign_tensors(
     return len(found)
 
 
+def require_tensors(
+    tensors: Mapping[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
+    owner: str,
+) -> None:
+    """Raises unless tensors have exactly the names and shapes of a network.
+
+    Args:
+        tensors: Tensors by PyTorch's names, without counters.
+        shapes: The shape that each must have.
+        owner: Whose network it is, for messages.
+
+    Raises:
+        CheckpointError: If a tensor is missing, has another shape or has no place in
+            the network, or if tensors share memory.
+    """
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise CheckpointError(f"{owner} must have the tensor {name}")
+        _require_shape(name, tensors[name], shape)
+    if left := tensors.keys() - shapes.keys():
+        raise CheckpointError(f"{owner} must have no tensor {min(left)!r:.80}")
+    require_own_memory(tensors, owner)
+
+
+def require_own_memory(tensors: Mapping[str, np.ndarray], owner: str) -> None:
+    """Raises if tensors show the same numbers: a small file may not claim a large
+    network.
+
+    Raises:
+        CheckpointError: If they do.
+    """
+    spans = sorted(
+        (*np.lib.array_utils.byte_bounds(x), x.nbytes, name)
+        for name, x in tensors.items()
+        if x.size
+    )
+    end = 0
+    for first, last, num_bytes, name in spans:
+        if first < end or num_bytes > last - first:
+            raise CheckpointError(
+                f"{owner} must have memory of its own for the tensor {name}"
+            )
+        end = last
+
+
+def _require_shape(name: str, tensor: np.ndarray, shape: tuple[int, ...]) -> None:
+    if tensor.shape != shape:
+        raise CheckpointError(
+            f"the tensor {name} must have the shape {shape}, received {tensor.shape}"
+        )
+
+
 def head_classes(state_dict: Mapping[str, np.ndarray], head: str, owner: str) -> int:
     """Returns the number of classes of the dense head.
 
@@ -92,10 +145,7 @@ def head_classes(state_dict: Mapping[str, np.ndarray], head: str, owner: str) ->
 def _in_our_layout(tensor: np.ndarray, weight: keras.Variable, name: str) -> np.ndarray:
     axes = _THEIR_AXES[len(weight.shape)]
     shape = tuple(weight.shape[axis] for axis in axes)
-    if tensor.shape != shape:
-        raise CheckpointError(
-            f"the tensor {name} must have the shape {shape}, received {tensor.shape}"
-        )
+    _require_shape(name, tensor, shape)
     if not np.issubdtype(tensor.dtype, np.floating):
         raise CheckpointError(
             f"the tensor {name} must be of floating-point numbers, received "

@@ -15,9 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="File of weights: akamaster's .th, chenyaofo's .pt, torchvision's .pth, "
-        "a .ckpt of the UvA tutorial 5, or the prefix of a TF1 checkpoint such as "
-        "model_110.ckpt-79999; the network is recognised.",
+        help="File of weights of PyTorch or safetensors, from akamaster, chenyaofo, "
+        "kuangliu, torchvision or the UvA tutorial 5, or the prefix of a TF1 "
+        "checkpoint such as model_110.ckpt-79999; the network is recognised.",
+    )
+    parser.add_argument(
+        "--key",
+        help="Where in the file the network lies, such as ema_state_dict, if the file "
+        "holds several.",
     )
     parser.add_argument("--output", required=True, help="New folder to write.")
     parser.add_argument(
@@ -58,6 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     metrics = import_weights(
         user_path(arguments.source),
         output,
+        key=arguments.key,
         split=arguments.split,
         data_dir=arguments.data_dir,
         cache_dir=arguments.cache_dir,

@@ -7,7 +7,7 @@ stays a description, for the caller to match against what it expects.
 
 import io
 import pickletools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 # An opcode makes one object, one memo entry or one level of marks at most, so this
@@ -15,6 +15,20 @@ from dataclasses import dataclass, field
 MAX_OPCODES = 1_000_000
 _MAX_INT_BITS = 2048
 _MAX_KEY_BITS, _MAX_KEY_LENGTH = 64, 1024
+_MAX_NAME_LENGTH = 256
+
+# Modules and builtins that reach the system. Data has no use for them, so a pickle
+# that names one is an attack: it is refused even where any name may occur.
+_ATTACKS = frozenset(
+    "os posix nt subprocess sys shutil socket pty commands importlib imp zipimport "
+    "runpy code codeop pdb bdb timeit cProfile profile trace marshal pickle _pickle "
+    "ctypes _ctypes multiprocessing asyncio webbrowser http urllib urllib2 httplib "
+    "requests ftplib smtplib io _io pip pydoc doctest".split()
+)
+_ATTACKING_BUILTINS = frozenset(
+    "eval exec execfile compile open file input raw_input __import__ breakpoint "
+    "globals locals vars setattr delattr apply map reduce filter exit quit".split()
+)
 
 
 class PickleError(ValueError):
@@ -34,14 +48,15 @@ class Call:
     """A call that the pickle asks for; it is never made.
 
     Attributes:
-        function: What would be called.
+        function: What would be called; a `Symbol`, or where any name may occur
+            also the result of another call or a `PersistentId`.
         args: Its arguments.
         state: What would restore the result's state (BUILD), in order.
         items: What would be set in the result by key (SETITEMS).
         elements: What would be appended to the result (APPENDS).
     """
 
-    function: Symbol
+    function: object
     args: tuple
     state: list = field(init=False, default_factory=list)
     items: dict = field(init=False, default_factory=dict)
@@ -55,8 +70,15 @@ class PersistentId:
     value: object
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OddKey:
+    """A key or member of a set that is never hashed, such as a tuple."""
+
+    value: object
+
+
 def read_pickle(
-    data: bytes, allowed: Collection[str], start: int = 0
+    data: bytes, allowed: Collection[str] | None, start: int = 0
 ) -> tuple[object, int]:
     """Returns the value of the pickle that begins at `start`, and where it ends.
 
@@ -69,17 +91,18 @@ def read_pickle(
 
     Args:
         data: One pickle or several that follow each other.
-        allowed: The "module.name" of each global that may occur.
+        allowed: The "module.name" of each global that may occur; None for any but
+            those that reach the system, such as "os.system".
         start: Index of the pickle's first byte.
 
     Raises:
         PickleError: One line, if the pickle is damaged, asks for a global that
-            is not allowed or for what a description cannot hold, or has more
-            than `MAX_OPCODES` opcodes.
+            is not allowed or for what a description cannot hold, sets a key of a
+            dict twice, or has more than `MAX_OPCODES` opcodes.
     """
     stream = io.BytesIO(data)
     stream.seek(start)
-    machine = _Machine(frozenset(allowed))
+    machine = _Machine(None if allowed is None else frozenset(allowed))
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if count >= MAX_OPCODES:
@@ -98,7 +121,7 @@ def read_pickle(
 class _Machine:
     """The stack and the memo while a pickle is read."""
 
-    def __init__(self, allowed: frozenset[str]):
+    def __init__(self, allowed: frozenset[str] | None):
         self._allowed = allowed
         self._stack: list = []
         # The stacks below the open marks: nothing reaches through a mark.
@@ -201,13 +224,42 @@ class _Machine:
             target = target.items
         if not isinstance(target, dict):
             raise PickleError("only a dict takes keys")
-        target.update(_dict(items))
+        for key, value in self._pairs(items):
+            if key in target:
+                raise PickleError(f"the key {key!r:.80} must occur once")
+            target[key] = value
+
+    def _dict(self, _) -> None:
+        items = self._marked()
+        self._stack.append({})
+        self._update(items)
+
+    def _frozenset(self, _) -> None:
+        members = frozenset(self._keys(self._marked()))
+        self._stack.append(members)
 
     def _additems(self, _) -> None:
         items, target = self._marked(), self._stack[-1]
         if not isinstance(target, set):
             raise PickleError("only a set takes members")
-        target.update(_keys(items))
+        target.update(self._keys(items))
+
+    def _pairs(self, items: list) -> Iterable[tuple[object, object]]:
+        """Returns keys and values that came in turn."""
+        if len(items) % 2:
+            raise PickleError("a key has no value")
+        return zip(self._keys(items[::2]), items[1::2], strict=True)
+
+    def _keys(self, items: list) -> list:
+        """Returns the items where each is quick to hash and compare.
+
+        The hash of a tuple of tuples may take forever, or overflow the C stack.
+        """
+        if self._allowed is None:
+            return [item if _is_small(item) else OddKey(item) for item in items]
+        if not all(map(_is_small, items)):
+            raise PickleError("a key or a member of a set must be a small plain value")
+        return items
 
     def _global(self, argument: str) -> None:
         self._stack.append(self._symbol(*argument.split(" ", 1)))
@@ -219,9 +271,17 @@ class _Machine:
     def _symbol(self, module: object, name: object) -> Symbol:
         if not (isinstance(module, str) and isinstance(name, str)):
             raise PickleError("a global must be named by two strings")
-        if f"{module}.{name}" not in self._allowed:
-            raise PickleError(f"global {f'{module}.{name}'[:80]!r} is not allowed")
+        if not self._allows(module, name):
+            full = f"{module[:80]}.{name[:80]}"[:80]
+            raise PickleError(f"global {full!r} is not allowed")
         return Symbol(module, name)
+
+    def _allows(self, module: str, name: str) -> bool:
+        if max(len(module), len(name)) > _MAX_NAME_LENGTH:
+            return False
+        if self._allowed is None:
+            return not _attacks(module, name)
+        return f"{module}.{name}" in self._allowed
 
     def _inst(self, argument: str) -> None:
         function = self._symbol(*argument.split(" ", 1))
@@ -236,12 +296,14 @@ class _Machine:
         self._call(function, args)
 
     def _newobj_ex(self, _) -> None:
-        if self._stack.pop() != {}:
-            raise PickleError("a call by keyword is not read")
+        if (keywords := self._stack.pop()) != {}:
+            if self._allowed is not None or not isinstance(keywords, dict):
+                raise PickleError("a call by keyword is not read")
         self._reduce(None)
 
     def _call(self, function: object, args: object) -> None:
-        if not isinstance(function, Symbol) or not isinstance(args, tuple):
+        known = isinstance(function, Symbol) or self._allowed is None
+        if not known or not isinstance(args, tuple):
             raise PickleError("a call must be of a global, with a tuple")
         self._stack.append(Call(function, args))
 
@@ -265,28 +327,20 @@ def _literal(value: object) -> object:
     return bytes(value) if isinstance(value, bytearray) else value
 
 
-def _keys(items: list) -> list:
-    """Returns the items where each is quick to hash and compare.
-
-    The hash of a tuple of tuples may take forever, or overflow the C stack.
-    """
-    for key in items:
-        if isinstance(key, str | bytes):
-            small = len(key) <= _MAX_KEY_LENGTH
-        elif isinstance(key, int):
-            small = key.bit_length() <= _MAX_KEY_BITS
-        else:
-            small = isinstance(key, None | float | Symbol)
-        if not small:
-            raise PickleError("a key or a member of a set must be a small plain value")
-    return items
+def _is_small(key: object) -> bool:
+    """Returns whether a key is quick to hash and to compare."""
+    if isinstance(key, str | bytes):
+        return len(key) <= _MAX_KEY_LENGTH
+    if isinstance(key, int):
+        return key.bit_length() <= _MAX_KEY_BITS
+    return isinstance(key, None | float | Symbol)
 
 
-def _dict(items: list) -> dict:
-    """Returns the dict of keys and values in turn."""
-    if len(items) % 2:
-        raise PickleError("a key has no value")
-    return dict(zip(_keys(items[::2]), items[1::2], strict=True))
+def _attacks(module: str, name: str) -> bool:
+    """Returns whether a global reaches the system."""
+    if module in ("builtins", "__builtin__"):
+        return name.partition(".")[0] in _ATTACKING_BUILTINS
+    return module.partition(".")[0] in _ATTACKS
 
 
 _LITERALS = frozenset(
@@ -304,8 +358,6 @@ _EMPTY = {
 _COLLECTED: dict[str, Callable[[list], object]] = {
     "LIST": list,
     "TUPLE": tuple,
-    "DICT": _dict,
-    "FROZENSET": lambda items: frozenset(_keys(items)),
 }
 _ACTIONS = {
     "PROTO": _Machine._protocol,
@@ -324,6 +376,8 @@ _ACTIONS = {
     "TUPLE1": _Machine._tuple1,
     "TUPLE2": _Machine._tuple2,
     "TUPLE3": _Machine._tuple3,
+    "DICT": _Machine._dict,
+    "FROZENSET": _Machine._frozenset,
     "APPEND": _Machine._append,
     "APPENDS": _Machine._appends,
     "SETITEM": _Machine._setitem,

@@ -39,7 +39,7 @@ python eval.py --ckpt {folder}
 | | |
 |---|---|
 {files}
-| tensors | {metrics["tensors"]}, each weight of the file used once and none missing |
+| tensors | {metrics["tensors"]}, each of the network used once and none missing |
 | parameters | {metrics["parameters"]:,} |
 | largest difference of a logit from PyTorch's | {_difference(metrics)} |
 | network | {_network(source)} |
@@ -47,6 +47,10 @@ python eval.py --ckpt {folder}
 | preprocessing | {preprocessing(source.config.data)} |
 | SHA-256 of the weights | `{metrics["weights_sha256"]}` |
 {notes}
+The import checked the name, the shape and the finiteness of each tensor, and that no
+name occurs twice. It cannot check what the numbers mean: two tensors of one shape that
+are swapped, or weights of another training, pass. The measured error tells.
+
 The published error is what the authors state of this network, not of this file.
 `config.json` holds the network and its preprocessing; what it says of the
 training is only near the authors'.

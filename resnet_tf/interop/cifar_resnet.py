@@ -7,21 +7,17 @@ head `fc`.
 """
 
 import functools
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from resnet_tf.checkpoints.state_dict import StateDict
-from resnet_tf.checkpoints.torch_layout import (
-    assign_tensors,
-    head_classes,
-    without_counters,
-)
-from resnet_tf.checkpoints.torchvision import resnet_layer
-from resnet_tf.config import CIFAR_OF_CLASSES, HEAD, ExperimentConfig
+from resnet_tf.checkpoints.torch_layout import head_classes, without_counters
+from resnet_tf.config import ExperimentConfig
 from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.classes import data_of_classes
 from resnet_tf.interop.pytorch import pytorch_logits
+from resnet_tf.interop.residual import checked_assign, equal_lengths, structure
 from resnet_tf.interop.source import Published, Source
 
 # What is alike, as settings over the recipe "akamaster". The validation images
@@ -49,14 +45,19 @@ _CHENYAOFO = {
 }
 
 
+_WIDTHS = (16, 32, 64)
+
+
 class _Project(NamedTuple):
-    """A project: its head, its settings over the recipe, and what it states.
+    """A project: its head, its shortcut's name, its settings over the recipe, and
+    what it states.
 
     `errors` are in percent, by data set and depth, on the 10,000 test images.
     """
 
     name: str
     head: str
+    shortcut: str
     settings: Mapping[str, Any]
     by_dataset: Mapping[str, Mapping[str, Any]]
     errors: Mapping[tuple[str, int], float]
@@ -70,6 +71,7 @@ _PROJECTS = {
     "linear": _Project(
         "akamaster/pytorch_resnet_cifar10",
         "linear",
+        "",
         {"shortcut": "A-subsample"},
         {},
         {
@@ -84,6 +86,7 @@ _PROJECTS = {
     "fc": _Project(
         "chenyaofo/pytorch-cifar-models",
         "fc",
+        "downsample",
         _CHENYAOFO,
         _CHENYAOFO_DATA,
         {
@@ -105,73 +108,55 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
 
     Args:
         path: The file that it was read from.
-        state_dict: Tensors by name, without the prefix "module.".
+        state_dict: Tensors by name, without prefixes.
 
     Raises:
-        CheckpointError: If the stages differ in length, or the classes are
-            neither CIFAR-10's nor CIFAR-100's.
+        CheckpointError: If the stages differ in length, or a tensor is missing, has
+            another shape or has no place in the network.
     """
-    layers = {name.rpartition(".")[0] for name in state_dict}
-    heads = [head for head in _PROJECTS if head in layers]
+    found = structure(state_dict)
     # Three stages of two convolutions a block; ImageNet's have a fourth.
-    if len(heads) != 1 or "layer1.0.conv1" not in layers or _stages(layers) != 3:
+    if found is None or len(found.lengths) != len(_WIDTHS):
         return None
-    project = _PROJECTS[heads[0]]
-    blocks = _blocks(layers, project.name)
-    classes = head_classes(state_dict, project.head, project.name)
-    if classes not in CIFAR_OF_CLASSES:
+    project = _PROJECTS[found.head]
+    if found.bottleneck or found.preactivated:
         raise CheckpointError(
-            f"{project.name} must have 10 or 100 classes, received {classes}"
+            f"{project.name} must have basic blocks of He et al. 2015, received "
+            + ("bottlenecks" if found.bottleneck else "pre-activation")
         )
-    dataset, depth = CIFAR_OF_CLASSES[classes], 6 * blocks + 2
+    blocks = equal_lengths(found, project.name)
+    classes = head_classes(state_dict, project.head, project.name)
+    data = data_of_classes(classes)
+    depth = 6 * blocks + 2
     settings = {
         **_COMMON,
         **project.settings,
-        **project.by_dataset.get(dataset, {}),
-        "dataset": dataset,
+        **project.by_dataset.get(data.dataset, {}),
+        "dataset": data.dataset,
         "num_residual_blocks": blocks,
     }
+    if project.head == "linear" and found.shortcut:
+        settings["shortcut"] = "B"
+    elif project.head == "fc":
+        found = found._replace(shortcut=found.shortcut or "downsample")
+    owner = f"{project.name} ResNet-{depth}"
     tensors = without_counters(state_dict)
-    error = project.errors.get((dataset, depth))
+    error = project.errors.get((data.dataset, depth))
+    if found.shortcut != project.shortcut:
+        error = None
     return Source(
         files=(path,),
-        family=f"{project.name} ResNet-{depth}",
+        family=owner,
         url=project.url,
-        config=ExperimentConfig.from_flat(settings, "akamaster"),
-        assign=functools.partial(
-            assign_tensors,
-            tensors=tensors,
-            layer_name=lambda x: project.head if x == HEAD else resnet_layer(x),
-            owner=f"{project.name} ResNet-{depth}",
-        ),
+        assign=checked_assign(state_dict, found, _WIDTHS, classes, owner),
+        config=ExperimentConfig.from_flat(settings, "akamaster", data.info),
         pytorch=functools.partial(
             pytorch_logits, network=f"cifar_{project.head}", tensors=tensors
         ),
         published=None
         if error is None
         else Published(
-            error, f"10,000 test images of {dataset}, README of {project.url}"
+            error, f"10,000 test images of {data.dataset}, README of {project.url}"
         ),
+        notes=data.notes,
     )
-
-
-def _stages(layers: set[str]) -> int:
-    return len({layer.partition(".")[0] for layer in layers if _block(layer)})
-
-
-def _block(layer: str) -> re.Match | None:
-    return re.match(r"layer(\d+)\.(\d+)\.", layer)
-
-
-def _blocks(layers: set[str], project: str) -> int:
-    """Returns the blocks of each stage."""
-    found = [place for layer in layers if (place := _block(layer))]
-    lengths = [
-        len({place[2] for place in found if place[1] == stage}) for stage in "123"
-    ]
-    if len(set(lengths)) != 1:
-        raise CheckpointError(
-            f"{project} must have as many blocks in each stage, received "
-            f"{', '.join(map(str, lengths))}"
-        )
-    return lengths[0]

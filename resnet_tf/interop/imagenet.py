@@ -5,8 +5,11 @@ from pathlib import Path
 
 from resnet_tf.checkpoints import torchvision
 from resnet_tf.checkpoints.state_dict import StateDict
-from resnet_tf.config import CIFAR_OF_CLASSES, FOLDER, ExperimentConfig, folder_info
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.classes import data_of_classes
 from resnet_tf.interop.pytorch import pytorch_logits
+from resnet_tf.interop.residual import known_lengths, structure
 from resnet_tf.interop.source import Published, Source
 
 URL = "https://pytorch.org/vision"
@@ -31,8 +34,10 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
         state_dict: Tensors by name, without the prefix "module.".
 
     Raises:
-        CheckpointError: If there is no head, or a tensor has two names.
+        CheckpointError: If there is no head, a tensor has two names, or the network
+            is one of torchvision's that is not registered.
     """
+    _require_known(state_dict)
     for network, sign in _SIGNS.items():
         if any(name.startswith(sign) for name in state_dict) and (
             network != "resnet18" or "fc.weight" in state_dict
@@ -41,20 +46,31 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
     return None
 
 
+def _require_known(state_dict: StateDict) -> None:
+    """Raises if the network is torchvision's, but none that is registered.
+
+    Raises:
+        CheckpointError: If so.
+    """
+    found = structure(state_dict)
+    if found is not None and found.head == "fc" and found.stem_side == 7:
+        known_lengths(found, {(2, 2, 2, 2): "resnet18"})
+    stem = state_dict.get("features.conv0.weight")
+    if stem is not None and stem.ndim == 4 and stem.shape[-1] != 7:
+        side = stem.shape[-1]
+        raise CheckpointError(
+            "torchvision's densenet121 must have a 7x7 stem, received one of "
+            f"{side}x{side}; densenet121_cifar joins its channels in another order "
+            "and takes kuangliu/pytorch-cifar's files"
+        )
+
+
 def _source(path: Path, network: str, state_dict: StateDict) -> Source:
     classes = torchvision.num_classes(network, state_dict)
-    dataset = CIFAR_OF_CLASSES.get(classes, FOLDER)
-    info, notes = None, ()
-    if dataset == FOLDER:
-        info = folder_info(classes, _IMAGENET_IMAGES)
-        notes = (
-            f"No data set of the package has its {classes:,} classes: it takes "
-            "--data_dir with one folder of images a class, in the order of the "
-            "classes.",
-        )
+    data = data_of_classes(classes, _IMAGENET_IMAGES)
     settings = {
         "model": network,
-        "dataset": dataset,
+        "dataset": data.dataset,
         "resize": 256,
         "validation_size": 0,
         "bn_epsilon": torchvision.BN_EPSILON,
@@ -65,7 +81,7 @@ def _source(path: Path, network: str, state_dict: StateDict) -> Source:
         files=(path,),
         family=f"torchvision {network}",
         url=URL,
-        config=ExperimentConfig.from_flat(settings, "finetune224", info),
+        config=ExperimentConfig.from_flat(settings, "finetune224", data.info),
         assign=functools.partial(torchvision.assign, state_dict=state_dict),
         pytorch=functools.partial(
             pytorch_logits,
@@ -73,5 +89,5 @@ def _source(path: Path, network: str, state_dict: StateDict) -> Source:
             tensors=torchvision.current_names(state_dict),
         ),
         published=Published(_ERRORS[network], where) if imagenet else None,
-        notes=notes,
+        notes=data.notes,
     )

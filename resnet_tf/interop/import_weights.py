@@ -11,7 +11,7 @@ from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config import FOLDER
 from resnet_tf.data.split import SplitName
 from resnet_tf.disk import writing
-from resnet_tf.errors import DataError
+from resnet_tf.errors import CheckpointError, DataError
 from resnet_tf.evaluation.evaluate import evaluate
 from resnet_tf.interop import pytorch
 from resnet_tf.interop.averages import chosen_averages
@@ -29,6 +29,7 @@ def import_weights(
     source: Path,
     output: Path,
     *,
+    key: str | None = None,
     split: SplitName = "test",
     data_dir: str | None = None,
     cache_dir: str | None = None,
@@ -39,6 +40,7 @@ def import_weights(
     Args:
         source: What `recognise` takes.
         output: A new or an empty folder.
+        key: See `recognise`.
         split: Images to evaluate on, if they are at hand; nothing is downloaded.
         data_dir, cache_dir: See `DataConfig`.
         bn_eval: For a file without the moving averages of batch norm: "moving" to
@@ -62,9 +64,12 @@ def import_weights(
         SettingError: If `bn_eval` is given for a file with moving averages.
     """
     require_new(output)
-    found = chosen_averages(recognise(source), bn_eval, data_dir, cache_dir)
+    found = chosen_averages(recognise(source, key), bn_eval, data_dir, cache_dir)
     model = build_model(found.config.model, dtype="float32")
-    metrics = _assigned(model, found)
+    try:
+        metrics = _assigned(model, found)
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from error
     with writing(output):
         save_checkpoint(output, model, found.config, metrics)
     dataset = found.config.data.dataset

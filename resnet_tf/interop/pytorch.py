@@ -101,6 +101,8 @@ class _Layers:
 
 
 def _resnet(net: _Layers, x, head: str, wide_stem: bool = False):
+    kinds = ("shortcut", "downsample")
+    shortcut = next((k for k in kinds if net.count(rf".*\.{k}\.0\.weight")), None)
     x = net.conv(x, "conv1", 2 if wide_stem else 1)
     x = net.activate(net.norm(x, "bn1"))
     if wide_stem:
@@ -111,12 +113,12 @@ def _resnet(net: _Layers, x, head: str, wide_stem: bool = False):
             y = net.conv(x, f"{name}.conv1", stride)
             y = net.conv(net.activate(net.norm(y, f"{name}.bn1")), f"{name}.conv2")
             y = net.norm(y, f"{name}.bn2")
-            if stride == 2 and head == "linear":
+            if stride == 2 and shortcut is None:
                 new = x.shape[1] // 2
                 x = net.functions.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, new, new))
             elif stride == 2:
-                x = net.conv(x, f"{name}.downsample.0", 2)
-                x = net.norm(x, f"{name}.downsample.1")
+                x = net.conv(x, f"{name}.{shortcut}.0", 2)
+                x = net.norm(x, f"{name}.{shortcut}.1")
             x = net.activate(x + y)
     return net.head(x, head)
 
@@ -187,11 +189,24 @@ def _densenet121(net: _Layers, x):
     return net.head(net.activate(net.norm(x, "features.norm5")), "classifier")
 
 
+def _densenet121_cifar(net: _Layers, x):
+    x = net.conv(x, "conv1")
+    for stage, length in enumerate((6, 12, 24, 16), start=1):
+        for layer in range(length):
+            name = f"dense{stage}.{layer}"
+            y = net.before(x, f"{name}.bn1", f"{name}.conv1")
+            x = net.join([net.before(y, f"{name}.bn2", f"{name}.conv2"), x])
+        if stage < 4:
+            x = net.mean_pool(net.before(x, f"trans{stage}.bn", f"trans{stage}.conv"))
+    return net.head(net.activate(net.norm(x, "bn")), "linear")
+
+
 NETWORKS = {
     "cifar_linear": functools.partial(_resnet, head="linear"),
     "cifar_fc": functools.partial(_resnet, head="fc"),
     "resnet18": functools.partial(_resnet, head="fc", wide_stem=True),
     "densenet121": _densenet121,
+    "densenet121_cifar": _densenet121_cifar,
     "uva_googlenet": _uva_googlenet,
     "uva_resnet": _uva_resnet,
     "uva_preact": _uva_preact,

@@ -1,34 +1,38 @@
 """From the path of some weights to what they are."""
 
+import dataclasses
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from resnet_tf.checkpoints.files import file_sha256
-from resnet_tf.checkpoints.state_dict import state_dict_of
-from resnet_tf.checkpoints.torch_file import read_torch
+from resnet_tf.checkpoints.state_dict import Weights, read_weights
 from resnet_tf.errors import CheckpointError, MissingCheckpointError, SettingError
-from resnet_tf.interop import cifar_resnet, imagenet, uva
+from resnet_tf.interop import cifar_resnet, imagenet, kuangliu, uva
 from resnet_tf.interop.source import Source
 from resnet_tf.interop.tf1 import read_tf1
 from resnet_tf.interop.tf1_file import is_tf1
 
 KNOWN = (
-    "akamaster/pytorch_resnet_cifar10, chenyaofo/pytorch-cifar-models, torchvision's "
+    "akamaster/pytorch_resnet_cifar10, chenyaofo/pytorch-cifar-models, "
+    "kuangliu/pytorch-cifar (ResNet-18, ResNet-34, DenseNet-121), torchvision's "
     "resnet18 or densenet121, UvA tutorial 5, or a TensorFlow checkpoint of "
     "wenxinxu/resnet-in-tensorflow"
 )
+_MOST_NAMED = 4
 # PyTorch's hub ends a name in the first digits of the file's SHA-256; without a
 # letter among them it may as well be a date.
 _HASH_IN_NAME = re.compile(r".*-(?=\d*[a-f])([0-9a-f]{8})\.(?:th|pth|pt)")
 
 
-def recognise(path: Path) -> Source:
+def recognise(path: Path, key: str | None = None) -> Source:
     """Returns the network that the weights at `path` are of.
 
     Args:
         path: A file, or the prefix of several.
+        key: Where in the file the network lies, if the file holds several; see
+            `find_weights`.
 
     Raises:
         CheckpointError: If it is missing or damaged, not the file that its name
@@ -37,7 +41,7 @@ def recognise(path: Path) -> Source:
     try:
         for is_such, read in _FORMATS:
             if is_such(path):
-                return read(path)
+                return read(path, key)
     except MissingCheckpointError:
         raise
     except (CheckpointError, SettingError) as error:
@@ -52,22 +56,43 @@ def recognise(path: Path) -> Source:
     raise MissingCheckpointError(f"{path} is missing")
 
 
-def _read_torch(path: Path) -> Source:
-    """Returns what a file of `torch.save` is."""
+def _read_foreign(path: Path, key: str | None) -> Source:
+    """Returns what a file of PyTorch or safetensors is."""
     _check_name(path)
-    data = read_torch(path)
-    state_dict = state_dict_of(data)
+    weights = read_weights(path, key)
+    tensors = weights.tensors
     found = (
-        uva.recognise(path, state_dict, data)
-        or cifar_resnet.recognise(path, state_dict)
-        or imagenet.recognise(path, state_dict)
+        uva.recognise(path, tensors, weights.data)
+        or cifar_resnet.recognise(path, tensors)
+        or kuangliu.recognise(path, tensors)
+        or imagenet.recognise(path, tensors)
     )
     if found is None:
         raise CheckpointError(
-            f"the weights must be of {KNOWN}, received {len(state_dict)} tensors such "
-            f"as {next(iter(state_dict))!r:.80}"
+            f"the weights must be of {KNOWN}, received {len(tensors)} tensors such "
+            f"as {next(iter(tensors), '')!r:.80}"
         )
-    return found
+    return dataclasses.replace(found, notes=(*found.notes, *_notes(weights)))
+
+
+def _notes(weights: Weights) -> tuple[str, ...]:
+    """Returns what the card says of the place and of the other tensors."""
+    notes = []
+    if weights.key != ".":
+        notes.append(f"The network lies under `{weights.key}` in the file.")
+    if others := weights.passed_over:
+        some = ", ".join(f"`{name[:80]}`" for name in others[:_MOST_NAMED])
+        more = f" and {len(others) - _MOST_NAMED} more" * (len(others) > _MOST_NAMED)
+        notes.append(f"Tensors beside the network were passed over: {some}{more}.")
+    return tuple(notes)
+
+
+def _read_tf1(path: Path, key: str | None) -> Source:
+    if key is not None:
+        raise SettingError(
+            f"key needs a file of PyTorch or safetensors, received {key!r:.80}"
+        )
+    return read_tf1(path)
 
 
 def _check_name(path: Path) -> None:
@@ -83,7 +108,9 @@ def _check_name(path: Path) -> None:
 
 # Kinds of files: what tells one, and its reader. The first that fits reads it;
 # PyTorch's comes last and takes any file.
-_FORMATS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Source]], ...] = (
-    (is_tf1, read_tf1),
-    (os.path.isfile, _read_torch),
+_FORMATS: tuple[
+    tuple[Callable[[Path], bool], Callable[[Path, str | None], Source]], ...
+] = (
+    (is_tf1, _read_tf1),
+    (os.path.isfile, _read_foreign),
 )

@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from resnet_tf.checkpoints.state_dict import StateDict, without_prefix
+from resnet_tf.checkpoints.state_dict import StateDict
 from resnet_tf.checkpoints.torch_layout import (
     assign_tensors,
     head_classes,
     without_counters,
 )
-from resnet_tf.config import CIFAR_OF_CLASSES, HEAD, ExperimentConfig
+from resnet_tf.config import HEAD, ExperimentConfig
 from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.classes import data_of_classes
 from resnet_tf.interop.published import UVA_ERRORS, UVA_RECIPES, UVA_URL
 from resnet_tf.interop.pytorch import pytorch_logits
 from resnet_tf.interop.source import Published, Source
@@ -137,11 +138,11 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
             without which the activation is ReLU.
 
     Raises:
-        CheckpointError: If there is no head, the classes are neither CIFAR-10's nor
-            CIFAR-100's, or the hyper-parameters are another network's.
+        CheckpointError: If there is no head, or the hyper-parameters are another
+            network's.
         SettingError: If the activation is not known.
     """
-    tensors = without_prefix(without_counters(state_dict), "model.")
+    tensors = without_counters(state_dict)
     model = _model(tensors)
     if model is None:
         return None
@@ -149,15 +150,11 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
     owner = f"UvA tutorial 5's {network.title}"
     hyper = data.get("hyper_parameters") if isinstance(data, dict) else None
     classes = head_classes(tensors, network.head, owner)
-    dataset = CIFAR_OF_CLASSES.get(classes)
-    if dataset is None:
-        raise CheckpointError(
-            f"{owner} must have 10 or 100 classes, received {classes}"
-        )
+    about = data_of_classes(classes)
     settings = {
         "model": model,
         "activation": _activation(hyper, network, classes, owner),
-        "dataset": dataset,
+        "dataset": about.dataset,
         # Theirs are 5,000 at random, so most of ours were trained on.
         "validation_size": 0,
     }
@@ -165,7 +162,7 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
         files=(path,),
         family=f"UvA Deep Learning tutorial 5 {network.title}",
         url=UVA_URL,
-        config=ExperimentConfig.from_flat(settings, UVA_RECIPES[model]),
+        config=ExperimentConfig.from_flat(settings, UVA_RECIPES[model], about.info),
         assign=functools.partial(
             assign_tensors,
             tensors=tensors,
@@ -179,6 +176,7 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
             activation=settings["activation"],
         ),
         published=Published(UVA_ERRORS[model], _PUBLISHED) if classes == 10 else None,
+        notes=about.notes,
     )
 
 

@@ -10,11 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from resnet_tf.checkpoints.state_dict import (
-    read_state_dict,
-    state_dict_of,
-    without_prefix,
-)
+from resnet_tf.checkpoints.state_dict import find_weights, read_state_dict
 from resnet_tf.checkpoints.torch_file import read_torch
 from resnet_tf.errors import CheckpointError
 
@@ -286,31 +282,6 @@ def test_the_whole_of_a_training_checkpoint(write, tmp_path):
     }
 
 
-def test_state_dicts():
-    one = np.ones(1)
-    for wrapped in ({"a": one}, {"state_dict": {"a": one}}, {"model": {"a": one}}):
-        assert state_dict_of({**wrapped}) == {"a": one}
-    # A tensor may have the name of a wrapper.
-    assert list(state_dict_of({"model": one, "b": one})) == ["model", "b"]
-    assert list(without_prefix({"x.a": one, "x.b": one}, "x.")) == ["a", "b"]
-    assert list(without_prefix({"x.a": one, "b": one}, "x.")) == ["x.a", "b"]
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ([1], "a state dict must be tensors by name, received list"),
-        ({}, "a state dict must be tensors by name, received dict"),
-        ({"a": np.ones(1), "epoch": 3}, "only tensors, received int under 'epoch'"),
-        ({3: np.ones(1)}, "only tensors, received ndarray under 3"),
-        ({"state_dict": {"a": [1.0]}}, "received list under 'a'"),
-    ],
-)
-def test_no_state_dict(data, message):
-    with pytest.raises(CheckpointError, match=message):
-        state_dict_of(data)
-
-
 def refused(path) -> str:
     with pytest.raises(CheckpointError) as caught:
         read_state_dict(path)
@@ -321,6 +292,7 @@ def refused(path) -> str:
 
 CYCLE = Raw(b"]q\x00h\x00a")
 DEEP = Raw(b"]" * 100 + b"a" * 99)
+REPEATED = Raw(b"}(X\x01\x00\x00\x00aNX\x01\x00\x00\x00aNu")
 # Fifty pairs of one object, each twice in the next: 2^50 ways through them.
 TWICE = Raw(b"N" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(50)))
 
@@ -330,7 +302,9 @@ TWICE = Raw(b"N" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(50)))
     ("value", "message"),
     [
         (Made(Global("posix", "system"), ("true",)), "'posix.system' is not allowed"),
-        (Global("torchvision.models.resnet", "ResNet"), "ResNet' is not allowed"),
+        (Global("torchvision.models.resnet", "ResNet"), "by name, received str"),
+        (Made(Global("builtins", "eval"), ("1",)), "'builtins.eval' is not allowed"),
+        ([1, Made(Global("os", "system"), ("",))], "'os.system' is not al"),
         (tensor(FLOATS, (24,), (1,), 1), r"\(24,\) must lie within its storage of 24"),
         (tensor(FLOATS, (5, 5), (5, 1)), "must lie within its storage"),
         (tensor(FLOATS, (2**30,), (0,)), "must lie within its storage"),
@@ -346,7 +320,10 @@ TWICE = Raw(b"N" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(50)))
         (Made(Global("torch", "FloatStorage"), (3,)), "a call of torch.FloatStorage"),
         (Made(ORDERED, (3,)), "made of dicts and pairs"),
         (Made(ORDERED, ([[1, 2]],)), "a dict must be made of named values"),
-        (FLOATS._replace(kind="OddStorage"), "OddStorage' is not allowed"),
+        (
+            FLOATS._replace(kind="OddStorage"),
+            "by name, received Opaque|list of storages",
+        ),
         (FLOATS._replace(kind="Size"), "named otherwise than by PyTorch"),
         (FLOATS._replace(count=-1), "named otherwise than by PyTorch"),
         (FLOATS._replace(count=23), "storage '94' must have"),
@@ -357,6 +334,9 @@ TWICE = Raw(b"N" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(50)))
         (CYCLE, "must not be nested deeper than 64"),
         (DEEP, "must not be nested deeper than 64"),
         (TWICE, "received tuple"),
+        (REPEATED, "the key 'a' must occur once"),
+        (Made(ORDERED, ({"a": 1},), {"a": 2}), "the key 'a' must occur once"),
+        (Made(ORDERED, ([["a", 1], ["a", 2]],)), "the key 'a' must occur once"),
     ],
 )
 def test_hostile_pickles(write, value, message, tmp_path):
@@ -481,7 +461,7 @@ def test_published_files():
     assert read_torch(path)["best_prec1"] == pytest.approx(91.78, abs=1e-4)
     lightning = read_torch(Path(PEERS, "uvadlc", "ResNet.ckpt"))
     assert lightning["hyper_parameters"]["model_hparams"]["num_blocks"] == [3, 3, 3]
-    state_dict = without_prefix(state_dict_of(lightning), "model.")
+    state_dict = find_weights(lightning).tensors
     assert state_dict["input_net.0.weight"].shape == (16, 3, 3, 3)
 
 

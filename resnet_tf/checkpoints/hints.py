@@ -1,0 +1,60 @@
+"""The commands that make a file of another project usable here."""
+
+import json
+import shlex
+from pathlib import Path
+
+# The usual names of PyTorch's files and of safetensors.
+FOREIGN_SUFFIXES = (
+    ".pth",
+    ".pt",
+    ".th",
+    ".pth.tar",
+    ".pt.tar",
+    ".ckpt",
+    ".bin",
+    ".safetensors",
+)
+
+
+def is_foreign(name: str) -> bool:
+    """Returns whether a path is named like a file of another project."""
+    return name.lower().endswith(FOREIGN_SUFFIXES)
+
+
+def import_command(name: str) -> str:
+    """Returns the command that imports a file, ready to paste."""
+    output = f"{_stem(name)}_imported"
+    return f"python -m resnet_tf import {_word(name)} --output={_word(output)}"
+
+
+def conversion(path: Path, load: str, part: str, *arguments: str) -> str:
+    """Returns the command that writes the state dict of a pickled network.
+
+    Args:
+        path: The file.
+        load: PyTorch's function that reads it.
+        part: What to take of the result, such as '["model"]'.
+        *arguments: More arguments of `load`.
+    """
+    given = ", ".join([_text(path), 'map_location="cpu"', *arguments])
+    saved = _text(path.with_name(f"{_stem(path.name)}_state_dict.pth"))
+    code = f"torch.save({load}({given}){part}.state_dict(), {saved})"
+    return f"python -c {shlex.quote(f'import torch; {code}')}"
+
+
+def _stem(name: str) -> str:
+    """Returns the last part of a path without the suffix of its kind."""
+    base = Path(name).name
+    known = [suffix for suffix in FOREIGN_SUFFIXES if base.lower().endswith(suffix)]
+    longest = max(known, key=len, default=Path(base).suffix)
+    return base[: len(base) - len(longest)] or "weights"
+
+
+def _word(text: str) -> str:
+    """Returns a path as one word of a command; a leading dash is no option."""
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
+
+
+def _text(path: Path) -> str:
+    return json.dumps(str(path), ensure_ascii=False)

@@ -1,0 +1,119 @@
+"""kuangliu/pytorch-cifar: ResNet-18, ResNet-34 and DenseNet-121 for 32x32 pixels.
+
+A ResNet with torchvision's names and a 3x3 first kernel is the same network.
+"""
+
+import functools
+import re
+from pathlib import Path
+
+from resnet_tf.checkpoints.state_dict import StateDict
+from resnet_tf.checkpoints.torch_layout import (
+    assign_tensors,
+    head_classes,
+    without_counters,
+)
+from resnet_tf.config import HEAD, ExperimentConfig, network_size
+from resnet_tf.errors import CheckpointError
+from resnet_tf.interop.classes import data_of_classes
+from resnet_tf.interop.pytorch import pytorch_logits
+from resnet_tf.interop.residual import checked_assign, known_lengths, structure
+from resnet_tf.interop.source import Published, Source
+
+_NAME = "kuangliu/pytorch-cifar"
+_URL = f"https://github.com/{_NAME}"
+_WIDTHS = (64, 128, 256, 512)
+_LENGTHS = {(2, 2, 2, 2): "resnet18_cifar", (3, 4, 6, 3): "resnet34_cifar"}
+_TITLES = {
+    "resnet18_cifar": "ResNet-18",
+    "resnet34_cifar": "ResNet-34",
+    "densenet121_cifar": "DenseNet-121",
+}
+# Errors on CIFAR-10 in percent.
+_ERRORS = {"resnet18_cifar": 6.98, "densenet121_cifar": 4.96}
+_DENSENET = "densenet121_cifar"
+_DENSENET_PARTS = {"stem_conv": "conv1", "final_bn": "bn", HEAD: "linear"}
+_POOLING_NOTE = (
+    "The names are torchvision's and the first kernel is 3x3. A file does not say "
+    "whether max pooling follows: this network has none."
+)
+# Its training: batches of 128, weight decay 5e-4, a cosine over 200 epochs.
+_SETTINGS = {
+    "bn_epsilon": 1e-5,
+    "validation_size": 0,
+    "schedule": "cosine",
+    "weight_decay": 5e-4,
+    "channel_mean": (0.4914, 0.4822, 0.4465),
+    "channel_std": (0.2023, 0.1994, 0.2010),
+}
+
+
+def recognise(path: Path, state_dict: StateDict) -> Source | None:
+    """Returns the network in a state dict, None if it is none of these.
+
+    Args:
+        path: The file that it was read from.
+        state_dict: Tensors by name, without prefixes.
+
+    Raises:
+        CheckpointError: If it is a network of this project that is not registered,
+            or a tensor is missing, has another shape or has no place in it.
+    """
+    if "dense1.0.conv1.weight" in state_dict:
+        return _densenet(path, state_dict)
+    found = structure(state_dict)
+    if found is None or len(found.lengths) < 4 or found.stem_side not in (0, 3):
+        return None
+    network = known_lengths(found, _LENGTHS)
+    classes = head_classes(state_dict, found.head, _TITLES[network])
+    owner = f"{_NAME} {_TITLES[network]}"
+    notes = () if found.head == "linear" else (_POOLING_NOTE,)
+    found = found._replace(shortcut=found.shortcut or "shortcut")
+    assign = checked_assign(state_dict, found, _WIDTHS, classes, owner)
+    made = functools.partial(_source, path, network, state_dict, classes)
+    return made(assign, f"cifar_{found.head}", notes)
+
+
+def _source(path, network, state_dict, classes, assign, reference, notes=()) -> Source:
+    data = data_of_classes(classes)
+    settings = {**_SETTINGS, "model": network, "dataset": data.dataset}
+    error = _ERRORS.get(network) if data.dataset == "cifar10" and not notes else None
+    where = f"10,000 test images of cifar10, README of {_URL}"
+    return Source(
+        files=(path,),
+        family=f"{_NAME} {_TITLES[network]}",
+        url=_URL,
+        config=ExperimentConfig.from_flat(settings, "akamaster", data.info),
+        assign=assign,
+        pytorch=functools.partial(
+            pytorch_logits, network=reference, tensors=without_counters(state_dict)
+        ),
+        published=None if error is None else Published(error, where),
+        notes=(*data.notes, *notes),
+    )
+
+
+def _densenet(path: Path, state_dict: StateDict) -> Source:
+    owner = f"{_NAME} {_TITLES[_DENSENET]}"
+    classes = head_classes(state_dict, "linear", owner)
+    tensors = without_counters(state_dict)
+    assign = functools.partial(
+        assign_tensors, tensors=tensors, layer_name=_densenet_layer, owner=owner
+    )
+    source = _source(path, _DENSENET, state_dict, classes, assign, _DENSENET)
+    needed = network_size(source.config.model).numbers
+    received = sum(tensor.size for tensor in tensors.values())
+    if received != needed:
+        raise CheckpointError(
+            f"{owner} must have {needed:,} numbers in its tensors, received "
+            f"{received:,}"
+        )
+    return source
+
+
+def _densenet_layer(name: str) -> str:
+    if place := re.fullmatch(r"stage(\d)_layer(\d+)/(.*)", name):
+        return f"dense{place[1]}.{int(place[2]) - 1}.{place[3]}"
+    if place := re.fullmatch(r"transition(\d)/(.*)", name):
+        return f"trans{place[1]}.{place[2]}"
+    return _DENSENET_PARTS[name]

@@ -1,0 +1,170 @@
+"""Residual networks of several PyTorch projects, told by the tensors they have.
+
+All name their layers `conv1`, `bn1` and `layer1.0.conv1`, as torchvision does. They
+differ in the head (`linear` or `fc`), the shortcut (no tensors, `shortcut` or
+`downsample`), the number of stages and the side of the first kernel.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from resnet_tf.checkpoints.state_dict import StateDict
+from resnet_tf.checkpoints.torch_layout import (
+    assign_tensors,
+    require_tensors,
+    without_counters,
+)
+from resnet_tf.checkpoints.torchvision import resnet_layer
+from resnet_tf.config import HEAD
+from resnet_tf.errors import CheckpointError
+
+_NORM = ("weight", "bias", "running_mean", "running_var")
+_BLOCK = re.compile(r"layer(\d+)\.(\d+)\.")
+
+
+class Structure(NamedTuple):
+    """What the names and the first kernel say of a residual network.
+
+    Attributes:
+        lengths: Blocks in each stage.
+        head: "linear" or "fc".
+        shortcut: "shortcut", "downsample", or "" for one without tensors.
+        stem_side: Side of the first kernel, 0 without a first kernel.
+        bottleneck: Whether a block has a third convolution.
+        preactivated: Whether there is no batch norm after the first convolution.
+    """
+
+    lengths: tuple[int, ...]
+    head: str
+    shortcut: str
+    stem_side: int
+    bottleneck: bool
+    preactivated: bool
+
+
+def structure(tensors: StateDict) -> Structure | None:
+    """Returns the structure of a residual network, None for other networks."""
+    layers = {name.rpartition(".")[0] for name in tensors}
+    heads = [head for head in ("linear", "fc") if head in layers]
+    if len(heads) != 1 or "layer1.0.conv1" not in layers:
+        return None
+    blocks: dict[int, set[int]] = {}
+    for layer in layers:
+        if place := _BLOCK.match(layer):
+            blocks.setdefault(int(place[1]), set()).add(int(place[2]))
+    stem = tensors.get("conv1.weight")
+    kinds = [
+        kind
+        for kind in ("shortcut", "downsample")
+        if any(f".{kind}." in layer for layer in layers)
+    ]
+    return Structure(
+        tuple(len(blocks[stage]) for stage in sorted(blocks)),
+        heads[0],
+        kinds[0] if kinds else "",
+        stem.shape[-1] if stem is not None and stem.ndim == 4 else 0,
+        "layer1.0.conv3" in layers,
+        "bn1" not in layers and "layer1.0.bn1" in layers,
+    )
+
+
+def layer_names(found: Structure) -> Callable[[str], str]:
+    """Returns the function from our names of layers to those of the file."""
+
+    def name(layer: str) -> str:
+        if layer == HEAD:
+            return found.head
+        theirs = resnet_layer(layer)
+        return theirs.replace(".downsample.", f".{found.shortcut or 'downsample'}.")
+
+    return name
+
+
+def checked_assign(
+    state_dict: StateDict,
+    found: Structure,
+    widths: tuple[int, ...],
+    classes: int,
+    owner: str,
+) -> Callable:
+    """Returns the function that gives a model the tensors, once all of them fit.
+
+    Args:
+        state_dict: Tensors by name.
+        found: Its structure.
+        widths: Channels of each stage.
+        classes: Outputs of the head.
+        owner: Whose network it is, for messages.
+
+    Raises:
+        CheckpointError: If a tensor is missing, has another shape or has no place in
+            the network. This takes no network, so it takes no time.
+    """
+    tensors = without_counters(state_dict)
+    shapes = dict(_shapes(found, widths, classes))
+    require_tensors(tensors, shapes, owner)
+    return functools.partial(
+        assign_tensors, tensors=tensors, layer_name=layer_names(found), owner=owner
+    )
+
+
+def _shapes(
+    found: Structure, widths: tuple[int, ...], classes: int
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yields the name and the shape of every tensor, in PyTorch's layout."""
+
+    def unit(conv: str, norm: str, outputs: int, inputs: int, side: int):
+        yield f"{conv}.weight", (outputs, inputs, side, side)
+        for kind in _NORM:
+            yield f"{norm}.{kind}", (outputs,)
+
+    yield from unit("conv1", "bn1", widths[0], 3, found.stem_side or 3)
+    channels = widths[0]
+    for stage, (length, width) in enumerate(
+        zip(found.lengths, widths, strict=True), start=1
+    ):
+        for block in range(length):
+            name = f"layer{stage}.{block}"
+            yield from unit(f"{name}.conv1", f"{name}.bn1", width, channels, 3)
+            yield from unit(f"{name}.conv2", f"{name}.bn2", width, width, 3)
+            if channels != width and found.shortcut:
+                shortcut = f"{name}.{found.shortcut}"
+                yield from unit(f"{shortcut}.0", f"{shortcut}.1", width, channels, 1)
+            channels = width
+    yield f"{found.head}.weight", (classes, channels)
+    yield f"{found.head}.bias", (classes,)
+
+
+def equal_lengths(found: Structure, owner: str) -> int:
+    """Returns the blocks of each stage.
+
+    Raises:
+        CheckpointError: If the stages differ in length.
+    """
+    if len(set(found.lengths)) != 1:
+        raise CheckpointError(
+            f"{owner} must have as many blocks in each stage, received "
+            f"{', '.join(map(str, found.lengths))}"
+        )
+    return found.lengths[0]
+
+
+def known_lengths(found: Structure, known: Mapping[tuple[int, ...], str]) -> str:
+    """Returns the registered network with such stages.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    kind = "bottleneck " * found.bottleneck + "pre-activation " * found.preactivated
+    if kind or found.lengths not in known:
+        names = ", ".join(
+            f"{name} ({'-'.join(map(str, lengths))})" for lengths, name in known.items()
+        )
+        raise CheckpointError(
+            f"a residual network with a {found.stem_side}x{found.stem_side} stem must "
+            f"have the basic blocks of {names}, received {kind}stages of "
+            f"{'-'.join(map(str, found.lengths))}"
+        )
+    return known[found.lengths]
