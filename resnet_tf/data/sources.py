@@ -57,22 +57,42 @@ def load_split(config: DataConfig, name: SplitName) -> Split:
         SettingError: If there is no such split.
     """
     require_split(name)
-    test = name == "test"
+    if name == "test":
+        return _whole(config, test=True)
+    return _parted(config, _whole(config, test=False, said=name == "train"))[name]
+
+
+def load_splits(config: DataConfig) -> tuple[Split, Split, Split]:
+    """Returns the train, validation and test images; each source is read once.
+
+    Raises:
+        DataError: If the data set is missing, incomplete or damaged.
+    """
+    parts = _parted(config, _whole(config, test=False))
+    return parts["train"], parts["validation"], _whole(config, test=True)
+
+
+def _whole(config: DataConfig, test: bool, said: bool = True) -> Split:
+    """Returns the official test images, or all others, as one checked split."""
     split = _load(config, test)
     _check(config, split)
-    if name != "validation":
+    if said:
         _note_number(config, split)
-    if test:
-        return split
+    return split
+
+
+def _parted(config: DataConfig, split: Split) -> dict[str, Split]:
+    """Returns the training and the validation part of the official training set."""
     border = len(split) - config.validation_size
     if border <= 0:
         raise DataError(
             f"dataset {config.dataset} holds {len(split)} training images here, "
             f"validation_size={config.validation_size} leaves none"
         )
-    if name == "validation":
-        return split.part(name, border, len(split))
-    return split.part(name, 0, border)
+    return {
+        "train": split.part("train", 0, border),
+        "validation": split.part("validation", border, len(split)),
+    }
 
 
 def require_split(name: str) -> None:

@@ -16,7 +16,7 @@ from resnet_tf.checkpoints.run_state import RunState
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.pipeline import training_batches
-from resnet_tf.data.sources import load_split, require_classes
+from resnet_tf.data.sources import load_splits, require_classes
 from resnet_tf.errors import StoppedError
 from resnet_tf.evaluation.full_pass import FullPass, Result
 from resnet_tf.reporting.curves import plot_curves
@@ -91,10 +91,9 @@ class Run:
         self._workers = workers
         self._until = until
         self._on_call = on_call
-        self._train_images = load_split(config.data, "train")
-        self._validation_images = load_split(config.data, "validation")
-        # Here, so that a damaged file is not found after hours.
-        self._test_images = load_split(config.data, "test")
+        # The test images too, so that a damaged file is not found after hours.
+        splits = load_splits(config.data)
+        self._train_images, self._validation_images, self._test_images = splits
         require_classes(
             self._train_images, config.model.num_classes, folder.class_names()
         )

@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -283,3 +284,23 @@ def test_training_sees_what_evaluation_sees(split):
     stored = normalize(tf.constant(split.images), config).numpy()
     known = {image.tobytes() for image in stored}
     assert len(known) == 50 and {image.tobytes() for image in images} == known
+
+
+def test_parallel_calls_change_no_bit(split, monkeypatch):
+    def first(calls: int | None):
+        monkeypatch.setattr(pipeline, "_parallel_calls", lambda: calls)
+        config = dataclasses.replace(CONFIG, **VARIANTS["mixed"])
+        batches = training_batches(split, config, batch_size=16, seed=3, start_step=7)
+        return [tuple(map(np.asarray, batch)) for batch in batches.take(6)]
+
+    for one, other in zip(first(None), first(4), strict=True):
+        for array, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(array, same)
+
+
+def test_parallel_calls_are_for_accelerators(monkeypatch):
+    assert pipeline._parallel_calls() is None
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a"])
+    for cpus, calls in ((1, 1), (2, 1), (5, 4), (64, 8)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=cpus: set(range(n)))
+        assert pipeline._parallel_calls() == calls

@@ -3,11 +3,12 @@ import pytest
 from PIL import Image
 
 from resnet_tf.config import DataConfig
-from resnet_tf.data import cifar_files
+from resnet_tf.data import cifar_files, sources
 from resnet_tf.data.sources import (
     dataset_info,
     ensure_available,
     load_split,
+    load_splits,
     require_classes,
 )
 from resnet_tf.errors import DataError, SettingError
@@ -112,3 +113,19 @@ def test_another_number_of_images_is_said(fake_cifar, tmp_path, capsys):
         "note: cifar10 holds 96 train images here, not the official 50,000\n"
         "note: cifar10 holds 37 test images here, not the official 10,000\n"
     )
+
+
+def test_a_run_reads_the_training_images_once(
+    fake_cifar, tmp_path, monkeypatch, capsys
+):
+    config = DataConfig(data_dir=fake_cifar, cache_dir=str(tmp_path), validation_size=9)
+    expected = [load_split(config, name) for name in ("train", "validation", "test")]
+    said, read = capsys.readouterr().out, []
+    load = sources._load
+    monkeypatch.setattr(sources, "_load", lambda *a: read.append(a) or load(*a))
+    for split, other in zip(load_splits(config), expected, strict=True):
+        assert split.name == other.name
+        np.testing.assert_array_equal(split.images, other.images)
+        np.testing.assert_array_equal(split.labels, other.labels)
+    assert read == [(config, False), (config, True)]
+    assert capsys.readouterr().out == said
