@@ -20,6 +20,7 @@ import exports
 import growing
 import performance
 import photographs
+import recipes as recipe_sources
 import reliability
 import resnet_or_densenet
 import scale
@@ -124,6 +125,7 @@ PAGES = {
     "docs/growth.md": growing.parts,
     "docs/landscape.md": shortcuts.parts,
     "docs/performance.md": performance.parts,
+    "docs/recipes.md": recipe_sources.parts,
     "docs/reliability.md": reliability.parts,
     "docs/scale.md": scale.parts,
     "docs/tutorial.md": tutorial.parts,
