@@ -15,7 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from resnet_tf.data.cache import Arrays
-from resnet_tf.data.plain_pickle import Call, PickleError, Symbol, read_pickle
+from resnet_tf.data.pickled_array import (
+    ARRAY_SYMBOLS,
+    ArrayError,
+    read_array,
+    read_int,
+)
+from resnet_tf.data.plain_pickle import PickleError, read_pickle
 from resnet_tf.data.tar_members import members
 from resnet_tf.errors import DataError, MissingDataError
 
@@ -26,14 +32,6 @@ ROW_BYTES = 3 * 32 * 32
 _MAX_FILE_BYTES_PER_IMAGE = 2 * ROW_BYTES + 512
 _MAX_OTHER_BYTES = 1 << 20
 _MAX_MEMBERS = 100
-
-_ARRAY_SYMBOLS = {
-    "numpy.core.multiarray._reconstruct",
-    "numpy._core.multiarray._reconstruct",
-    "numpy.ndarray",
-    "numpy.dtype",
-    "_codecs.encode",
-}
 
 
 @dataclass(frozen=True)
@@ -116,24 +114,35 @@ def find(dataset: str, data_dir: Path) -> Path | None:
     Args:
         dataset: "cifar10" or "cifar100".
         data_dir: That folder or archive itself, or a folder that holds it. A
-            folder of another name than the official one must be complete.
+            folder of another name than the official one must be complete. A whole
+            folder goes before an archive, and an archive before a folder in which
+            files are missing or cut off.
 
     Raises:
         DataError: If `data_dir` is a file, but none of the official archives.
     """
     layouts = _LAYOUTS[dataset]
-    for layout in layouts:
-        for path in (data_dir, data_dir / layout.folder):
-            if _is_folder(layout, path):
-                return path
+    folders = list(_folders(layouts, data_dir))
+    for layout, path in folders:
+        if _is_whole(layout, path):
+            return path
     for layout in layouts:
         for path in (data_dir, data_dir / layout.archive):
             if _is_archive(layout, path):
                 return path
+    if folders:
+        return folders[0][1]
     if os.path.isfile(data_dir):
         names = " or ".join(layout.archive for layout in layouts)
         raise DataError(f"data_dir must be a folder or {names}, received {data_dir}")
     return None
+
+
+def half_extracted(dataset: str, archive: Path) -> list[Path]:
+    """Returns the incomplete official folders beside an archive that is used."""
+    if not archive.is_file():
+        return []
+    return [path for _, path in _folders(_LAYOUTS[dataset], archive.parent)]
 
 
 def decode(dataset: str, path: Path, test: bool) -> Arrays:
@@ -187,6 +196,27 @@ def identity(path: Path, test: bool) -> str:
             stat = file.stat()
             facts.append([file.name, stat.st_size, stat.st_mtime_ns])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _folders(
+    layouts: tuple[_Layout, ...], data_dir: Path
+) -> Iterator[tuple[_Layout, Path]]:
+    """Yields the folders of official files at or in `data_dir`."""
+    for layout in layouts:
+        for path in (data_dir, data_dir / layout.folder):
+            if _is_folder(layout, path):
+                yield layout, path
+
+
+def _is_whole(layout: _Layout, path: Path) -> bool:
+    """Returns whether every file is there and has room for its pixels."""
+    for test, total in ((False, NUM_TRAIN), (True, NUM_TEST)):
+        names = layout.files(test)
+        least = total // len(names) * ROW_BYTES
+        for file in (path / name for name in names):
+            if not file.is_file() or file.stat().st_size < least:
+                return False
+    return True
 
 
 def _is_folder(layout: _Layout, path: Path) -> bool:
@@ -299,7 +329,7 @@ def _read_batch(
 ) -> tuple[np.ndarray, list[int]]:
     """Returns the planes uint8 (rows, 3072) and labels of a pickled file."""
     try:
-        batch, _ = read_pickle(content, _ARRAY_SYMBOLS)
+        batch, _ = read_pickle(content, ARRAY_SYMBOLS)
     except PickleError as error:
         raise DataError(f"{file} cannot be read: {error}") from error
     if not isinstance(batch, dict):
@@ -315,12 +345,35 @@ def _read_batch(
     found = _text(batch.get("batch_label", expected))
     if found != expected:
         raise DataError(f"{file} must be the {expected}, it is {_brief(found)}")
-    labels = batch[layout.labels]
-    if not isinstance(labels, list) or {type(label) for label in labels} - {int}:
-        raise DataError(f"{file} must hold {layout.labels} as a list of int")
+    labels = _labels(file, batch[layout.labels], layout.labels)
     if len(labels) != rows:
         raise DataError(f"{file} must hold {rows} labels, it holds {len(labels)}")
-    return _array(file, batch["data"], (rows, ROW_BYTES)), labels
+    return _planes(file, batch["data"], (rows, ROW_BYTES)), labels
+
+
+def _labels(file: Path, value: object, name: str) -> list[int]:
+    """Returns labels that were pickled as numbers, NumPy scalars or an array."""
+    try:
+        labels = value if isinstance(value, list) else read_array(value).tolist()
+        return [label if type(label) is int else read_int(label) for label in labels]
+    except (ArrayError, TypeError) as error:
+        raise DataError(f"{file} must hold {name} as a list of int: {error}") from error
+
+
+def _planes(file: Path, value: object, shape: tuple[int, int]) -> np.ndarray:
+    """Returns the pixels, uint8 of `shape`."""
+    try:
+        array = read_array(value)
+    except ArrayError as error:
+        raise DataError(
+            f"{file} must hold data as an array of two dimensions: {error}"
+        ) from error
+    if array.shape != shape or array.dtype != np.uint8:
+        raise DataError(
+            f"data in {file} must be u1 {shape}, it is {array.dtype.str[1:]!r} "
+            f"{array.shape}"
+        )
+    return array
 
 
 def _check_labels(file: Path, labels: np.ndarray | list[int], classes: int) -> None:
@@ -329,48 +382,6 @@ def _check_labels(file: Path, labels: np.ndarray | list[int], classes: int) -> N
         raise DataError(
             f"labels in {file} must be 0 to {classes - 1}, found {low} to {high}"
         )
-
-
-def _array(file: Path, value: object, shape: tuple[int, int]) -> np.ndarray:
-    """Returns the uint8 array that the pickle describes."""
-    match value:
-        case Call(
-            Symbol("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct"),
-            (Symbol("numpy", "ndarray"), *_),
-            state=[
-                (
-                    int(),
-                    (int(rows), int(columns)),
-                    Call(Symbol("numpy", "dtype"), (str(kind), *_)),
-                    bool(fortran),
-                    data,
-                )
-            ],
-        ):
-            pass
-        case _:
-            raise DataError(f"{file} must hold data as an array of two dimensions")
-    if (rows, columns) != shape or kind.lstrip("|") != "u1":
-        raise DataError(
-            f"data in {file} must be u1 {shape}, it is {_brief(kind)} {rows, columns}"
-        )
-    content = _content(data)
-    if len(content) != rows * columns:
-        raise DataError(
-            f"data in {file} must have {rows * columns} bytes, it has {len(content)}"
-        )
-    order = "F" if fortran else "C"
-    return np.frombuffer(content, np.uint8).reshape(shape, order=order)
-
-
-def _content(data: object) -> bytes:
-    """Returns the bytes of an array as Python 2 or 3 wrote them, or none."""
-    match data:
-        case bytes():
-            return data
-        case str(text) | Call(Symbol("_codecs", "encode"), (str(text), "latin1")):
-            return text.encode("latin-1", "ignore")
-    return b""
 
 
 def _brief(value: object) -> str:

@@ -254,7 +254,9 @@ class _Machine:
         """Returns the items where each is quick to hash and compare.
 
         The hash of a tuple of tuples may take forever, or overflow the C stack.
+        Bytes that Python 3 wrote in an old protocol, as a call, are bytes again.
         """
+        items = list(map(_bytes_again, items))
         if self._allowed is None:
             return [item if _is_small(item) else OddKey(item) for item in items]
         if not all(map(_is_small, items)):
@@ -320,6 +322,15 @@ class _Machine:
         self._stack.append(PersistentId(self._stack.pop()))
 
 
+def _bytes_again(value: object) -> object:
+    """Returns the bytes that a short call of `_codecs.encode` stands for."""
+    match value:
+        case Call(Symbol("_codecs", "encode"), (str(text), "latin1")):
+            if len(text) <= _MAX_KEY_LENGTH and max(text, default="") <= "\xff":
+                return text.encode("latin-1")
+    return value
+
+
 def _literal(value: object) -> object:
     """Returns the argument of an opcode, as long as it is cheap to work with."""
     if isinstance(value, int) and value.bit_length() > _MAX_INT_BITS:
@@ -349,16 +360,8 @@ _LITERALS = frozenset(
     "UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8".split()
 )
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_EMPTY = {
-    "EMPTY_LIST": list,
-    "EMPTY_TUPLE": tuple,
-    "EMPTY_DICT": dict,
-    "EMPTY_SET": set,
-}
-_COLLECTED: dict[str, Callable[[list], object]] = {
-    "LIST": list,
-    "TUPLE": tuple,
-}
+_EMPTY = {f"EMPTY_{kind.__name__.upper()}": kind for kind in (list, tuple, dict, set)}
+_COLLECTED: dict[str, Callable[[list], object]] = {"LIST": list, "TUPLE": tuple}
 _ACTIONS = {
     "PROTO": _Machine._protocol,
     "FRAME": _Machine._frame,

@@ -160,6 +160,9 @@ def _load_folder(config: DataConfig, test: bool) -> Split:
 
 
 def _load_official(config: DataConfig, path: Path, test: bool) -> Split:
+    if not test:
+        for folder in cifar_files.half_extracted(config.dataset, path):
+            print(f"note: {folder} is incomplete: {path} is used", flush=True)
     images, labels = cached(
         split_folder(config, test),
         cifar_files.identity(path, test),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from resnet_tf.data import cifar_files
-from resnet_tf.data.cifar_files import decode, find, identity
+from resnet_tf.data.cifar_files import decode, find, half_extracted, identity
 from resnet_tf.errors import DataError
 
 TRAIN, TEST = 20, 6
@@ -488,3 +488,67 @@ def test_the_identity_changes_with_the_files(tmp_path):
     assert before == identity(archive, True) != identity(archive, False)
     os.utime(archive, ns=(1, 1))
     assert identity(archive, True) != before
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("keys", [str, str.encode])
+@pytest.mark.parametrize(
+    "form",
+    [
+        np.asarray,
+        lambda labels: np.asarray(labels, np.uint8),
+        lambda labels: np.asarray(labels, ">i4"),
+        lambda labels: [np.int64(label) for label in labels],
+        lambda labels: [np.uint8(labels[0]), *labels[1:]],
+    ],
+)
+def test_batches_as_people_pickle_them_again(tmp_path, protocol, keys, form):
+    for dataset in ("cifar10", "cifar100"):
+        path = write_folder(tmp_path, VERSIONS[dataset][0])
+        name = "test_batch" if dataset == "cifar10" else "test"
+        images, labels = images_and_labels(dataset, test=True)
+        written = batch(dataset, images, labels, "testing batch 1 of 1")
+        for key in written:
+            if key.endswith("labels"):
+                written[key] = form(written[key])
+        written = {keys(key): value for key, value in written.items()}
+        (path / name).write_bytes(pickle.dumps(written, protocol))
+        check(dataset, path)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.arange(6.0),
+        np.arange(6) > 2,
+        np.arange(6).reshape(2, 3),
+        [np.float32(1)] * 6,
+        np.arange(6).astype(object),
+        np.array(["1"] * 6),
+    ],
+)
+def test_arrays_that_hold_no_labels(tmp_path, labels):
+    path = write_folder(tmp_path, "cifar-10-batches-py")
+    (path / "test_batch").write_bytes(changed(labels=labels))
+    assert "must hold labels as a list of int: " in refused("cifar10", path)
+
+
+def test_a_half_extracted_folder_is_passed_over(tmp_path):
+    path = write_folder(tmp_path, "cifar-10-batches-py")
+    assert find("cifar10", tmp_path) == path
+    archive = tmp_path / "cifar-10-python.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(path, path.name)
+    assert find("cifar10", tmp_path) == path
+    whole = (path / "data_batch_5").read_bytes()
+    for harm in (whole[:9000], None):
+        (path / "data_batch_5").unlink()
+        if harm:
+            (path / "data_batch_5").write_bytes(harm)
+        assert find("cifar10", tmp_path) == archive
+        assert half_extracted("cifar10", archive) == [path]
+    check("cifar10", archive)
+    archive.unlink()
+    assert find("cifar10", tmp_path) == path
+    assert half_extracted("cifar10", path) == []
+    assert "no data_batch_5" in refused("cifar10", path, test=False)

@@ -12,7 +12,13 @@ from resnet_tf.data.sources import (
     require_classes,
 )
 from resnet_tf.errors import DataError, SettingError
-from tests.data.test_cifar_files import TEST, TRAIN, images_and_labels, write_folder
+from tests.data.test_cifar_files import (
+    TEST,
+    TRAIN,
+    images_and_labels,
+    pack,
+    write_folder,
+)
 
 
 @pytest.fixture
@@ -129,3 +135,16 @@ def test_a_run_reads_the_training_images_once(
         np.testing.assert_array_equal(split.labels, other.labels)
     assert read == [(config, False), (config, True)]
     assert capsys.readouterr().out == said
+
+
+def test_a_half_extracted_folder_is_named(small_cifar, tmp_path, capsys):
+    archive = pack(write_folder(tmp_path, "cifar-10-batches-py"))
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    config = DataConfig(
+        data_dir=str(tmp_path), cache_dir=str(tmp_path / "c"), validation_size=5
+    )
+    load_splits(config)
+    folder = tmp_path / "cifar-10-batches-py"
+    assert capsys.readouterr().out.splitlines() == [
+        f"note: {folder} is incomplete: {archive} is used"
+    ]
