@@ -36,3 +36,12 @@ def test_the_home_folder_is_that_of_the_user(released, tmp_path, monkeypatch):
 def test_an_unknown_name_lists_the_known_ones(released):
     with pytest.raises(CheckpointError, match=r"\(model_8\), received 'model_9'"):
         resolve("model_9")
+
+
+def test_a_file_of_another_project(released):
+    with pytest.raises(CheckpointError) as caught:
+        resolve("nets/resnet 20.th")
+    assert str(caught.value).endswith(
+        "received 'nets/resnet 20.th'; import a file of another project: python -m "
+        "resnet_tf import 'nets/resnet 20.th' --output='resnet 20_imported'"
+    )

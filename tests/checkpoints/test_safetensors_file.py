@@ -50,7 +50,11 @@ A, B = b'"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}', entry("U8", [2], 
     ("header", "data", "message"),
     [
         (b"{" + A + b"," + A + b"}", b"xx", "the key 'a' must occur once"),
-        ({"a": entry("U8", [2], 0, 2), "b": B}, b"xxx", "'b' must follow the one before"),
+        (
+            {"a": entry("U8", [2], 0, 2), "b": B},
+            b"xxx",
+            "'b' must follow the one before",
+        ),
         ({"a": entry("U8", [1], 1, 2)}, b"xx", "'a' must follow"),
         ({"a": entry("U8", [2], 0, 2)}, b"x", "'a' must follow"),
         ({"a": entry("U8", [2], 0, 2)}, b"xxx", "must fill the 3 bytes"),

@@ -27,7 +27,11 @@ my_own""".split()
 
 @pytest.mark.parametrize("key", KEYS)
 def test_any_key(key):
-    for data in ({key: NET}, {"outer": {key: NET}, "epoch": 3}, {"outer": [{key: NET}]}):
+    for data in (
+        {key: NET},
+        {"outer": {key: NET}, "epoch": 3},
+        {"outer": [{key: NET}]},
+    ):
         found = find_weights(data)
         assert found.tensors == NET and found.passed_over == ()
         assert found.key.endswith(key)
@@ -134,5 +138,5 @@ def test_a_whole_network_is_refused_with_the_line_that_turns_it():
         assert str(caught.value).endswith(
             "python -c 'import torch; torch.save(torch.load("
             f'"x.pth", map_location="cpu", weights_only=False){part}.state_dict(), '
-            "\"x_state_dict.pth\")'"
+            '"x_state_dict.pth")\''
         )

@@ -345,6 +345,15 @@ def test_hostile_pickles(write, value, message, tmp_path):
     assert re.search(message, refused(tmp_path / "a.pth"))
 
 
+def test_dicts_that_share_one_dict_are_bounded(tmp_path):
+    """Two thousand ordered dicts that copy one dict of two thousand entries."""
+    entries = b"".join(ops(f"k{i}", False) + b"N" for i in range(2_000))
+    copies = b"ccollections\nOrderedDict\nh\x00\x85R" * 2_000
+    value = Raw(b"(}q\x00(" + entries + b"u" + copies + b"t")
+    as_zip(tmp_path / "a.pth", value, [])
+    assert "must not share their entries so often" in refused(tmp_path / "a.pth")
+
+
 WHOLE = tensor(FLOATS, (24,), (1,))
 
 
@@ -363,6 +372,44 @@ WHOLE = tensor(FLOATS, (24,), (1,))
 def test_refused_zips(options, message, tmp_path):
     as_zip(tmp_path / "a.pth", **{"value": WHOLE, "storages": [FLOATS], **options})
     assert message in refused(tmp_path / "a.pth")
+
+
+def test_a_torchscript_program(tmp_path):
+    code = [("archive/code/__torch__.py", b"class Net(Module): ...")]
+    as_zip(tmp_path / "net.pt", WHOLE, [FLOATS], extra=code, compress=True)
+    assert refused(tmp_path / "net.pt").startswith(
+        f"{tmp_path}/net.pt is a TorchScript program, not weights; if you trust it, "
+        "turn it into a state dict: python -c 'import torch; torch.save("
+        f'torch.jit.load("{tmp_path}/net.pt", map_location="cpu").state_dict(), '
+    )
+
+
+def test_objects_that_are_not_tensors_stay_names(tmp_path):
+    path = Made(Global("pathlib", "PosixPath"), ("/", "etc", "passwd"))
+    scalar = Made(Global("numpy._core.multiarray", "scalar"), ("x", "y"))
+    enum = Made(Made(Global("builtins", "getattr"), (Global("m", "E"), "A")), ())
+    value = {
+        "device": Made(Global("torch", "device"), ("cuda:0",)),
+        "where": path,
+        "best": [scalar, Global("torch", "float16")],
+        "own": Made(Global("__main__", "Config"), (), {"a": 1}, {"b": 2}),
+        "groups": Made(
+            Global("collections", "defaultdict"), (Global("m", "f"),), {"a": 1}
+        ),
+        "enum": enum,
+        "weights": WHOLE,
+    }
+    as_zip(tmp_path / "a.pth", value, [FLOATS])
+    read = read_torch(tmp_path / "a.pth")
+    np.testing.assert_array_equal(read.pop("weights"), NUMBERS)
+    assert {k: repr(x) for k, x in read.items()} == {
+        "device": "<torch.device>",
+        "where": "<pathlib.PosixPath>",
+        "best": "[<numpy._core.multiarray.scalar>, 'torch.float16']",
+        "own": "<__main__.Config>",
+        "groups": "{'a': 1}",
+        "enum": "<builtins.getattr()>",
+    }
 
 
 def test_members_of_one_name_are_refused(tmp_path):

@@ -70,6 +70,42 @@ def max_pool(x, stride):
     return tf.nn.max_pool2d(padded(x, 1, -np.inf), 3, stride, "VALID").numpy()
 
 
+def wide_resnet(net, x, lengths=(2, 2, 2, 2), names=("linear", "shortcut")):
+    """kuangliu's; with ("fc", "downsample") by torchvision's names."""
+    head, kind = names
+    x = net.norm_relu(net.conv(x, "conv1", 64), "bn1")
+    for stage, length in enumerate(lengths, start=1):
+        width = 32 * 2**stage
+        for block in range(length):
+            name = f"layer{stage}.{block}"
+            stride = 2 if stage > 1 and block == 0 else 1
+            shortcut = x
+            if stride == 2:
+                shortcut = net.conv(x, f"{name}.{kind}.0", width, 1, 2)
+                shortcut = net.norm(shortcut, f"{name}.{kind}.1")
+            x = net.norm_relu(net.conv(x, f"{name}.conv1", width, 3, stride),
+                              f"{name}.bn1")  # fmt: skip
+            x = net.norm(net.conv(x, f"{name}.conv2", width), f"{name}.bn2")
+            x = relu(x + shortcut)
+    return net.head(x, head, 10)
+
+
+def wide_densenet(net, x):
+    """kuangliu's DenseNet-121."""
+    x = net.conv(x, "conv1", 64)
+    for stage, length in enumerate((6, 12, 24, 16), start=1):
+        for layer in range(length):
+            name = f"dense{stage}.{layer}"
+            new = net.conv(net.norm_relu(x, f"{name}.bn1"), f"{name}.conv1", 128, 1)
+            new = net.conv(net.norm_relu(new, f"{name}.bn2"), f"{name}.conv2", 32)
+            x = np.concatenate([new, x], axis=-1)
+        if stage < 4:
+            x = net.norm_relu(x, f"trans{stage}.bn")
+            x = net.conv(x, f"trans{stage}.conv", x.shape[-1] // 2, 1)
+            x = tf.nn.avg_pool2d(x, 2, 2, "VALID").numpy()
+    return net.head(net.norm_relu(x, "bn"), "linear", 10)
+
+
 def cifar_resnet(net, x, blocks, classes, option):
     x = net.norm_relu(net.conv(x, "conv1", 16), "bn1")
     for stage, width in enumerate((16, 32, 64), start=1):
@@ -185,6 +221,13 @@ NETWORKS = {
     "akamaster": (lambda net, x: cifar_resnet(net, x, 2, 10, "A"), "module.",
                   {"best_prec1": 91.0}),
     "chenyaofo10": (lambda net, x: cifar_resnet(net, x, 1, 10, "B"), "", None),
+    "akamaster7": (lambda net, x: cifar_resnet(net, x, 1, 7, "A"), "", None),
+    "chenyaofo2": (lambda net, x: cifar_resnet(net, x, 1, 2, "B"), "", None),
+    "resnet18_cifar": (wide_resnet, "", None),
+    "resnet34_cifar": (lambda net, x: wide_resnet(net, x, (3, 4, 6, 3)), "", None),
+    "torchvision_cifar": (
+        lambda net, x: wide_resnet(net, x, names=("fc", "downsample")), "", None),
+    "densenet121_cifar": (wide_densenet, "", None),
     "chenyaofo100": (lambda net, x: cifar_resnet(net, x, 2, 100, "B"), "", None),
     "uva_googlenet": (uva_googlenet, "model.",
                       {"hyper_parameters": _hyper("GoogleNet")}),

@@ -119,3 +119,42 @@ def test_published_weights(pattern, errors, parameters, tmp_path):
     assert metrics["parameters"] == parameters
     assert metrics["n_test"] >= 1000
     assert errors[0] <= metrics["test_error"] <= errors[1]
+
+
+def test_one_of_two_networks(made, write_torch, tmp_path, capsys):
+    tensors = made("akamaster7").tensors
+    other = {**tensors, "linear.bias": tensors["linear.bias"] + 1}
+    data = {"model": tensors, "ema_state_dict": other, "epoch": 3}
+    source = write_torch(tmp_path / "twin.pth", data)
+    with pytest.raises(SystemExit) as caught:
+        run(source, tmp_path / "new")
+    assert caught.value.code == 4
+    assert capsys.readouterr().err == (
+        f"error: {source}: it holds 2 networks: choose one with --key, which must be "
+        "one of 'model', 'ema_state_dict'\n"
+    )
+    assert not (tmp_path / "new").exists()
+    run(source, tmp_path / "new", "--key=ema_state_dict")
+    bias = load_checkpoint(tmp_path / "new").model.weights[-1].numpy()
+    np.testing.assert_array_equal(bias, other["linear.bias"])
+    card = (tmp_path / "new" / "README.md").read_text()
+    assert "The network lies under `ema_state_dict` in the file." in card
+    assert "two tensors of one shape that\nare swapped" in card
+
+
+def test_a_safetensors_file(made, tmp_path):
+    network = made("akamaster7")
+    header, data = {}, b""
+    for name, x in network.tensors.items():
+        kind = {"float32": "F32", "int64": "I64"}[x.dtype.name]
+        end = len(data) + x.nbytes
+        header[name] = {"dtype": kind, "shape": x.shape,
+                        "data_offsets": [len(data), end]}  # fmt: skip
+        data += x.tobytes()
+    text = json.dumps(header).encode()
+    source = tmp_path / "model.safetensors"
+    source.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    run(source, tmp_path / "new")
+    logits = load_checkpoint(tmp_path / "new").model(network.images).numpy()
+    largest = np.abs(network.logits).max()
+    np.testing.assert_allclose(logits, network.logits, atol=1e-4 * largest)

@@ -10,6 +10,7 @@ import keras
 import resnet_tf.layers  # noqa: F401  registers what a file may name
 from resnet_tf.config import parse_object
 from resnet_tf.errors import CheckpointError, MissingCheckpointError
+from resnet_tf.models.audit.keras_size import require_affordable
 
 _CONFIG = "config.json"
 _MAX_CONFIG_BYTES, _MAX_CONFIG_DEPTH = 64 * 2**20, 200
@@ -24,11 +25,13 @@ def load_keras_file(path: Path) -> keras.Model:
     Raises:
         CheckpointError: If the file is missing, damaged or no network, or names
             anything but layers of Keras and of this package. Lambda layers are
-            refused: they hold code.
+            refused: they hold code. So is a network that is larger than its file.
     """
-    for item in _objects(_network(path)):
+    network = _network(path)
+    for item in _objects(network):
         _check(path, item)
     try:
+        require_affordable(network, path.stat().st_size)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a damaged file fails anywhere in Keras
         raise _unreadable(path, error) from error
