@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -19,8 +20,9 @@ PARTIAL = "partial."
 def replacing(*paths: Path) -> Iterator[list[Path]]:
     """Gives a new file beside each path; they take its place when all are written.
 
-    They are flushed to disk before the first is renamed, and the folders after the
-    last. If anything fails, the new files are removed and the old ones stay.
+    The new files have names that no file has yet. They are flushed to disk before the
+    first is renamed, and the folders after the last. If anything fails, the new files
+    are removed and the old ones stay.
 
     Args:
         *paths: In folders that exist.
@@ -31,7 +33,7 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
     Raises:
         OSError: If a file cannot be flushed or renamed.
     """
-    partial = [path.with_name(f"{PARTIAL}{path.name}") for path in paths]
+    partial = [_beside(path) for path in paths]
     try:
         yield partial
         for new in partial:
@@ -45,6 +47,15 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
         raise
     for folder in {path.parent for path in paths}:
         flush(folder)
+
+
+def _beside(path: Path) -> Path:
+    """Returns a name beside a path that no file has."""
+    numbers = (f"{number}." for number in itertools.count(1))
+    for number in itertools.chain([""], numbers):
+        name = path.with_name(f"{PARTIAL}{number}{path.name}")
+        if not os.path.lexists(name):
+            return name
 
 
 def write_text(path: Path, text: str) -> None:

@@ -114,3 +114,11 @@ def test_only_a_regular_file_is_opened(tmp_path):
         open_regular(tmp_path)
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "missing")
+
+
+def test_a_file_of_the_user_is_never_written_to(old, tmp_path):
+    (tmp_path / "partial.a").write_text("mine")
+    disk.write_text(old[0], "new")
+    assert (tmp_path / "partial.a").read_text() == "mine"
+    assert old[0].read_text() == "new"
+    assert names(tmp_path) == ["a", "b", "partial.a"]

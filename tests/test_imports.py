@@ -11,10 +11,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "resnet_tf"
 
 # A room may import from itself and from the rooms listed for it.
-GROUND = {"errors", "config", "disk", "machine", "startup"}
+GROUND = {"errors", "config", "disk", "machine", "ownership", "startup", "streams"}
 BELOW = {
     "errors": set(),
     "disk": {"errors"},
+    "ownership": {"config", "disk", "errors", "streams"},
+    "streams": set(),
     "machine": set(),
     "startup": {"errors"},
     "config": {"errors"},
@@ -37,6 +39,8 @@ OUTSIDE = {
     "errors": set(),
     "disk": set(),
     "machine": set(),
+    "ownership": set(),
+    "streams": set(),
     "startup": {"keras", "tensorflow"},
     "config": set(),
     "layers": {"keras", "tensorflow"},

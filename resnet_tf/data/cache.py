@@ -10,11 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_tf.config import DataConfig, parse_object
+from resnet_tf.config import FOLDER, DataConfig, parse_object
 from resnet_tf.disk import user_path
+from resnet_tf.errors import OutputError
+from resnet_tf.ownership import require_own
 
 Arrays = tuple[np.ndarray, np.ndarray]
 _FILES = ("images.npy", "labels.npy")
+_RECORD, _TAG = "cache.json", "CACHEDIR.TAG"
+_NAMES = (*_FILES, _RECORD, _TAG)
+# The first line is that of https://bford.info/cachedir, the second makes it ours.
+_SIGNATURE = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This folder holds decoded images of resnet_tf; it can be removed.\n"
+)
 
 
 def default_cache_dir() -> Path:
@@ -24,10 +33,22 @@ def default_cache_dir() -> Path:
 
 
 def split_folder(config: DataConfig, test: bool) -> Path:
-    """Returns where the decoded images of a split lie."""
-    home = config.cache_dir or default_cache_dir()
-    name = f"{config.dataset}-{'test' if test else 'train'}"
-    return user_path(home) / name
+    """Returns where the decoded images of a split lie.
+
+    Raises:
+        OutputError: If that is inside the user's folder of images, where each folder
+            that is not hidden is a class.
+    """
+    home = user_path(config.cache_dir or default_cache_dir())
+    folder = home / f"{config.dataset}-{'test' if test else 'train'}"
+    if config.dataset == FOLDER and config.data_dir is not None:
+        data_dir = os.path.realpath(user_path(config.data_dir))
+        inside = os.path.relpath(os.path.realpath(folder), data_dir)
+        if not inside.startswith("."):
+            raise OutputError(
+                f"cache_dir must lie outside data_dir or be hidden, received {home}"
+            )
+    return folder
 
 
 def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:
@@ -41,7 +62,11 @@ def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:
         folder: Where this split lies; it holds nothing else.
         identity: Text that changes whenever the source does.
         decode: Returns images uint8 (N, H, W, 3) and labels int32 (N,).
+
+    Raises:
+        OutputError: If the folder holds anything that is not from here.
     """
+    _require_ours(folder)
     arrays = _read(folder, identity)
     if arrays is not None:
         return arrays
@@ -55,7 +80,7 @@ def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:
 
 def _read(folder: Path, identity: str) -> Arrays | None:
     try:
-        stored = parse_object((folder / "cache.json").read_bytes())
+        stored = parse_object((folder / _RECORD).read_bytes())
         if stored["identity"] != identity:
             return None
         for name in _FILES:
@@ -72,9 +97,44 @@ def _read(folder: Path, identity: str) -> Arrays | None:
     return (images, labels) if same and right else None
 
 
+def _require_ours(folder: Path) -> None:
+    """Raises unless a folder is new, empty, or marked and free of other files.
+
+    Raises:
+        OutputError: If not.
+    """
+    names = _NAMES if _is_marked(folder) else ()
+    require_own(folder, "cache folder", lambda _: False, names)
+
+
+def _is_marked(folder: Path) -> bool:
+    try:
+        with open(folder / _TAG, encoding="utf-8") as file:
+            if file.read(len(_SIGNATURE)) == _SIGNATURE:
+                return True
+    except (OSError, ValueError):
+        pass
+    # Earlier versions wrote no tag.
+    try:
+        stored = parse_object((folder / _RECORD).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return stored.keys() == {"identity", "sha256"}
+
+
+def _remove(folder: Path) -> None:
+    """Removes the files of a cache folder, and the folder if it is empty then."""
+    if os.path.isdir(folder):
+        _require_ours(folder)
+        for name in _NAMES:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+
+
 def _write(folder: Path, identity: str, arrays: Arrays) -> None:
     if str(folder).startswith("~"):
         raise FileNotFoundError(f"no home folder for {folder}")
+    folder = Path(os.path.realpath(folder))  # a link stays a link
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
@@ -84,8 +144,9 @@ def _write(folder: Path, identity: str, arrays: Arrays) -> None:
             with open(partial / name, "rb") as file:
                 digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
         stored = {"identity": identity, "sha256": digests}
-        (partial / "cache.json").write_text(json.dumps(stored, indent=2) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(partial, folder)
+        (partial / _RECORD).write_text(json.dumps(stored, indent=2) + "\n")
+        (partial / _TAG).write_text(_SIGNATURE)
+        _remove(folder)
+        os.rename(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

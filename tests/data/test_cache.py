@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from resnet_tf.data.cache import cached, default_cache_dir
+from resnet_tf.config import DataConfig
+from resnet_tf.data.cache import cached, default_cache_dir, split_folder
+from resnet_tf.errors import OutputError
 
 
 class Source:
@@ -84,3 +86,75 @@ def test_nothing_else_is_left(tmp_path, source):
 def test_default_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_cache_dir() == tmp_path / "resnet_tf"
+
+
+def listing(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*.*")}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["labels.txt", "cat/1.png"],
+        ["images.npy", "labels.npy"],
+        ["cache.json"],
+        ["CACHEDIR.TAG"],
+        [".hidden"],
+    ],
+)
+def test_a_folder_of_the_user_stays(tmp_path, source, names):
+    for name in names:
+        (tmp_path / "c" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "c" / name).write_text('{"of": "the user"}')
+    before = listing(tmp_path)
+    with pytest.raises(OutputError, match="which holds") as caught:
+        cached(tmp_path / "c", "id", source)
+    assert sorted(names)[0].split("/")[0] in str(caught.value)
+    assert caught.value.exit_code == 6
+    assert listing(tmp_path) == before
+    assert source.decoded == 0
+
+
+def test_a_file_of_the_user_stays(tmp_path, source):
+    (tmp_path / "c").write_text("mine")
+    with pytest.raises(OutputError, match="cache folder must be a folder"):
+        cached(tmp_path / "c", "id", source)
+    assert (tmp_path / "c").read_text() == "mine"
+
+
+def test_a_file_of_the_user_in_a_cache_stays(tmp_path, source):
+    cached(tmp_path / "c", "old", source)
+    (tmp_path / "c" / "thesis.txt").write_text("mine")
+    before = listing(tmp_path)
+    with pytest.raises(OutputError, match="thesis.txt"):
+        cached(tmp_path / "c", "new", source)
+    assert listing(tmp_path) == before
+
+
+def test_an_empty_folder_and_a_link_are_used(tmp_path, source):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "c").symlink_to(tmp_path / "empty")
+    for _ in range(2):
+        _check(source, cached(tmp_path / "c", "id", source))
+    assert source.decoded == 1
+    assert (tmp_path / "c").is_symlink()
+
+
+def test_a_cache_of_earlier_versions_has_no_tag(tmp_path, source):
+    cached(tmp_path / "c", "old", source)
+    (tmp_path / "c" / "CACHEDIR.TAG").unlink()
+    _check(source, cached(tmp_path / "c", "new", source))
+    assert (tmp_path / "c" / "CACHEDIR.TAG").exists()
+
+
+@pytest.mark.parametrize("place", ["", "sub"])
+def test_a_cache_never_lies_among_the_images_of_the_user(tmp_path, place):
+    config = DataConfig(
+        dataset="folder",
+        data_dir=str(tmp_path),
+        cache_dir=str(tmp_path / place),
+        validation_size=0,
+    )
+    rule = "cache_dir must lie outside data_dir"
+    with pytest.raises(OutputError, match=rule):
+        split_folder(config, test=False)
