@@ -34,17 +34,21 @@ def test_folding_batch_norm_changes_no_arithmetic(name):
     assert sum(layer.bytes for layer in after) < sum(layer.bytes for layer in before)
 
 
-def test_the_layers_of_resnet20():
-    kinds = Counter(layer.kind for layer in layers(build_model("resnet20"), 2))
-    # Option A: two shortcuts halve the map and pad it; and the global pooling.
-    assert kinds == {
-        "conv": 19,
-        "batch norm": 19,
-        "add": 9,
-        "pool": 3,
-        "pad": 2,
-        "dense": 1,
-    }
+# Option A: two shortcuts take every second pixel and pad the channels, and two
+# convolutions of stride 2 pad both sides; or they pool, as the TF1 original's. And the
+# global pooling.
+SHORTCUTS = {
+    "A-append": ("both", {"slice": 2, "pad": 4, "pool": 1}),
+    "A-pool": ("end", {"pad": 2, "pool": 3}),
+}
+
+
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
+def test_the_layers_of_resnet20(shortcut):
+    padding, shapes = SHORTCUTS[shortcut]
+    model = build_model("resnet20", shortcut=shortcut, stride_padding=padding)
+    kinds = Counter(layer.kind for layer in layers(model, 2))
+    assert kinds == {"conv": 19, "batch norm": 19, "add": 9, "dense": 1, **shapes}
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("float32", 4), (BF16, 2)])
