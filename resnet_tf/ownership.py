@@ -36,13 +36,12 @@ def require_own(
     Raises:
         ResnetTfError: `error`, which names what lies in the folder.
     """
+    # Unlike `Path.exists`, false also for a name that no disk takes.
+    if not os.path.exists(folder):
+        return
     try:
         found = sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return
     except NotADirectoryError:
-        if not os.path.lexists(folder):
-            return  # a file lies on the way: what writes there says so
         raise error(f"{name} must be a folder, received {folder}") from None
     except OSError as failed:
         raise error(f"{name} {folder} cannot be used: {failed.strerror}") from failed

@@ -1,5 +1,6 @@
 """The state from which a run goes on, bit for bit."""
 
+import contextlib
 import errno
 import hashlib
 import re
@@ -10,11 +11,15 @@ from typing import Any
 import tensorflow as tf
 
 from resnet_tf.checkpoints.files import file_sha256, json_text, read_json
-from resnet_tf.disk import flush, sha256, write_text
+from resnet_tf.disk import PARTIAL, flush, sha256, write_text
 from resnet_tf.errors import CheckpointError
 
 _MANIFEST, _NOTES, _VARIABLES = "manifest.json", "notes.json", "state"
 _NAME = re.compile(r"step-(\d{8,})")
+# A file in a state; TensorFlow's temporary ones have more behind the name.
+_FILE = re.compile(
+    rf"({re.escape(PARTIAL)}.*)?({_MANIFEST}|{_NOTES})|{_VARIABLES}[._].*"
+)
 
 
 class RunState:
@@ -56,10 +61,11 @@ class RunState:
             partial = final.with_name(f"{final.name}.partial")
             try:
                 self._write(partial, notes)
-                shutil.rmtree(final, ignore_errors=True)
+                _remove(final)
                 partial.rename(final)
             except BaseException:
-                shutil.rmtree(partial, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    _remove(partial)
                 raise
             flush(self._folder)
         self.newest, self.notes = final, notes
@@ -79,7 +85,9 @@ class RunState:
             CheckpointError: If there are states, but none of them is whole.
         """
         for leftover in self._folder.glob("step-*.partial") if tidy else ():
-            shutil.rmtree(leftover)
+            if _NAME.fullmatch(leftover.stem):
+                with contextlib.suppress(OSError):
+                    _remove(leftover)
         found = states(self._folder)
         reason = ""
         for state in reversed(found):
@@ -97,7 +105,7 @@ class RunState:
         return 0
 
     def _write(self, folder: Path, notes: dict[str, Any]) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         folder.mkdir(parents=True)
         flush(self._folder.parent)
         try:
@@ -128,7 +136,26 @@ class RunState:
         found = states(self._folder)
         kept = [state for state in found if not fault(state)][-self._keep :]
         for old in found[: found.index(kept[0])] if kept else ():
-            shutil.rmtree(old)
+            with contextlib.suppress(OSError):
+                _remove(old)
+
+
+def _remove(state: Path) -> None:
+    """Removes a state, if there is one.
+
+    Raises:
+        OSError: If it holds a file that is not of a state; that stays.
+    """
+    if not state.is_dir():
+        return
+    for path in state.iterdir():
+        if not _FILE.fullmatch(path.name):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # TensorFlow's, while it writes
+        else:
+            path.unlink()
+    state.rmdir()
 
 
 def states(folder: Path) -> list[Path]:

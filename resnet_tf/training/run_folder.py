@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from resnet_tf.checkpoints.files import (
     CONFIG,
     METRICS,
+    WEIGHTS,
     read_config,
     read_json,
     write_json,
@@ -18,10 +20,16 @@ from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
+from resnet_tf.ownership import require_own
 from resnet_tf.training.lock import LOCK, locked
 
 # The names in the folder of a run that others read too.
 HISTORY, STATES, SUMMARY = "history.csv", "checkpoints", "summary.json"
+# What a run that is killed at once leaves.
+_BEGINNINGS = (LOCK, f"{PARTIAL}*{CONFIG}")
+# A file of a run while it is written, see `replacing`.
+_NAMES = "|".join(map(re.escape, (CONFIG, HISTORY, METRICS, SUMMARY, WEIGHTS)))
+_LEFTOVER = re.compile(rf"{re.escape(PARTIAL)}(\d+\.)?({_NAMES})")
 
 
 class RunFolder:
@@ -37,16 +45,14 @@ class RunFolder:
 
     Raises:
         CheckpointError: If another experiment has run in the folder.
-        RunFolderError: If the path is no folder.
+        RunFolderError: If the path is no folder, or one that no run has made: what
+            lies there is named, and stays.
     """
 
     def __init__(self, path: Path, config: ExperimentConfig):
         self.path = path
         self.config = config
-        # Unlike `Path.exists`, false also for a name that no disk takes.
-        if os.path.exists(path) and not path.is_dir():
-            raise RunFolderError(f"--run_dir must be a folder, received {path}")
-        self._refuse_another_experiment()
+        self._require_own()
 
     @property
     def history(self) -> Path:
@@ -97,9 +103,9 @@ class RunFolder:
                 stack.enter_context(locked(self.path))
                 if not os.path.exists(self.path / CONFIG):
                     stack.enter_context(self._taken_back())
-                self._refuse_another_experiment()
+                self._require_own()
                 for folder in (self.path, self.best):
-                    for leftover in folder.glob(f"{PARTIAL}*"):
+                    for leftover in _leftovers(folder):
                         leftover.unlink()
                 # Its SHA-256 stands beside weights: an equal config keeps its bytes.
                 if not (self.path / CONFIG).exists():
@@ -151,6 +157,21 @@ class RunFolder:
         """Writes the summary: the run is finished."""
         write_json(self.path / SUMMARY, summary)
 
+    def _require_own(self) -> None:
+        """Raises unless the folder is new, empty or of this experiment."""
+        require_own(self.path, "--run_dir", _is_run, _BEGINNINGS, RunFolderError)
+        self._refuse_another_experiment()
+        self._refuse_weights_of_no_run()
+
+    def _refuse_weights_of_no_run(self) -> None:
+        """Imported and released weights have a config too: a run would replace them."""
+        found = set(os.listdir(self.path)) if os.path.isdir(self.path) else set()
+        if WEIGHTS in found and found.isdisjoint({LOCK, STATES, SUMMARY}):
+            raise RunFolderError(
+                f"--run_dir must be new, empty or a run, received {self.path}, which "
+                f"holds {WEIGHTS} of no run; --init_from starts from it"
+            )
+
     def _refuse_another_experiment(self) -> None:
         if not os.path.exists(self.path / CONFIG):
             return
@@ -165,6 +186,28 @@ class RunFolder:
                 f"run folder {self.path} belongs to another experiment: {listed}; "
                 "give another --run_dir"
             )
+
+
+def _is_run(folder: Path) -> bool:
+    """Tells whether this package has made a folder: its config can be read, or is
+    damaged and lies beside other files of a run."""
+    found = set(os.listdir(folder))
+    if CONFIG not in found:
+        return False
+    try:
+        read_config(folder / CONFIG)
+    except CheckpointError:
+        return not found.isdisjoint({LOCK, METRICS, WEIGHTS})
+    return True
+
+
+def _leftovers(folder: Path) -> list[Path]:
+    """Returns the files that a kill has left half written in a folder."""
+    return [
+        path
+        for path in folder.glob(f"{PARTIAL}*")
+        if _LEFTOVER.fullmatch(path.name) and not path.is_dir()
+    ]
 
 
 @contextlib.contextmanager

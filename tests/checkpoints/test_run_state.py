@@ -83,6 +83,26 @@ def test_leftovers_are_removed(saved):
     assert not (saved / "step-00000040.partial").exists()
 
 
+@pytest.mark.parametrize("state", ["step-00000020", "step-00000030", "step-9.partial"])
+def test_files_of_the_user_stay(saved, state):
+    (saved / state).mkdir(exist_ok=True)
+    (saved / state / "thesis.txt").write_text("mine")
+    counter = Counter()
+    again = RunState(saved, keep=1, counter=counter)
+    again.restore()
+    counter.value.assign(40)
+    again.save(40)
+    assert (saved / state / "thesis.txt").read_text() == "mine"
+    assert _restore(saved) == 40
+
+
+def test_a_state_is_not_replaced_over_a_file_of_the_user(saved):
+    (saved / "step-00000030" / "thesis.txt").write_text("mine")
+    with pytest.raises(OSError, match="not empty"):
+        RunState(saved, counter=Counter()).save(30)
+    assert (saved / "step-00000030" / "thesis.txt").read_text() == "mine"
+
+
 def test_the_state_of_another_run_is_refused(saved):
     with pytest.raises(CheckpointError, match="the state of another run"):
         RunState(saved, counter=Counter(shape=(2,))).restore()

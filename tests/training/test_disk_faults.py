@@ -10,7 +10,7 @@ import pytest
 
 import resnet_tf
 from resnet_tf.checkpoints.weights import load_checkpoint
-from resnet_tf.errors import RunFolderError
+from resnet_tf.errors import RunFolderError, StoppedError
 from resnet_tf.training.equal import compare
 
 ROOT = Path(__file__).parents[2]
@@ -78,12 +78,21 @@ def test_a_disk_that_is_full_from_the_beginning(tiny, tmp_path, monkeypatch):
 
 
 def test_leftovers_are_removed_at_the_start(tiny, tmp_path):
+    with pytest.raises(StoppedError):
+        resnet_tf.train(tiny(train_steps=2), tmp_path, until=1)
     for name in ("partial.model.weights.h5", "best/partial.metrics.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "checkpoints" / "step-00000009.partial").mkdir(parents=True)
-    resnet_tf.train(tiny(train_steps=1), tmp_path)
-    assert not [path for path in tmp_path.glob("**/*") if "partial" in path.name]
+    (tmp_path / "checkpoints" / "step-00000009.partial").mkdir()
+    for name in (
+        "partial.thesis.txt",
+        "best/partial.png",
+        "checkpoints/step-1.partial",
+    ):
+        (tmp_path / name).touch()
+    resnet_tf.train(tiny(train_steps=2), tmp_path)
+    left = [path.name for path in tmp_path.glob("**/*") if "partial" in path.name]
+    assert sorted(left) == ["partial.png", "partial.thesis.txt", "step-1.partial"]
 
 
 @pytest.mark.parametrize("room", [pytest.param(100_000, marks=slow), 400_000])

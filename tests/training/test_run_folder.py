@@ -1,0 +1,84 @@
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.errors import CheckpointError, RunFolderError
+from resnet_tf.training.run_folder import RunFolder
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ExperimentConfig.from_flat({"num_residual_blocks": 1})
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"partial.thesis.txt": "mine"},
+        {"history.csv": "year,title", "metrics.json": "{}"},
+        {"summary.json": "{}"},
+        {"config.json": "{}"},
+        {"config.json": '{"architectures": ["x"]}', "checkpoints/a": "mine"},
+        {"partial.config.json": "{}", "a": "mine"},
+        {"best/photo.png": "mine"},
+        {".hidden": "mine"},
+        {"run.lock": "", "thesis.txt": "mine"},
+    ],
+)
+def test_a_folder_of_the_user_stays(tmp_path, files):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    before = contents(tmp_path)
+    with pytest.raises(RunFolderError) as caught:
+        RunFolder(tmp_path, CONFIG)
+    assert caught.value.exit_code == 6
+    named = set(os.listdir(tmp_path)) - {"run.lock", "partial.config.json"}
+    assert str(caught.value) == (
+        f"--run_dir must be new, empty or made by resnet_tf, received {tmp_path}, "
+        f"which holds {', '.join(sorted(named))}"
+    )
+    assert contents(tmp_path) == before
+
+
+def test_what_comes_before_the_lock_is_seen(tmp_path):
+    folder = RunFolder(tmp_path / "run", CONFIG)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    with pytest.raises(RunFolderError, match="thesis.txt"), folder.held():
+        pytest.fail("not reached")
+    assert os.listdir(tmp_path / "run") == ["thesis.txt"]
+
+
+def test_weights_that_no_run_has_made_stay(tmp_path):
+    shutil.copytree(ROOT / "pretrained" / "model_20", tmp_path / "model")
+    made = json.loads((tmp_path / "model" / "config.json").read_text())
+    config = ExperimentConfig.from_dict(made)
+    with pytest.raises(RunFolderError, match="--init_from starts from it"):
+        RunFolder(tmp_path / "model", config)
+
+
+def test_a_damaged_config_of_a_run_is_said(tmp_path):
+    with RunFolder(tmp_path, CONFIG).held():
+        pass
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match="config.json is not JSON"):
+        RunFolder(tmp_path, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "names", [[], ["run.lock"], ["run.lock", "partial.config.json"]]
+)
+def test_a_folder_that_is_empty_or_of_a_killed_run_is_taken(tmp_path, names):
+    for name in names:
+        (tmp_path / name).touch()
+    with RunFolder(tmp_path, CONFIG).held():
+        assert sorted(os.listdir(tmp_path)) == ["config.json", "run.lock"]
+    (tmp_path / "notes.txt").write_text("mine, in my run")
+    RunFolder(tmp_path, CONFIG)
