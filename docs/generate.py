@@ -18,6 +18,7 @@ import comparison
 import evaluation
 import exports
 import growing
+import intervals
 import performance
 import photographs
 import recipes as recipe_sources
@@ -123,6 +124,7 @@ PAGES = {
     "docs/evaluation.md": evaluation.parts,
     "docs/export.md": exports.parts,
     "docs/growth.md": growing.parts,
+    "docs/intervals.md": intervals.parts,
     "docs/landscape.md": shortcuts.parts,
     "docs/performance.md": performance.parts,
     "docs/recipes.md": recipe_sources.parts,

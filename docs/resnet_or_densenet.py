@@ -10,7 +10,7 @@ from markup import paragraph, points, table
 
 from resnet_tf.comparison.advice import RULES
 from resnet_tf.comparison.pictures import COSTS, CURVES
-from resnet_tf.comparison.report import tables
+from resnet_tf.comparison.report import INTERVALS, PAIRS, tables
 from resnet_tf.config import recipe_values
 from resnet_tf.interop.published import UVA_ERRORS, UVA_RECIPES, UVA_URL
 
@@ -27,6 +27,7 @@ _DIFFERENCE = (
     "all channels before it, which costs multiply-adds, memory and time. "
     "`--memory_efficient` gives up some time for the memory.",
 )
+_METHOD = "[How they are computed](intervals.md)."
 _PICTURES = {
     CURVES: "Errors over the epochs, with a band from the lowest to the highest seed",
     COSTS: "Test error over parameters and over multiply-adds",
@@ -66,8 +67,7 @@ def written(record: Mapping[str, Any]) -> str:
         *_pictures(),
         "## Which differences hold",
         paragraph(
-            "Points of error, with the 95 % bootstrap interval over images and seeds;",
-            "McNemar's exact test of one run each. " + RULES,
+            *filter(None, (PAIRS, INTERVALS, record.get("note"), _METHOD, RULES))
         ),
         table(pairs.head, pairs.rows),
         *_published(record),

@@ -14,7 +14,7 @@ _LUCK = 0.05  # a time that is less by no more than this part may be equal
 _APART = 5.0  # points between seeds, beyond which their mean says little
 
 RULES = (
-    "A network is told apart from another if the 95 % bootstrap interval of the "
+    "A network is told apart from another if the 95 % interval of the "
     "difference of their errors does not hold 0; each pair is judged by itself. A "
     "network is left out if another that is not told apart from it, or better, has no "
     "more parameters, no more multiply-adds, no longer training and no longer "
@@ -22,7 +22,8 @@ RULES = (
     "Of those that are not told apart from the lowest error, and that none of them "
     "leaves out, the cheapest in each respect is taken, and of equally cheap ones the "
     "better; what is taken is not left out. Seeds that end more than "
-    f"{_APART:.0f} points apart are named."
+    f"{_APART:.0f} points apart are named, and their network is taken only if it has "
+    "the lowest error."
 )
 
 
@@ -47,7 +48,8 @@ def advise(record: Mapping[str, Any]) -> list[str]:
         sentences.append(f"Not told apart from it: {_listed(others)}.")
     else:
         sentences.append("Every other network is told apart from it.")
-    taken = _taken(equal, worse)
+    steady = [x for x in equal if x is best or _apart(x) <= _APART]
+    taken = _taken(steady, worse)
     sentences += [f"Take {label} for {_listed(why)}." for label, why in taken.items()]
     for winner, losers in _left_out(networks, worse, taken).items():
         them = "it" if len(losers) == 1 else "them"
@@ -62,7 +64,7 @@ def advise(record: Mapping[str, Any]) -> list[str]:
             "interval."
         )
     for network in networks:
-        apart = max(network["errors"]) - min(network["errors"])
+        apart = _apart(network)
         if apart > _APART:
             sentences.append(
                 f"The seeds of {network['label']} end {apart:.1f} points apart: their "
@@ -109,6 +111,11 @@ def _left_out(
         if loser not in taken:
             found.setdefault(winner, []).append(loser)
     return found
+
+
+def _apart(network: Mapping[str, Any]) -> float:
+    """Returns how far the seeds end apart, in points."""
+    return max(network["errors"]) - min(network["errors"])
 
 
 def _flat(network: Mapping[str, Any]) -> dict[str, Any]:

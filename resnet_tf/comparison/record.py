@@ -14,8 +14,9 @@ from resnet_tf.comparison.advice import advise
 from resnet_tf.comparison.runs import FinishedRun, on_test_images
 from resnet_tf.errors import DataError
 from resnet_tf.evaluation.full_pass import Result
-from resnet_tf.evaluation.paired import difference_interval, mcnemar
-from resnet_tf.evaluation.statistics import confusion_matrix, wilson_interval
+from resnet_tf.evaluation.intervals import error_interval, parts
+from resnet_tf.evaluation.paired import difference_interval, differences, mcnemar
+from resnet_tf.evaluation.statistics import confusion_matrix
 from resnet_tf.models.audit.facts import facts
 from resnet_tf.models.inference import optimize_for_inference
 from resnet_tf.profiling.networks import inference
@@ -39,12 +40,14 @@ def compare(
         A dict of `split`, `n`, `dataset`, `class_names`, `networks`, `pairs` and
         `advice`. Each network has `label`, `parameters`, `macs`, `bytes`, `seeds`,
         `runs`, `errors`, `error`, `error_sd` (None with one seed), `interval`,
-        `validation_errors`, `n_validation`, `seconds`, `images_per_second`,
-        `peak_memory` (bytes, or None), `latency` (milliseconds by batch),
-        `histories` and `confusion` (true by predicted class, all seeds). Errors are
-        in percent, of the last weights, on the test images. Each pair has `a`, `b`,
-        `difference` (points), `interval` (bootstrap), `seeds` (one of each), and
-        `only_a_wrong`, `only_b_wrong` and `p` (McNemar's test of the runs of them).
+        `deviations`, `validation_errors`, `n_validation`, `seconds`,
+        `images_per_second`, `peak_memory` (bytes, or None), `latency` (milliseconds
+        by batch), `histories` and `confusion` (true by predicted class, all seeds).
+        Errors are in percent, of the last weights, on the test images. Each pair has
+        `a`, `b`, `difference` (points), `interval`, `deviations`, `seeds` (one of
+        each), and `only_a_wrong`, `only_b_wrong` and `p` (McNemar's test of the runs
+        of them). Intervals are of 95 %; `deviations` has the standard deviation of
+        the mean that comes from `images` and from `seeds`, in points.
 
     Raises:
         CheckpointError: If weights are damaged.
@@ -115,15 +118,24 @@ def _counted(model: keras.Model) -> dict[str, int]:
 
 
 def _errors(wrong: np.ndarray) -> dict[str, Any]:
-    """Returns the errors of wrong answers (runs, n). The interval is Wilson's for n
-    images: more seeds see no other images."""
+    """Returns the errors of wrong answers (runs, n), in percent."""
     errors = 100 * wrong.mean(axis=1)
-    n = wrong.shape[1]
     return {
         "errors": errors.tolist(),
         "error": float(errors.mean()),
         "error_sd": float(errors.std(ddof=1)) if len(errors) > 1 else None,
-        "interval": wilson_interval(float(wrong.sum() / len(wrong)), n),
+        "interval": error_interval(wrong),
+        "deviations": _deviations(wrong.astype(np.float64)),
+    }
+
+
+def _deviations(values: np.ndarray) -> dict[str, float]:
+    """Returns the standard deviation of a mean over values (runs, n), in points, by
+    where it comes from; see `parts`."""
+    found = parts(values)
+    return {
+        "images": 100 * float(np.sqrt(found.images)),
+        "seeds": 100 * float(np.sqrt(found.seeds)),
     }
 
 
@@ -176,11 +188,22 @@ def _pair(
         wrong[label][own.index(seed)]
         for label, own, seed in zip((a, b), seeds, tested, strict=True)
     ]
+    # Runs of one seed share the order of their images: they are paired.
+    ordered = [
+        wrong[label][[own.index(seed) for seed in _first(common, own)]]
+        for label, own in zip((a, b), seeds, strict=True)
+    ]
     return {
         "a": a,
         "b": b,
         "difference": 100 * float(wrong[a].mean() - wrong[b].mean()),
-        "interval": difference_interval(wrong[a], wrong[b]),
+        "interval": difference_interval(*ordered),
+        "deviations": _deviations(differences(*(x.astype(float) for x in ordered))),
         "seeds": tested,
         **mcnemar(*rows)._asdict(),
     }
+
+
+def _first(common: Sequence[int], seeds: Sequence[int]) -> list[int]:
+    """Returns the seeds of a network, those of both networks first."""
+    return [*common, *(seed for seed in seeds if seed not in common)]

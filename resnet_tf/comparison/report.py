@@ -20,7 +20,7 @@ JSON, MARKDOWN, PAGE = "comparison.json", "comparison.md", "report.html"
 _PICTURES = {
     CURVES: "Errors over the epochs: means of the seeds, bands from the lowest to the "
     "highest seed; dotted lines where a learning rate drops.",
-    COSTS: "Test error with its 95 % Wilson interval.",
+    COSTS: "Test error with its 95 % interval.",
     CONFUSION: "Predictions for the images of each true class in percent, all seeds.",
 }
 
@@ -50,16 +50,28 @@ def page(record: Mapping[str, Any]) -> Page:
         [
             Section("Which to take", " ".join(record["advice"])),
             Section("Numbers", table=networks),
-            *([Section("Pairs", _PAIRS, pairs)] if pairs.rows else []),
+            *([Section("Pairs", PAIRS, pairs)] if pairs.rows else []),
             Section("Pictures", pictures=pictures),
         ],
-        (RULES, f"{origin(record)} {_HOW}", *_of_exports(record)),
+        (
+            RULES,
+            f"{INTERVALS} {record.get('note', '')}".rstrip(),
+            f"{origin(record)} {_HOW}",
+            *_of_exports(record),
+        ),
     )
 
 
-_PAIRS = (
-    "Differences in points, with the 95 % bootstrap interval over images and seeds; "
-    "McNemar's exact test for one run of each."
+PAIRS = (
+    "Differences in points, with the 95 % interval over images and seeds; McNemar's "
+    "exact test for one run of each."
+)
+INTERVALS = (
+    "Intervals hold what other images and other seeds would change: images and seeds "
+    "are crossed random effects, images are paired, and so are runs of one seed. A "
+    "network with one seed has an interval over the images alone. With two seeds "
+    "Student's quantile of one degree of freedom, 12.7, replaces 1.96 where the seeds "
+    "dominate. Simulated, 93 to 97 % of the intervals hold the true value."
 )
 _HOW = (
     "Errors are those of the last weights, single view, float32; ± is the standard "

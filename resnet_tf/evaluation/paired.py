@@ -1,8 +1,11 @@
 """Whether two networks that saw the same images differ."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
+
+from resnet_tf.evaluation.intervals import half_width, parts
 
 
 class McNemar(NamedTuple):
@@ -43,40 +46,53 @@ def mcnemar(wrong_a: np.ndarray, wrong_b: np.ndarray) -> McNemar:
 
 
 def difference_interval(
-    wrong_a: np.ndarray, wrong_b: np.ndarray, *, resamples: int = 2000, seed: int = 0
+    wrong_a: np.ndarray, wrong_b: np.ndarray
 ) -> tuple[float, float]:
-    """Returns the 95 % bootstrap interval of error(a) - error(b), in points.
+    """Returns the 95 % interval of error(a) - error(b), in points.
 
-    Images are drawn anew, the same for both networks, and runs are drawn anew for
-    each: the interval holds what other images and other seeds would change.
+    It says what other images and other seeds would change; for one run of each it
+    says nothing about seeds. The images are paired, and so are the runs: those of one
+    position may be alike, as runs of one seed are, but need not be.
 
     Args:
         wrong_a: bool array (runs, n), the images that each run of the first network
             has wrong.
         wrong_b: The same of the second network; it may have another number of runs.
-        resamples: Draws.
-        seed: Of the draws.
 
     Raises:
         ValueError: If the numbers of images differ.
-
-    Reference: Efron and Tibshirani 1993, "An Introduction to the Bootstrap",
-    chapter 13 (the percentile interval).
     """
     _check(wrong_a[0], wrong_b[0])
-    n = wrong_a.shape[1]
-    generator = np.random.default_rng(seed)
-    a, b = wrong_a.astype(np.float64), wrong_b.astype(np.float64)
-    differences = np.empty(resamples)
-    for draw in range(resamples):
-        weights = np.bincount(generator.integers(n, size=n), minlength=n) / n
-        errors = [
-            (wrong @ weights)[generator.integers(len(wrong), size=len(wrong))].mean()
-            for wrong in (a, b)
-        ]
-        differences[draw] = 100 * (errors[0] - errors[1])
-    low, high = np.quantile(differences, [0.025, 0.975])
-    return float(low), float(high)
+    values = differences(wrong_a.astype(np.float64), wrong_b.astype(np.float64))
+    middle, half = float(values.mean()), float(half_width(parts(values)))
+    return 100 * (middle - half), 100 * (middle + half)
+
+
+def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns differences of runs whose mean is that of `a` less that of `b`.
+
+    With as many runs of both, run r of `b` is taken from run r of `a`. Else there are
+    as many differences as the smaller number of runs, and Scheffé's combination makes
+    them uncorrelated and of equal variance.
+
+    Args:
+        a: Float array (..., runs, n).
+        b: Float array (..., other runs, n).
+
+    Returns:
+        Float array (..., smaller number of runs, n).
+
+    Reference: Scheffé 1943, "On Solutions of the Behrens-Fisher Problem, Based on the
+    t-Distribution".
+    """
+    few, many = a.shape[-2], b.shape[-2]
+    if few > many:
+        return -differences(b, a)
+    if few == many:
+        return a - b
+    paired = b[..., :few, :]
+    shrunk = math.sqrt(few / many) * (paired - paired.mean(axis=-2, keepdims=True))
+    return a - shrunk - b.mean(axis=-2, keepdims=True)
 
 
 def _check(wrong_a: np.ndarray, wrong_b: np.ndarray) -> None:

@@ -130,7 +130,7 @@ def paired(record: Mapping[str, Any]) -> str:
     return (
         f"{pair['checkpoint']} ({pair['network']}) has an error of {pair['error']:.2f} "
         f"% on the same {record['n']:,} images: a difference of "
-        f"{pair['difference']:+.2f} points, 95 % bootstrap interval over the images "
+        f"{pair['difference']:+.2f} points, 95 % interval over the images "
         f"{low:+.2f} to {high:+.2f}, so that they {told}. Only {record['checkpoint']} "
         f"is wrong on {pair['only_a_wrong']:,}, only {pair['checkpoint']} on "
         f"{pair['only_b_wrong']:,}: McNemar's exact p is {pair['p']:.2g}."

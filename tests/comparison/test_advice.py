@@ -96,3 +96,11 @@ def test_seeds_that_end_far_apart(record):
     assert advise(record)[-1] == (
         "The seeds of poor end 5.5 points apart: their mean says little about it."
     )
+
+
+def test_a_network_whose_seeds_end_far_apart_is_not_taken(record):
+    record["networks"][1]["errors"] = [2.0, 9.0]
+    assert advise(record)[1:3] == [
+        "Not told apart from it: small.",
+        "Take large for its error.",
+    ]

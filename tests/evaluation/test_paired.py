@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from resnet_tf.evaluation.paired import difference_interval, mcnemar
+from resnet_tf.evaluation.paired import difference_interval, differences, mcnemar
 
 
 def wrong(n, *indices):
@@ -29,19 +29,32 @@ def test_the_interval_of_one_run_each_is_that_of_the_images():
     n, more = 400, 40
     low, high = difference_interval(wrong(n, *range(more))[None], wrong(n)[None])
     # The difference is a share of n images: its deviation is known.
-    deviation = 100 * math.sqrt(0.1 * 0.9 / n)
-    assert low == pytest.approx(10 - 1.96 * deviation, abs=0.4)
-    assert high == pytest.approx(10 + 1.96 * deviation, abs=0.4)
+    half = 100 * 1.959963984540054 * math.sqrt(0.1 * 0.9 / n)
+    assert (low, high) == pytest.approx((10 - half, 10 + half), rel=1e-12)
 
 
 def test_seeds_that_differ_widen_the_interval():
     n = 400
     steady = np.stack([wrong(n, *range(40))] * 2)
     moving = np.stack([wrong(n, *range(20)), wrong(n, *range(60))])
-    none = wrong(n)[None]
+    none = wrong(n)[None].repeat(2, axis=0)
     narrow, wide = (difference_interval(a, none) for a in (steady, moving))
     assert wide[0] < narrow[0] and narrow[1] < wide[1]
-    assert difference_interval(moving, none) == wide
+    assert difference_interval(none, moving) == pytest.approx((-wide[1], -wide[0]))
+
+
+def test_differences_of_unequal_numbers_of_runs():
+    """Their mean is exact; they are uncorrelated and of equal variance (Scheffé)."""
+    draw = np.random.default_rng(0)
+    a, b = draw.normal(size=(20_000, 2, 1)), 3 * draw.normal(size=(20_000, 5, 1))
+    found = differences(a, b)
+    assert found.shape == (20_000, 2, 1)
+    np.testing.assert_allclose(found.mean(1), a.mean(1) - b.mean(1), atol=1e-12)
+    np.testing.assert_array_equal(differences(b, a), -found)
+    # Each has the variance 1 + 2 / 5 * 9, of a and of b shrunk to two runs.
+    expected = np.diag([1 + 2 / 5 * 9] * 2)
+    np.testing.assert_allclose(np.cov(found[..., 0].T), expected, atol=0.15)
+    np.testing.assert_array_equal(differences(a, b[:, :2]), a - b[:, :2])
 
 
 def test_other_images_are_refused():
