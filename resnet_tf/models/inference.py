@@ -11,6 +11,7 @@ from collections.abc import Callable
 import keras
 
 from resnet_tf.layers import BatchNorm, Block
+from resnet_tf.models.network import Network
 
 Weights = list  # of arrays, in the order of `Layer.get_weights`
 
@@ -48,6 +49,8 @@ def optimize_for_inference(model: keras.Model, dtype: str | None = None) -> kera
         )
     if dtype is not None:
         keras.dtype_policies.get(dtype)
+    # Copies are of its class, so that they may be deep.
+    model = Network(model.input, model.output, name=model.name)
     while any(isinstance(layer, Block) for layer in model.layers):
         model = _opened(model)
     folded = _folded(model, dtype)

@@ -8,6 +8,7 @@ import keras
 from resnet_tf.config import HEAD, ModelConfig
 from resnet_tf.layers import BatchNorm, activation_layer, conv, fan_in_uniform
 from resnet_tf.layers.convolution import convolution_initializer as initializer
+from resnet_tf.models.network import Network
 
 
 class Parts:
@@ -99,7 +100,7 @@ class Parts:
             **self._head_start(x.shape[-1]),
         )(x)
         outputs = logits if stages is None else {**stages, HEAD: logits}
-        return keras.Model(inputs, outputs, name=name)
+        return Network(inputs, outputs, name=name)
 
     def _head_start(self, channels: int) -> dict[str, keras.initializers.Initializer]:
         """Returns the initialisers of the dense head."""

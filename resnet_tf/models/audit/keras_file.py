@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-import resnet_tf.layers  # noqa: F401  registers what a file may name
+import resnet_tf.layers
+import resnet_tf.models.network  # noqa: F401  both register what a file may name
 from resnet_tf.config import parse_object
 from resnet_tf.errors import CheckpointError, MissingCheckpointError
 from resnet_tf.models.audit.keras_size import require_affordable
