@@ -12,6 +12,7 @@ from pathlib import Path
 
 from absl import app, flags
 from harness.arguments import require_no_arguments
+from harness.record import make_room, write
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,6 +22,7 @@ JSON = flags.DEFINE_string("json_output", None, "File for the result.")
 def main(argv) -> None:
     """Runs the quickstart in an empty folder and writes the record."""
     require_no_arguments(argv)
+    make_room(JSON.value)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "train.py"), "--recipe=quickstart"]
         start = time.monotonic()
@@ -36,9 +38,7 @@ def main(argv) -> None:
             "summary": json.loads(summary.read_text()),
         }
     print(answer.stdout, end="")
-    if JSON.value:
-        Path(JSON.value).parent.mkdir(parents=True, exist_ok=True)
-        Path(JSON.value).write_text(json.dumps(record, indent=2) + "\n")
+    write(record, JSON.value)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,26 @@ def require_report_folder(
     require_own(folder, name, lambda path: holds_record(path / record), patterns)
 
 
+def require_own_file(file: Path, name: str, is_ours: Callable[[Path], bool]) -> None:
+    """Raises unless a file is missing, empty or made by this package.
+
+    A device or a pipe is written to, not replaced: it is no error.
+
+    Args:
+        file: The file.
+        name: What the user calls it.
+        is_ours: Tells whether this package made the file.
+
+    Raises:
+        OutputError: If another program made the file.
+    """
+    if not os.path.isfile(file) or os.path.getsize(file) == 0 or is_ours(file):
+        return
+    raise OutputError(
+        f"{name} must be a new file or one that resnet_tf made, received {file}"
+    )
+
+
 def holds_record(file: Path, *others: Iterable[str]) -> bool:
     """Tells whether a file holds a JSON record that this package wrote.
 

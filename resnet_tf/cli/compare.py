@@ -12,8 +12,9 @@ from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.comparison.exports import read_export, require_dataset
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
-from resnet_tf.disk import require_folder, user_path, writing
+from resnet_tf.disk import user_path, writing
 from resnet_tf.errors import SettingError, StoppedError
+from resnet_tf.ownership import require_report_folder
 from resnet_tf.reporting.paths import command_line
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
@@ -67,7 +68,9 @@ def run(arguments: argparse.Namespace) -> None:
     """
     require_report("compare")
     output, given = user_path(arguments.output), given_settings(arguments)
-    require_folder(output)
+    from resnet_tf.comparison.report import JSON
+
+    require_report_folder(output, "output", JSON, ("runs",))
     exports = [read_export(user_path(path)) for path in arguments.exports]
     planned = _planned(arguments, given, output)
     for number, (path, config) in enumerate(planned.items(), 1):

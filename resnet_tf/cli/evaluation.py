@@ -7,17 +7,18 @@ from typing import Any
 from resnet_tf import disk
 from resnet_tf.cli.packages import require_report
 from resnet_tf.errors import SettingError
+from resnet_tf.ownership import require_report_folder
 
 
 def require_folder(report: str | None, against: str | None) -> None:
-    """Returns if a report can be written, or none is wanted.
+    """Raises unless a report can be written, or none is wanted.
 
     Args:
         report: Its folder.
         against: The checkpoint to compare with.
 
     Raises:
-        OutputError: If the path can be no folder.
+        OutputError: If the path cannot be a folder, or holds what no report left.
         SettingError: If it is empty, `against` is given without it, or a package is
             missing.
     """
@@ -27,7 +28,9 @@ def require_folder(report: str | None, against: str | None) -> None:
         return
     if not report:
         raise SettingError("report must not be empty")
-    disk.require_folder(disk.user_path(report), "report")
+    from resnet_tf.reporting.evaluation import JSON
+
+    require_report_folder(disk.user_path(report), "report", JSON)
     require_report("report")
 
 

@@ -5,14 +5,17 @@ import math
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from resnet_tf.checkpoints.files import CONFIG, read_config, write_json
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
-from resnet_tf.disk import require_folder, user_path, writing
+from resnet_tf.disk import user_path, writing
 from resnet_tf.errors import SettingError
+from resnet_tf.ownership import require_report_folder
 from resnet_tf.startup import import_tensorflow
 
+RECORD = "landscape.json"
 _KNOWN = ("step", "validation_error", "n_validation", "weights_sha256")
 
 
@@ -55,39 +58,48 @@ def run(arguments: argparse.Namespace) -> None:
     """
     _check(arguments)
     output = user_path(arguments.output)
-    require_folder(output)
+    require_report_folder(output, "output", RECORD)
     folders = {name: resolve(name) for name in arguments.ckpt}
     slices = {name: _slice(folder, arguments) for name, folder in folders.items()}
     from resnet_tf.reporting.landscape import draw_landscapes, write_table
     from resnet_tf.reporting.paths import without_folders
     from resnet_tf.reporting.provenance import provenance
 
-    figures = {name: getattr(arguments, name) for name in ("size", "radius", "seed")}
-    records = []
+    record = {
+        "checkpoints": [without_folders(name) for name in slices],
+        "slices": [
+            _record(number, *each) for number, each in enumerate(slices.values())
+        ],
+        **{name: getattr(arguments, name) for name in ("size", "radius", "seed")},
+        **provenance(),
+    }
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        for number, (trained, found) in enumerate(slices.values()):
-            table = f"landscape_{number}.csv"
-            write_table(output / table, found.offsets, found.loss, found.error)
-            middle = len(found.offsets) // 2
-            records.append({
-                **trained,
-                "table": table,
-                "n": found.n,
-                "loss": found.loss[middle, middle],
-                "error": found.error[middle, middle],
-            })  # fmt: skip
+        # First: it marks the folder as one of this package.
+        write_json(output / RECORD, record)
+        for each, (_, found) in zip(record["slices"], slices.values(), strict=True):
+            table = output / each["table"]
+            write_table(table, found.offsets, found.loss, found.error)
         titles = [trained["network"] for trained, _ in slices.values()]
         pictures = {
             title if titles.count(title) == 1 else name: (found.offsets, found.loss)
             for title, (name, (_, found)) in zip(titles, slices.items(), strict=True)
         }
         draw_landscapes(output / "landscape.png", pictures)
-        names = [without_folders(name) for name in slices]
-        record = {"checkpoints": names, "slices": records, **figures}
-        write_json(output / "landscape.json", {**record, **provenance()})
     size = f"{arguments.size} x {arguments.size} points"
     print(f"{output / 'landscape.png'}: {len(slices)} of {size}")
+
+
+def _record(number: int, trained: dict[str, Any], found: Any) -> dict[str, Any]:
+    """Returns what the JSON file tells of a network and its slice."""
+    middle = len(found.offsets) // 2
+    return {
+        **trained,
+        "table": f"landscape_{number}.csv",
+        "n": found.n,
+        "loss": found.loss[middle, middle],
+        "error": found.error[middle, middle],
+    }
 
 
 def _check(arguments: argparse.Namespace) -> None:

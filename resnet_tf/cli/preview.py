@@ -9,6 +9,7 @@ from resnet_tf.config import DataConfig
 from resnet_tf.data.sources import ensure_available, load_split
 from resnet_tf.disk import user_path, writing
 from resnet_tf.errors import OutputError, SettingError
+from resnet_tf.ownership import require_own_file
 from resnet_tf.startup import import_tensorflow
 
 _COLUMNS, _UPDATES = 10, 4
@@ -31,11 +32,12 @@ def run(arguments: argparse.Namespace) -> None:
     """
     output = user_path(arguments.output)
     _check(output)
+    from resnet_tf.reporting.sheet import is_sheet, write_sheet
+
+    require_own_file(output, "output", is_sheet)
     config = experiment(given_settings(arguments), arguments.recipe)
     ensure_available(config.data)
     import_tensorflow()
-    from resnet_tf.reporting.sheet import write_sheet
-
     split = load_split(config.data, "train").part("train", 0, _COLUMNS)
     rows = _rows(split, config.data, config.train.seed)
     with writing(output):

@@ -205,4 +205,6 @@ def _written(output: Path) -> Iterator[Path]:
     ):
         partial = Path(folder, output.name)
         yield partial
+        # Something may have come meanwhile.
+        require_free(output)
         os.replace(partial, output)

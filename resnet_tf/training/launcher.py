@@ -14,11 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from resnet_tf.errors import PeerError, StoppedError
+from resnet_tf.disk import write_text
+from resnet_tf.errors import OutputError, PeerError, StoppedError
 from resnet_tf.machine import cores
+from resnet_tf.ownership import listed
 
 _POLL = 0.1  # seconds
 _GRACE = 8.0  # seconds for a worker to end by itself, and again after SIGTERM
+# What marks a folder whose worker-*.log are replaced by the next launch.
+_MARKER = "launch.txt"
+_MARK = "python -m resnet_tf launch writes and replaces worker-*.log here.\n"
 _FINE = (0, StoppedError.exit_code)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -48,8 +53,12 @@ def launch(command: Sequence[str], workers: int, log_dir: Path) -> int:
         0 if all have finished, else the exit code of what happened first: 75 stopped
         and resumable, 7 a worker was killed or lost its peer, another that of its
         error.
+
+    Raises:
+        OSError: If the logs cannot be written.
+        OutputError: If the folder holds logs of another program.
     """
-    log_dir.mkdir(parents=True, exist_ok=True)
+    _claim(log_dir, [f"worker-{index}.log" for index in range(workers)])
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
     started: list[_Worker] = []
     with _passing_on(started):
@@ -63,6 +72,19 @@ def launch(command: Sequence[str], workers: int, log_dir: Path) -> int:
     print("error:", _obituary(started, first), file=sys.stderr, flush=True)
     code = started[first].process.returncode
     return code if code > 0 else PeerError.exit_code
+
+
+def _claim(log_dir: Path, logs: Sequence[str]) -> None:
+    """Makes the folder of the logs and marks it, unless other logs lie there."""
+    log_dir.mkdir(parents=True, exist_ok=True)
+    marker = log_dir / _MARKER
+    found = [name for name in logs if os.path.lexists(log_dir / name)]
+    if found and not marker.is_file():
+        raise OutputError(
+            f"log_dir must hold no logs of another program, received {log_dir}, which "
+            f"holds {listed(found)}"
+        )
+    write_text(marker, _MARK)
 
 
 def _start(
