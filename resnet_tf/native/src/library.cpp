@@ -1,0 +1,78 @@
+// What the library does when TensorFlow loads it, and its functions for Python.
+#include <cstring>
+
+#include "op.h"
+#include "pool.h"
+
+namespace resnet_tf {
+
+extern const Kernels baseline;
+#if defined(__x86_64__)
+extern const Kernels avx2, avx512;
+#endif
+
+namespace {
+
+bool runs_here(const Kernels& kernels) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (&kernels == &avx512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("fma");
+  if (&kernels == &avx2)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+  (void)kernels;
+  return true;
+}
+
+// Best first.
+const Kernels* const ALL[] = {
+#if defined(__x86_64__)
+    &avx512, &avx2,
+#endif
+    &baseline};
+
+const Kernels* best() {
+  for (const Kernels* kernels : ALL)
+    if (runs_here(*kernels)) return kernels;
+  return &baseline;
+}
+
+const Kernels* chosen = best();
+
+// TensorFlow takes the operations over while it loads the library.
+const bool registered = [] {
+  if (!tensorflow().complete) return false;
+  register_convolutions();
+  register_batch_norm();
+  return true;
+}();
+
+}  // namespace
+
+const Kernels& kernels() { return *chosen; }
+
+}  // namespace resnet_tf
+
+using namespace resnet_tf;
+
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+// Sets how many threads compute at a time.
+EXPORTED void resnet_tf_set_threads(int count) { set_threads(count); }
+
+// The name of the kernels in use: "avx512", "avx2" or "baseline".
+EXPORTED const char* resnet_tf_instructions() { return kernels().name; }
+
+// Takes the kernels of this name; returns 0 where this CPU cannot run them. For tests,
+// while no operation runs.
+EXPORTED int resnet_tf_use_instructions(const char* name) {
+  for (const Kernels* kernels : ALL)
+    if (!std::strcmp(kernels->name, name) && runs_here(*kernels)) {
+      chosen = kernels;
+      return 1;
+    }
+  return 0;
+}

@@ -1,0 +1,471 @@
+// 3x3 convolutions of stride 1 by Winograd's minimal filtering F(4x4, 3x3): forward
+// (which is the input gradient too, with turned filters) and filter gradient.
+//
+// A tile of 4x4 outputs takes 6x6 inputs. Both the inputs and the filters are
+// transformed to 36 "frequencies"; for each of them the convolution is a product of a
+// tiles x c and a c x k matrix, and the 36 products are transformed back: 36 instead of
+// 144 multiplications a tile, input channel and output channel.
+//
+// Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks",
+// arXiv:1509.09308. README.md in the folder above derives the matrices.
+#pragma once
+#include "kernels.h"
+#include "simd.h"
+
+namespace {
+
+using resnet_tf::Convolution;
+using resnet_tf::Epilogue;
+
+constexpr int M = 4;          // side of a tile of outputs
+constexpr int A = 6;          // side of a tile of inputs
+constexpr int A2 = A * A;     // frequencies
+constexpr int PAD = 16;       // floats between frequencies: they share no cache set
+#if defined(__AVX512F__)
+constexpr int ROWS_2 = 12, ROWS_1 = 12;  // rows of a product with 2 vectors, and with 1
+#else
+constexpr int ROWS_2 = 6, ROWS_1 = 12;
+#endif
+
+// The points 0, +-P, +-Q and infinity. These have factors that float32 holds exactly,
+// and a third of the error of the usual 0, +-1, +-2.
+constexpr float P = 0.625f, Q = 1.5f, P2 = P * P, Q2 = Q * Q;
+
+INLINE void input_transform(const Vec d[A], Vec r[A]) {
+  const Vec e = d[4] - Q2 * d[2], o = P * (d[3] - Q2 * d[1]);
+  const Vec g = d[4] - P2 * d[2], h = Q * (d[3] - P2 * d[1]);
+  r[0] = d[4] - (P2 + Q2) * d[2] + (P2 * Q2) * d[0];
+  r[1] = e + o;
+  r[2] = e - o;
+  r[3] = g + h;
+  r[4] = g - h;
+  r[5] = d[5] - (P2 + Q2) * d[3] + (P2 * Q2) * d[1];
+}
+
+INLINE void output_transform(const Vec m[A], Vec y[M]) {
+  const Vec s = m[1] + m[2], d = m[1] - m[2], t = m[3] + m[4], e = m[3] - m[4];
+  y[0] = m[0] + s + t;
+  y[1] = P * d + Q * e;
+  y[2] = P2 * s + Q2 * t;
+  y[3] = (P * P2) * d + (Q * Q2) * e + m[5];
+}
+
+// The transpose of `output_transform`, for the gradient of the outputs.
+INLINE void gradient_transform(const Vec y[M], Vec w[A]) {
+  const Vec e = y[0] + P2 * y[2], o = y[1] + P2 * y[3];
+  const Vec g = y[0] + Q2 * y[2], h = y[1] + Q2 * y[3];
+  w[0] = y[0];
+  w[1] = e + P * o;
+  w[2] = e - P * o;
+  w[3] = g + Q * h;
+  w[4] = g - Q * h;
+  w[5] = y[3];
+}
+
+// G, 6 x 3: row i is (1, p, p^2) / product over the other points q of (p - q), the
+// last is (0, 0, 1).
+struct FilterMatrix {
+  float g[A][3];
+  constexpr FilterMatrix() : g() {
+    const double points[A - 1] = {0, P, -P, Q, -Q};
+    for (int i = 0; i < A - 1; i++) {
+      const double p = points[i];
+      double n = 1;
+      for (int j = 0; j < A - 1; j++)
+        if (j != i) n *= p - points[j];
+      g[i][0] = float(1 / n);
+      g[i][1] = float(p / n);
+      g[i][2] = float(p * p / n);
+    }
+    g[A - 1][2] = 1;
+  }
+};
+constexpr FilterMatrix G;
+
+// Panels of output channels: two vectors wide, or one where that holds all.
+INLINE int panel_width(int k) { return k <= LANES ? LANES : 2 * LANES; }
+INLINE int panel_count(int k) { return (k + panel_width(k) - 1) / panel_width(k); }
+
+// Tiles of all images, row by row; those at the end of a map may lie partly outside.
+struct Tiles {
+  int rows, columns;
+  int64_t count;
+  explicit INLINE Tiles(const Convolution& s)
+      : rows((s.h + M - 1) / M), columns((s.w + M - 1) / M),
+        count(s.n * rows * columns) {}
+};
+
+// Walks through the tiles from number `first` on.
+struct Position {
+  const Tiles& tiles;
+  int64_t image;
+  int row, column;
+  INLINE Position(const Tiles& t, int64_t first) : tiles(t) {
+    const int64_t per_image = int64_t(t.rows) * t.columns;
+    image = first / per_image;
+    const int left = int(first % per_image);
+    row = left / t.columns;
+    column = left % t.columns;
+  }
+  INLINE void next() {
+    if (++column < tiles.columns) return;
+    column = 0;
+    if (++row < tiles.rows) return;
+    row = 0;
+    image++;
+  }
+};
+
+// Output channels first to last; u is [36][panels][c][panel width].
+void transform_filters(const Convolution& s, const float* w, bool flip, float* u,
+                       int first, int last) {
+  const int nr = panel_width(s.k), panels = panel_count(s.k);
+  for (int p = 0; p < panels; p++)
+    for (int ci = first; ci < last; ci++) {
+      float g[3][3][2 * LANES] = {}, t[A][3][2 * LANES];
+      const int kn = least(nr, s.k - p * nr);
+      for (int r = 0; r < 3; r++)
+        for (int q = 0; q < 3; q++) {
+          const float* from =
+              flip ? w + (size_t((2 - r) * 3 + 2 - q) * s.k + p * nr) * s.c + ci
+                   : w + (size_t(r * 3 + q) * s.c + ci) * s.k + p * nr;
+          const ptrdiff_t step = flip ? s.c : 1;
+          for (int j = 0; j < kn; j++) g[r][q][j] = from[j * step];
+        }
+      for (int i = 0; i < A; i++)
+        for (int q = 0; q < 3; q++)
+          for (int j = 0; j < nr; j++)
+            t[i][q][j] = G.g[i][0] * g[0][q][j] + G.g[i][1] * g[1][q][j] +
+                         G.g[i][2] * g[2][q][j];
+      for (int i = 0; i < A; i++)
+        for (int l = 0; l < A; l++) {
+          float* to = u + ((size_t(i * A + l) * panels + p) * s.c + ci) * nr;
+          for (int j = 0; j < nr; j++)
+            to[j] = G.g[l][0] * t[i][0][j] + G.g[l][1] * t[i][1][j] +
+                    G.g[l][2] * t[i][2][j];
+        }
+    }
+}
+
+// One tile of inputs, c channels from each of 6 rows. Columns before `low` and from
+// `high` on lie outside of the map. Frequency f goes to v + f * step.
+template <bool EDGE>
+INLINE void input_tile(const float* const* rows, ptrdiff_t pixel, int c, int low,
+                       int high, float* v, ptrdiff_t step) {
+  for_vectors(c, [&](int i0, auto access) INLINE_LAMBDA {
+    Vec t[A][A];
+    UNROLL for (int j = 0; j < A; j++) {
+      if (EDGE && (j < low || j >= high)) {
+        UNROLL for (int i = 0; i < A; i++) t[i][j] = Vec{};
+        continue;
+      }
+      Vec d[A], r[A];
+      UNROLL for (int i = 0; i < A; i++) d[i] = access.get(rows[i] + j * pixel + i0);
+      input_transform(d, r);
+      UNROLL for (int i = 0; i < A; i++) t[i][j] = r[i];
+    }
+    UNROLL for (int i = 0; i < A; i++) {
+      Vec r[A];
+      input_transform(t[i], r);
+      UNROLL for (int j = 0; j < A; j++) store(v + (i * A + j) * step + i0, r[j]);
+    }
+  });
+}
+
+// Tiles [first, first + count), channels [c0, c0 + c), to v[f * step + t * width + i].
+// `zeros` holds 6 * s.c floats and a vector: the rows outside of the map.
+void input_tiles(const float* x, const Convolution& s, const Tiles& tiles, int64_t first,
+                 int count, int c0, int c, const float* zeros, float* v, ptrdiff_t step,
+                 int width) {
+  Position at(tiles, first);
+  for (int t = 0; t < count; t++, at.next()) {
+    const int top = at.row * M - 1, left = at.column * M - 1;
+    const float* rows[A];
+    for (int i = 0; i < A; i++) {
+      const int y = top + i;
+      rows[i] = y < 0 || y >= s.h
+                    ? zeros
+                    : x + ((ptrdiff_t(at.image) * s.h + y) * s.w + left) * s.c + c0;
+    }
+    float* to = v + ptrdiff_t(t) * width;
+    if (left < 0 || left + A > s.w)
+      input_tile<true>(rows, s.c, c, left < 0, least(A, s.w - left), to, step);
+    else
+      input_tile<false>(rows, s.c, c, 0, A, to, step);
+  }
+}
+
+// Transforms a tile back and writes its part inside of the map, `height` x `width`.
+template <bool EDGE>
+INLINE void output_tile(const float* m, ptrdiff_t step, float* y, ptrdiff_t row,
+                        ptrdiff_t pixel, int k, int height, int width,
+                        const Epilogue& epilogue) {
+  for_vectors(k, [&](int k0, auto access) INLINE_LAMBDA {
+    Vec t[M][A];
+    UNROLL for (int j = 0; j < A; j++) {
+      Vec c[A], r[M];
+      UNROLL for (int i = 0; i < A; i++) c[i] = load(m + (i * A + j) * step + k0);
+      output_transform(c, r);
+      UNROLL for (int i = 0; i < M; i++) t[i][j] = r[i];
+    }
+    const Vec bias = epilogue.bias ? access.get(epilogue.bias + k0) : Vec{};
+    UNROLL for (int i = 0; i < M; i++) {
+      if (EDGE && i >= height) break;
+      Vec r[M];
+      output_transform(t[i], r);
+      UNROLL for (int j = 0; j < M; j++) {
+        if (EDGE && j >= width) break;
+        if (epilogue.bias) r[j] += bias;
+        access.put(y + i * row + j * pixel + k0, epilogue.relu ? relu(r[j]) : r[j]);
+      }
+    }
+  });
+}
+
+// A tile of output gradients, zeros outside of `height` x `width`.
+template <bool EDGE>
+INLINE void gradient_tile(const float* dy, ptrdiff_t row, ptrdiff_t pixel, int k,
+                          int height, int width, float* v, ptrdiff_t step) {
+  for_vectors(k, [&](int k0, auto access) INLINE_LAMBDA {
+    Vec t[A][M];
+    UNROLL for (int j = 0; j < M; j++) {
+      Vec d[M], r[A];
+      UNROLL for (int i = 0; i < M; i++)
+        d[i] = EDGE && (i >= height || j >= width)
+                   ? Vec{}
+                   : access.get(dy + i * row + j * pixel + k0);
+      gradient_transform(d, r);
+      UNROLL for (int i = 0; i < A; i++) t[i][j] = r[i];
+    }
+    UNROLL for (int i = 0; i < A; i++) {
+      Vec r[A];
+      gradient_transform(t[i], r);
+      UNROLL for (int j = 0; j < A; j++) store(v + (i * A + j) * step + k0, r[j]);
+    }
+  });
+}
+
+// out[R][V vectors] (+)= a[R][depth] b[depth][V vectors]. Element (r, d) of a is
+// a[r * ar + d * ad]; rows of b are `bs` floats apart, those of out `os`.
+template <int R, int V>
+INLINE void product_block(const float* a, ptrdiff_t ar, ptrdiff_t ad, const float* b,
+                          ptrdiff_t bs, float* out, ptrdiff_t os, int depth, bool add) {
+  Vec sum[R][V] = {};
+  for (int d = 0; d < depth; d++) {
+    Vec bv[V];
+    UNROLL for (int v = 0; v < V; v++) bv[v] = load(b + v * LANES);
+    UNROLL for (int r = 0; r < R; r++) {
+      const float x = a[r * ar];
+      UNROLL for (int v = 0; v < V; v++) sum[r][v] += x * bv[v];
+    }
+    a += ad;
+    b += bs;
+  }
+  UNROLL for (int r = 0; r < R; r++)
+    UNROLL for (int v = 0; v < V; v++) {
+      float* to = out + r * os + v * LANES;
+      store(to, add ? load(to) + sum[r][v] : sum[r][v]);
+    }
+}
+
+template <int V>
+void product(const float* a, ptrdiff_t ar, ptrdiff_t ad, const float* b, ptrdiff_t bs,
+             float* out, ptrdiff_t os, int rows, int depth, bool add) {
+  constexpr int R = V == 1 ? ROWS_1 : ROWS_2;
+  int r = 0;
+  // What full blocks leave is better done in two of middle height than in 2 rows.
+  for (; rows - r >= R && rows - r != R + 2; r += R)
+    product_block<R, V>(a + r * ar, ar, ad, b, bs, out + r * os, os, depth, add);
+  for (; rows - r >= 4; r += 4)
+    product_block<4, V>(a + r * ar, ar, ad, b, bs, out + r * os, os, depth, add);
+  for (; rows - r >= 2; r += 2)
+    product_block<2, V>(a + r * ar, ar, ad, b, bs, out + r * os, os, depth, add);
+  for (; r < rows; r++)
+    product_block<1, V>(a + r * ar, ar, ad, b, bs, out + r * os, os, depth, add);
+}
+
+// `product` with as many vectors as `columns` of a panel need.
+INLINE void panel_product(const float* a, ptrdiff_t ar, ptrdiff_t ad, const float* b,
+                          ptrdiff_t bs, float* out, ptrdiff_t os, int rows, int depth,
+                          int columns, bool add) {
+  if (columns > LANES) product<2>(a, ar, ad, b, bs, out, os, rows, depth, add);
+  else product<1>(a, ar, ad, b, bs, out, os, rows, depth, add);
+}
+
+// The plan of the forward pass. A part is a group of tiles: their inputs for some
+// channels at a time, and their products, stay in the second cache.
+struct Forward {
+  const Convolution& s;
+  Tiles tiles;
+  int group, channels, nr, panels, width;
+  ptrdiff_t v_step, m_step;
+
+  explicit INLINE Forward(const Convolution& shape)
+      : s(shape), tiles(shape), group(shape.c > 32 && shape.c <= 64 ? 48 : 24),
+        channels(least(64, round_up(shape.c, LANES))), nr(panel_width(shape.k)),
+        panels(panel_count(shape.k)), width(panels * nr),
+        v_step(ptrdiff_t(group) * channels + PAD), m_step(ptrdiff_t(group) * width + PAD) {}
+  INLINE int64_t parts() const { return (tiles.count + group - 1) / group; }
+  INLINE size_t zeros() const { return size_t(A) * s.c + 2 * LANES; }
+  INLINE size_t scratch() const { return A2 * size_t(v_step + m_step) + zeros(); }
+};
+
+int64_t forward_parts(const Convolution& s) { return Forward(s).parts(); }
+size_t forward_scratch(const Convolution& s) { return Forward(s).scratch(); }
+size_t filter_floats(const Convolution& s) {
+  return size_t(A2) * panel_count(s.k) * panel_width(s.k) * s.c;
+}
+
+void forward(const Convolution& s, const float* x, const float* u, float* y,
+             const Epilogue& epilogue, int64_t part, float* scratch) {
+  const Forward plan(s);
+  float* v = scratch;
+  float* m = v + A2 * plan.v_step;
+  float* zeros = m + A2 * plan.m_step;
+  memset(zeros, 0, plan.zeros() * sizeof(float));
+  const int64_t first = part * plan.group;
+  const int count = int(least<int64_t>(plan.group, plan.tiles.count - first));
+  for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
+    const int c = least(plan.channels, s.c - c0);
+    input_tiles(x, s, plan.tiles, first, count, c0, c, zeros, v, plan.v_step,
+                plan.channels);
+    for (int f = 0; f < A2; f++)
+      for (int p = 0; p < plan.panels; p++)
+        panel_product(v + f * plan.v_step, plan.channels, 1,
+                      u + ((size_t(f) * plan.panels + p) * s.c + c0) * plan.nr, plan.nr,
+                      m + f * plan.m_step + p * plan.nr, plan.width, count, c,
+                      s.k - p * plan.nr, c0 > 0);
+  }
+  Position at(plan.tiles, first);
+  const ptrdiff_t row = ptrdiff_t(s.w) * s.k;
+  for (int t = 0; t < count; t++, at.next()) {
+    const int top = at.row * M, left = at.column * M;
+    const int height = least(M, s.h - top), width = least(M, s.w - left);
+    float* to = y + (ptrdiff_t(at.image) * s.h + top) * row + ptrdiff_t(left) * s.k;
+    const float* from = m + ptrdiff_t(t) * plan.width;
+    if (height < M || width < M)
+      output_tile<true>(from, plan.m_step, to, row, s.k, s.k, height, width, epilogue);
+    else
+      output_tile<false>(from, plan.m_step, to, row, s.k, s.k, M, M, epilogue);
+  }
+}
+
+// The plan of dw = G^T (sum over tiles of (B^T x B) (A dy A^T)) G. Of x and dy, one
+// gives the rows of the products and the other the vectors: what wastes fewer lanes.
+struct FilterGradient {
+  const Convolution& s;
+  Tiles tiles;
+  static constexpr int GROUP = 24;
+  bool swapped;  // rows are channels of dy
+  int rows, columns, nr, panels, channels, outputs;
+  ptrdiff_t v_step, d_step;
+
+  explicit INLINE FilterGradient(const Convolution& shape)
+      : s(shape), tiles(shape),
+        swapped(int64_t(s.k) * round_up(s.c, LANES) < int64_t(s.c) * round_up(s.k, LANES)),
+        rows(swapped ? s.k : s.c), columns(swapped ? s.c : s.k), nr(panel_width(columns)),
+        panels(panel_count(columns)), channels(least(64, round_up(s.c, nr))),
+        outputs(round_up(s.k, nr)), v_step(ptrdiff_t(GROUP) * channels + PAD),
+        d_step(ptrdiff_t(GROUP) * outputs + PAD) {}
+  INLINE int64_t groups() const { return (tiles.count + GROUP - 1) / GROUP; }
+  // A power of two up to 16 (threads), of 4 groups or more each; all partial sums
+  // together take at most 32 MiB.
+  INLINE int64_t parts() const {
+    int64_t parts = 1;
+    while (parts < 16 && 8 * parts <= groups() && 18 * parts * s.c * s.k <= 1 << 23)
+      parts *= 2;
+    return parts;
+  }
+  INLINE size_t sums() const { return size_t(A2) * rows * panels * nr; }
+  INLINE size_t zeros() const { return size_t(A) * s.c + 2 * LANES; }
+  INLINE size_t scratch() const {
+    return A2 * size_t(v_step + d_step) + zeros() + sums();
+  }
+};
+
+int64_t filter_gradient_parts(const Convolution& s) { return FilterGradient(s).parts(); }
+size_t filter_gradient_scratch(const Convolution& s) {
+  return FilterGradient(s).scratch();
+}
+
+// dw = G^T sum G, for all pairs of channels.
+void transform_sums(const FilterGradient& plan, const float* sums, float* dw) {
+  const Convolution& s = plan.s;
+  const int nr = plan.nr;
+  const size_t step = plan.sums() / A2;
+  for (int p = 0; p < plan.panels; p++)
+    for (int r = 0; r < plan.rows; r++) {
+      float t[3][A][2 * LANES] = {};
+      for (int j = 0; j < A; j++)
+        for (int q = 0; q < 3; q++)
+          for (int i = 0; i < A; i++) {
+            const float* at = sums + (i * A + j) * step + (size_t(p) * plan.rows + r) * nr;
+            for (int l = 0; l < nr; l++) t[q][j][l] += G.g[i][q] * at[l];
+          }
+      const int used = least(nr, plan.columns - p * nr);
+      for (int q = 0; q < 3; q++)
+        for (int o = 0; o < 3; o++) {
+          float sum[2 * LANES] = {};
+          for (int j = 0; j < A; j++)
+            for (int l = 0; l < nr; l++) sum[l] += G.g[j][o] * t[q][j][l];
+          const int c0 = plan.swapped ? p * nr : r, k0 = plan.swapped ? r : p * nr;
+          float* to = dw + (size_t(q * 3 + o) * s.c + c0) * s.k + k0;
+          const ptrdiff_t next = plan.swapped ? s.k : 1;
+          for (int l = 0; l < used; l++) to[l * next] = sum[l];
+        }
+    }
+}
+
+void filter_gradient(const Convolution& s, const float* x, const float* dy, float* dw,
+                     int64_t part, float* scratch) {
+  const FilterGradient plan(s);
+  float* v = scratch;
+  float* d = v + A2 * plan.v_step;
+  float* sums = d + A2 * plan.d_step;
+  float* zeros = sums + plan.sums();
+  // Lanes behind the last channel count for nothing, but must hold numbers.
+  memset(scratch, 0, plan.scratch() * sizeof(float));
+  const int64_t groups = plan.groups(), parts = plan.parts();
+  const ptrdiff_t row = ptrdiff_t(s.w) * s.k;
+  const size_t step = plan.sums() / A2;
+  for (int64_t g = groups * part / parts; g < groups * (part + 1) / parts; g++) {
+    const int64_t first = g * plan.GROUP;
+    const int count = int(least<int64_t>(plan.GROUP, plan.tiles.count - first));
+    Position at(plan.tiles, first);
+    for (int t = 0; t < count; t++, at.next()) {
+      const int top = at.row * M, left = at.column * M;
+      const int height = least(M, s.h - top), width = least(M, s.w - left);
+      const float* from =
+          dy + (ptrdiff_t(at.image) * s.h + top) * row + ptrdiff_t(left) * s.k;
+      float* to = d + ptrdiff_t(t) * plan.outputs;
+      if (height < M || width < M)
+        gradient_tile<true>(from, row, s.k, s.k, height, width, to, plan.d_step);
+      else
+        gradient_tile<false>(from, row, s.k, s.k, M, M, to, plan.d_step);
+    }
+    for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
+      const int c = least(plan.channels, s.c - c0);
+      input_tiles(x, s, plan.tiles, first, count, c0, c, zeros, v, plan.v_step,
+                  plan.channels);
+      for (int f = 0; f < A2; f++) {
+        const float* vf = v + f * plan.v_step;
+        const float* df = d + f * plan.d_step;
+        float* to = sums + f * step;
+        if (plan.swapped) {
+          for (int p = 0; p * plan.nr < c; p++)
+            panel_product(df, 1, plan.outputs, vf + p * plan.nr, plan.channels,
+                          to + size_t(c0 / plan.nr + p) * plan.rows * plan.nr, plan.nr,
+                          plan.rows, count, c - p * plan.nr, true);
+        } else {
+          for (int p = 0; p < plan.panels; p++)
+            panel_product(vf, 1, plan.channels, df + p * plan.nr, plan.outputs,
+                          to + (size_t(p) * plan.rows + c0) * plan.nr, plan.nr, c, count,
+                          s.k - p * plan.nr, true);
+        }
+      }
+    }
+  }
+  transform_sums(plan, sums, dw);
+}
+
+}  // namespace
