@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from resnet_tf import native
 from resnet_tf.layers.over_replicas import over_replicas
 from resnet_tf.layers.vectors import check_channels, filled, missing, widened
 
@@ -94,16 +95,35 @@ class BatchNorm(keras.layers.Layer):
             aggregation="none" if trainable else "mean",
         )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs, training=False, residual=None, relu=False):
         width = inputs.shape[-1]
         check_channels(width, self.gamma.shape[0], training)
         training = bool(training) and self.trainable
+        if training and not self.synchronized and native.normalizes(inputs):
+            return self._native(inputs, residual, relu)
+        if relu:
+            y = self.call(inputs, training)
+            return tf.nn.relu(y if residual is None else y + residual)
         if training and inputs.dtype.size == 2 and missing(width):
             outputs = self._normalized(filled([inputs]), training)
             # Not `outputs[..., :width]`: its gradient is slower, see
             # docs/performance.md.
             return tf.slice(outputs, [0, 0, 0, 0], [-1, -1, -1, width])
         return self._normalized(inputs, training)
+
+    def _native(self, inputs, residual, relu):
+        y, mean, variance = native.batch_norm(
+            inputs,
+            *map(tf.convert_to_tensor, (self.gamma, self.beta)),
+            *map(tf.convert_to_tensor, (self.moving_mean, self.moving_variance)),
+            epsilon=self.epsilon,
+            momentum=self.momentum,
+            residual=residual,
+            relu=relu,
+        )
+        self.moving_mean.assign(mean)
+        self.moving_variance.assign(variance)
+        return y
 
     def _normalized(self, inputs, training):
         channels, width = self.gamma.shape[0], inputs.shape[-1]

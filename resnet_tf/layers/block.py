@@ -2,6 +2,7 @@
 
 import keras
 
+from resnet_tf import native
 from resnet_tf.layers.activation import activation_function
 from resnet_tf.layers.batch_norm import BatchNorm
 from resnet_tf.layers.convolution import conv
@@ -71,3 +72,10 @@ class Block(keras.layers.Layer):
             name=name,
             dtype=self.dtype_policy,
         )
+
+    def _bn_activation(self, bn: BatchNorm, x, training, shortcut=None):
+        """Returns the activation of bn(x), plus a shortcut if there is one."""
+        if self.activation == "relu" and training and native.normalizes(x):
+            return bn(x, training=training, residual=shortcut, relu=True)
+        y = bn(x, training=training)
+        return self._activate(y if shortcut is None else y + shortcut)

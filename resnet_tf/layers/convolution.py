@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from resnet_tf import native
 from resnet_tf.layers.vectors import check_channels, missing, widened
 from resnet_tf.machine import has_bfloat16
 
@@ -101,6 +102,8 @@ class Conv2D(keras.layers.Conv2D):
         return x if self.activation is None else self.activation(x)
 
     def _convolved(self, inputs, kernel):
+        if native.convolves(inputs, kernel, self.strides):
+            return native.convolution(inputs, kernel)
         narrow = missing(self.filters) and self.filters < kernel.shape[2]
         centred = self.strides == (1, 1) and all(size % 2 for size in self.kernel_size)
         # In float32 the narrow form's sums would be less exact, and no faster; so they

@@ -48,6 +48,9 @@ class _TwoConvolutions(Block):
         """Returns x plus the shortcut of `inputs`."""
         return x if self.shortcut is None else x + self.shortcut(inputs)
 
+    def _shortcut_of(self, inputs):
+        return None if self.shortcut is None else self.shortcut(inputs)
+
     def compute_output_shape(self, input_shape):
         return self.conv1.compute_output_shape(input_shape)
 
@@ -103,10 +106,9 @@ class ResidualBlock(_TwoConvolutions):
 
     def call(self, inputs, training=None):
         x = self.conv1(inputs)
-        x = self._activate(self.bn1(x, training=training))
+        x = self._bn_activation(self.bn1, x, training)
         x = self.conv2(x)
-        x = self.bn2(x, training=training)
-        return self._activate(self._add_shortcut(x, inputs))
+        return self._bn_activation(self.bn2, x, training, self._shortcut_of(inputs))
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
@@ -159,9 +161,9 @@ class PreActResidualBlock(_TwoConvolutions):
     def call(self, inputs, training=None):
         x = inputs
         if self.preactivate:
-            x = self._activate(self.bn1(x, training=training))
+            x = self._bn_activation(self.bn1, x, training)
         x = self.conv1(x)
-        x = self._activate(self.bn2(x, training=training))
+        x = self._bn_activation(self.bn2, x, training)
         x = self.conv2(x)
         return self._add_shortcut(x, inputs)
 

@@ -1,0 +1,17 @@
+"""Float32 kernels for CPUs, faster than TensorFlow's; see README.md here."""
+
+from resnet_tf.native.choice import convolves, normalizes
+from resnet_tf.native.library import available, computing, instructions, reason
+from resnet_tf.native.operations import batch_norm, convolution, convolution_bias
+
+__all__ = [
+    "available",
+    "batch_norm",
+    "computing",
+    "convolution",
+    "convolution_bias",
+    "convolves",
+    "instructions",
+    "normalizes",
+    "reason",
+]

@@ -1,0 +1,117 @@
+"""Loads the compiled kernels and says where they compute.
+
+The kernels compute only inside `computing(True)`. A graph that is saved or exported
+therefore holds TensorFlow's own operations.
+"""
+
+import contextlib
+import contextvars
+import ctypes
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import tensorflow as tf
+
+from resnet_tf.machine import cores
+
+_FOLDER = Path(__file__).parent
+_COMPUTING = contextvars.ContextVar("native kernels compute", default=False)
+
+
+@contextlib.contextmanager
+def computing(native: bool) -> Iterator[None]:
+    """Lets the layers that are called inside use the native kernels, or not.
+
+    Args:
+        native: Whether to use them where they are faster. Without effect where they
+            are not available.
+    """
+    token = _COMPUTING.set(native)
+    try:
+        yield
+    finally:
+        _COMPUTING.reset(token)
+
+
+def are_computing() -> bool:
+    """Returns whether the layers may use the native kernels now."""
+    return _COMPUTING.get() and available()
+
+
+def available() -> bool:
+    """Returns whether the native kernels can compute in this process."""
+    return _loaded()[0] is not None
+
+
+def reason() -> str | None:
+    """Returns why the native kernels are not available, in one line; else None."""
+    return _loaded()[2]
+
+
+def instructions() -> str | None:
+    """Returns the instruction set in use: "avx512", "avx2" or "baseline".
+
+    None without native kernels.
+    """
+    library = _loaded()[1]
+    return library.resnet_tf_instructions().decode() if library else None
+
+
+def use_instructions(name: str) -> bool:
+    """Takes the kernels for an instruction set. For tests and measurements.
+
+    Args:
+        name: "avx512", "avx2" or "baseline".
+
+    Returns:
+        Whether this CPU has these instructions; else nothing changes.
+    """
+    library = _loaded()[1]
+    return bool(library and library.resnet_tf_use_instructions(name.encode()))
+
+
+def set_threads(count: int) -> None:
+    """Sets how many threads compute at a time. The bits of results stay the same.
+
+    Args:
+        count: At least 1; every core that this process may use by default.
+    """
+    if library := _loaded()[1]:
+        library.resnet_tf_set_threads(count)
+
+
+def operations() -> ModuleType:
+    """Returns the module of the operations.
+
+    Raises:
+        RuntimeError: If they are not available.
+    """
+    module, _, why = _loaded()
+    if module is None:
+        raise RuntimeError(why)
+    return module
+
+
+@functools.cache
+def _loaded() -> tuple[ModuleType | None, ctypes.CDLL | None, str | None]:
+    """Returns the operations, the library's own functions, and why there are none."""
+    paths = sorted(_FOLDER.glob("_kernels*.so"))
+    if not paths:
+        return None, None, "the kernels were not compiled when resnet_tf was installed"
+    try:
+        module = tf.load_op_library(str(paths[0]))
+        library = ctypes.CDLL(str(paths[0]))
+    except (tf.errors.OpError, OSError) as error:
+        return None, None, f"{paths[0].name} cannot be loaded: {_first_line(error)}"
+    if not hasattr(module, "resnet_tf_conv"):
+        version = tf.version.VERSION
+        return None, None, f"TensorFlow {version} does not have the C API they need"
+    library.resnet_tf_instructions.restype = ctypes.c_char_p
+    library.resnet_tf_set_threads(cores())
+    return module, library, None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
