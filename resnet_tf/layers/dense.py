@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from resnet_tf import native
 from resnet_tf.layers.block import Block
 from resnet_tf.layers.vectors import filled, missing
 
@@ -82,7 +83,7 @@ class DenseLayer(Block):
             parts = [tf.identity(part) for part in parts]
             x = self._recomputed_unit(parts, training)
         else:
-            x = filled(parts) if training else _joined(parts)
+            x = _joined_for_kernels(parts, training)
             if self._is_kept([tuple(part.shape) for part in parts]):
                 parts = [x]
             x = self._unit(self.bn1, self.conv1, x, training)
@@ -96,7 +97,7 @@ class DenseLayer(Block):
         return not (self.memory_efficient or missing(_joined_shape(shapes)[-1]))
 
     def _unit(self, bn, conv, x, training):
-        return conv(self._activate(bn(x, training=training)), training=training)
+        return conv(self._bn_activation(bn, x, training), training=training)
 
     def _recomputed_unit(self, parts, training):
         """Returns the first unit's output; the moving averages change here alone."""
@@ -108,7 +109,7 @@ class DenseLayer(Block):
             weights = tensors[len(parts) :]
             state = list(zip(variables, weights, strict=True))
             with keras.StatelessScope(state) as scope:
-                x = filled(tensors[: len(parts)])
+                x = _joined_for_kernels(tensors[: len(parts)], training)
                 y = self._unit(bn, conv, x, training)
                 return y, *map(scope.get_current_value, moving)
 
@@ -175,8 +176,8 @@ class Transition(Block):
         self.conv.build(input_shape)
 
     def call(self, inputs, training=None):
-        x = filled([inputs]) if training else inputs
-        x = self._activate(self.bn(x, training=training))
+        x = _joined_for_kernels([inputs], training)
+        x = self._bn_activation(self.bn, x, training)
         return self.pool(self.conv(x, training=training))
 
     def compute_output_shape(self, input_shape):
@@ -239,6 +240,13 @@ def _after(event: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """Returns x, which cannot be had before `event`."""
     number = tf.reshape(event, [-1])[0]
     return x + tf.cast(tf.minimum(tf.abs(number), 0), x.dtype)
+
+
+def _joined_for_kernels(parts, training) -> tf.Tensor:
+    """Returns the concatenation, with the zeros that TensorFlow's kernels like."""
+    if not training or native.normalizes(parts[0]):
+        return _joined(parts)
+    return filled(parts)
 
 
 def _joined(parts) -> tf.Tensor:

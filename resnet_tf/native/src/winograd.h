@@ -20,6 +20,7 @@ using resnet_tf::Epilogue;
 constexpr int M = 4;          // side of a tile of outputs
 constexpr int A = 6;          // side of a tile of inputs
 constexpr int A2 = A * A;     // frequencies
+constexpr int GROUP = 48;     // tiles that are transformed at a time
 constexpr int PAD = 16;       // floats between frequencies: they share no cache set
 #if defined(__AVX512F__)
 constexpr int ROWS_2 = 12, ROWS_1 = 12;  // rows of a product with 2 vectors, and with 1
@@ -297,15 +298,15 @@ INLINE void panel_product(const float* a, ptrdiff_t ar, ptrdiff_t ad, const floa
 struct Forward {
   const Convolution& s;
   Tiles tiles;
-  int group, channels, nr, panels, width;
+  int channels, nr, panels, width;
   ptrdiff_t v_step, m_step;
 
   explicit INLINE Forward(const Convolution& shape)
-      : s(shape), tiles(shape), group(shape.c > 32 && shape.c <= 64 ? 48 : 24),
+      : s(shape), tiles(shape),
         channels(least(64, round_up(shape.c, LANES))), nr(panel_width(shape.k)),
         panels(panel_count(shape.k)), width(panels * nr),
-        v_step(ptrdiff_t(group) * channels + PAD), m_step(ptrdiff_t(group) * width + PAD) {}
-  INLINE int64_t parts() const { return (tiles.count + group - 1) / group; }
+        v_step(ptrdiff_t(GROUP) * channels + PAD), m_step(ptrdiff_t(GROUP) * width + PAD) {}
+  INLINE int64_t parts() const { return (tiles.count + GROUP - 1) / GROUP; }
   INLINE size_t zeros() const { return size_t(A) * s.c + 2 * LANES; }
   INLINE size_t scratch() const { return A2 * size_t(v_step + m_step) + zeros(); }
 };
@@ -323,8 +324,8 @@ void forward(const Convolution& s, const float* x, const float* u, float* y,
   float* m = v + A2 * plan.v_step;
   float* zeros = m + A2 * plan.m_step;
   memset(zeros, 0, plan.zeros() * sizeof(float));
-  const int64_t first = part * plan.group;
-  const int count = int(least<int64_t>(plan.group, plan.tiles.count - first));
+  const int64_t first = part * GROUP;
+  const int count = int(least<int64_t>(GROUP, plan.tiles.count - first));
   for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
     const int c = least(plan.channels, s.c - c0);
     input_tiles(x, s, plan.tiles, first, count, c0, c, zeros, v, plan.v_step,
@@ -355,7 +356,6 @@ void forward(const Convolution& s, const float* x, const float* u, float* y,
 struct FilterGradient {
   const Convolution& s;
   Tiles tiles;
-  static constexpr int GROUP = 24;
   bool swapped;  // rows are channels of dy
   int rows, columns, nr, panels, channels, outputs;
   ptrdiff_t v_step, d_step;
@@ -372,7 +372,7 @@ struct FilterGradient {
   // together take at most 32 MiB.
   INLINE int64_t parts() const {
     int64_t parts = 1;
-    while (parts < 16 && 8 * parts <= groups() && 18 * parts * s.c * s.k <= 1 << 23)
+    while (parts < 16 && 4 * parts <= groups() && 18 * parts * s.c * s.k <= 1 << 23)
       parts *= 2;
     return parts;
   }
@@ -429,8 +429,8 @@ void filter_gradient(const Convolution& s, const float* x, const float* dy, floa
   const ptrdiff_t row = ptrdiff_t(s.w) * s.k;
   const size_t step = plan.sums() / A2;
   for (int64_t g = groups * part / parts; g < groups * (part + 1) / parts; g++) {
-    const int64_t first = g * plan.GROUP;
-    const int count = int(least<int64_t>(plan.GROUP, plan.tiles.count - first));
+    const int64_t first = g * GROUP;
+    const int count = int(least<int64_t>(GROUP, plan.tiles.count - first));
     Position at(plan.tiles, first);
     for (int t = 0; t < count; t++, at.next()) {
       const int top = at.row * M, left = at.column * M;
