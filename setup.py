@@ -29,7 +29,15 @@ class BuildKernels(build_ext):
     def build_extension(self, ext):
         if self.compiler.compiler_type != "unix":
             return self.warn("the native kernels need g++ or clang; left out")
-        common = ["-std=c++17", "-O3", "-g0", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"]
+        common = [
+            "-std=c++17",
+            "-O3",
+            "-g0",
+            "-fPIC",
+            "-fvisibility=hidden",
+            "-Wall",
+            "-Wextra",
+        ]
         numbers = ["-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
         folder = Path(self.build_temp) / ext.name
         objects = self.compiler.compile(

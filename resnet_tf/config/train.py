@@ -65,6 +65,12 @@ class TrainConfig(Section):
     mixed_precision: Literal["float32", "bfloat16", "float16"] = field(
         "float32", "Type of the activations; weights stay float32."
     )
+    kernels: Literal["tensorflow", "native"] = field(
+        "tensorflow",
+        "Who computes the update on a CPU: TensorFlow's kernels, or this package's own "
+        "for 3x3 convolutions and batch norm in float32.",
+        was="tensorflow",
+    )
     jit_compile: bool = field(False, "Compile the step with XLA.")
     strategy: Literal["auto", "one", "mirrored", "multi_worker"] = field(
         "auto",
@@ -127,6 +133,13 @@ class TrainConfig(Section):
                 f"sync_batch_norm needs lanes=1, received {self.lanes}: each lane is "
                 "normalised by itself"
             )
+        if self.kernels == "native" and self.mixed_precision != "float32":
+            raise SettingError(
+                "kernels=native needs mixed_precision=float32, received "
+                f"{self.mixed_precision}"
+            )
+        if self.kernels == "native" and self.jit_compile:
+            raise SettingError("kernels=native needs jit_compile=False, received True")
         if self.grow and self.init_from is None:
             raise SettingError("grow needs init_from, received grow alone")
         if self.freeze != "none" and self.init_from is None:

@@ -68,11 +68,11 @@ class PreActBottleneckBlock(Block):
             self.shortcut.build(input_shape)
 
     def call(self, inputs, training=None):
-        start = self._activate(self.bn1(inputs, training=training))
+        start = self._bn_activation(self.bn1, inputs, training)
         x = self.conv1(start)
-        x = self._activate(self.bn2(x, training=training))
+        x = self._bn_activation(self.bn2, x, training)
         x = self.conv2(x)
-        x = self._activate(self.bn3(x, training=training))
+        x = self._bn_activation(self.bn3, x, training)
         x = self.conv3(x)
         return x + (self.shortcut(start) if self.project else inputs)
 

@@ -35,7 +35,7 @@ class ConvUnit(Block):
         self.bn.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs, training=None):
-        return self._activate(self.bn(self.conv(inputs), training=training))
+        return self._bn_activation(self.bn, self.conv(inputs), training)
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(input_shape)

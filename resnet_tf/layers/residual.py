@@ -44,11 +44,8 @@ class _TwoConvolutions(Block):
                 f"{self.shortcut_kind!r}, which gives {found}"
             )
 
-    def _add_shortcut(self, x, inputs):
-        """Returns x plus the shortcut of `inputs`."""
-        return x if self.shortcut is None else x + self.shortcut(inputs)
-
     def _shortcut_of(self, inputs):
+        """Returns what is added to the residual, or None for nothing."""
         return None if self.shortcut is None else self.shortcut(inputs)
 
     def compute_output_shape(self, input_shape):
@@ -165,7 +162,8 @@ class PreActResidualBlock(_TwoConvolutions):
         x = self.conv1(x)
         x = self._bn_activation(self.bn2, x, training)
         x = self.conv2(x)
-        return self._add_shortcut(x, inputs)
+        shortcut = self._shortcut_of(inputs)
+        return x if shortcut is None else x + shortcut
 
     def get_config(self):
         return {**super().get_config(), "preactivate": self.preactivate}

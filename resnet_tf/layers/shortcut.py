@@ -153,7 +153,7 @@ class ProjectionShortcut(Block):
     def call(self, inputs, training=None):
         x = inputs
         if self.batch_norm == "before":
-            x = self._activate(self.bn(x, training=training))
+            x = self._bn_activation(self.bn, x, training)
         x = self.conv(x)
         if self.batch_norm == "after":
             x = self.bn(x, training=training)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.machine import has_bfloat16
+from resnet_tf.native import instructions
 
 
 def announcement(
@@ -25,7 +26,7 @@ def announcement(
     lines = [
         f"{model.name}: {trained:,} parameters{frozen} | {config.data.dataset}: "
         f"{sizes[0]:,} training and {sizes[1]:,} validation images | "
-        f"{train.mixed_precision}"
+        f"{train.mixed_precision}{_native_kernels(train.kernels)}"
     ]
     if optimizer.schedule == "step" and train.train_steps <= optimizer.decay_step0:
         lines.append(
@@ -38,6 +39,10 @@ def announcement(
             "--mixed_precision=float32 is several times as fast"
         )
     return lines
+
+
+def _native_kernels(kernels: str) -> str:
+    return f", native kernels ({instructions()})" if kernels == "native" else ""
 
 
 def _on_slow_cpu() -> bool:

@@ -6,8 +6,10 @@ import keras
 import tensorflow as tf
 
 from resnet_tf.config import HEAD, ExperimentConfig
+from resnet_tf.errors import SettingError
 from resnet_tf.layers import BatchNorm
 from resnet_tf.models import POLICIES, build_model
+from resnet_tf.native import computing, reason
 from resnet_tf.training.loss_scale import LossScale
 from resnet_tf.training.metrics import TrainMetrics
 from resnet_tf.training.optimizer import OPTIMIZERS
@@ -34,6 +36,8 @@ class Trainer:
         workers: int = 1,
     ):
         train = config.train
+        if train.kernels == "native" and (why := reason()):
+            raise SettingError(f"kernels=native is not possible here: {why}")
         self._config = config
         self._strategy = strategy
         keras.utils.set_random_seed(train.seed)
@@ -110,7 +114,9 @@ class Trainer:
 
     def _step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
         optimizer = self.optimizer
-        with tf.GradientTape() as tape:
+        # Here and not around the loop: a strategy runs this in threads of its own.
+        native = computing(self._config.train.kernels == "native")
+        with native, tf.GradientTape() as tape:
             logits = self._logits(images)
             losses = self._losses(labels, logits)
             loss = tf.reduce_sum(losses) / self._config.train.train_batch_size
