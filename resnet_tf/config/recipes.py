@@ -30,7 +30,7 @@ OPEN = frozenset(
     "model num_residual_blocks order shortcut stride_padding depth growth_rate "
     "bottleneck compression stem_filters memory_efficient activation num_classes "
     "dataset validation_size image_size resize flip channel_mean channel_std "
-    "init_from grow freeze seed mixed_precision jit_compile strategy lanes "
+    "init_from grow freeze seed mixed_precision kernels jit_compile strategy lanes "
     "sync_batch_norm deterministic".split()
 )
 
