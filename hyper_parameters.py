@@ -65,7 +65,8 @@ def config_from_flags(values: flags.FlagValues) -> ExperimentConfig:
         DataError: If a folder of images cannot be listed.
         SettingError: If a value is wrong or belongs to another network family.
     """
-    return experiment(explicit_settings(values), values.recipe)
+    run_dir = values["run_dir"].value if "run_dir" in values else None
+    return experiment(explicit_settings(values), values.recipe, run_dir)
 
 
 def run(

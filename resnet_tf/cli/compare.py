@@ -117,11 +117,12 @@ def _planned(
     if not arguments.models and not arguments.runs:
         raise SettingError("compare needs --models to train or --runs to collect")
     return {
-        output / "runs" / f"{model}-seed{seed}": experiment(
-            {**given, "model": model, "seed": seed}, arguments.recipe
+        folder: experiment(
+            {**given, "model": model, "seed": seed}, arguments.recipe, folder
         )
         for seed in arguments.seeds
         for model in arguments.models or ()
+        for folder in [output / "runs" / f"{model}-seed{seed}"]
     }
 
 

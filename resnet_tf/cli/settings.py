@@ -1,17 +1,23 @@
 """The settings as arguments, derived from the fields as the flags are."""
 
 import argparse
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.config import (
     DEFAULT_RECIPE,
+    FOLDER,
     RECIPES,
+    DataConfig,
     ExperimentConfig,
     FieldSpec,
     iter_settings,
 )
 from resnet_tf.data.sources import dataset_info
+from resnet_tf.disk import user_path
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -34,15 +40,40 @@ def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     return {s.name: given[s.name] for s in iter_settings() if s.name in given}
 
 
-def experiment(values: Mapping[str, Any], recipe: str) -> ExperimentConfig:
+def experiment(
+    values: Mapping[str, Any], recipe: str, run_dir: str | Path | None = None
+) -> ExperimentConfig:
     """Returns the recipe with `values` on top, and what only the disk knows.
 
+    Args:
+        values: Explicit settings by name.
+        recipe: A name in `RECIPES`.
+        run_dir: The folder of the run if the user has named one: a run that is there
+            keeps the way in which its folder of images is split.
+
     Raises:
+        CheckpointError: If the config of the run is damaged.
         DataError: If a folder of images cannot be listed.
         SettingError: If a value is wrong or belongs to another network family.
     """
-    info = dataset_info(values.get("dataset"), values.get("data_dir"))
+    values = {**_kept(values, run_dir), **values}
+    info = dataset_info(
+        values.get("dataset"),
+        values.get("data_dir"),
+        values.get("folder_split", DataConfig.folder_split),
+    )
     return ExperimentConfig.from_flat(values, recipe, info)
+
+
+def _kept(values: Mapping[str, Any], run_dir: str | Path | None) -> dict[str, Any]:
+    """Returns the settings that a run keeps where the command does not say."""
+    if run_dir is None or values.get("dataset") != FOLDER:
+        return {}
+    path = user_path(run_dir) / CONFIG
+    if not os.path.isfile(path):
+        return {}
+    data = read_config(path).data
+    return {"folder_split": data.folder_split} if data.dataset == FOLDER else {}
 
 
 def _add(group, spec: FieldSpec) -> None:

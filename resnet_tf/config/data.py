@@ -46,6 +46,13 @@ class DataConfig(Section):
         minimum=0,
         maximum=100_000_000,
     )
+    folder_split: Literal["class", "hash"] = field(
+        "class",
+        "How a folder without splits is split: a tenth of each class, or, as runs "
+        "of earlier versions go on, of all images by the hash of their paths.",
+        was="hash",
+        needs=("dataset", FOLDER),
+    )
     image_size: int = field(
         32,
         "Height and width of what the network sees; must be the network's.",
@@ -153,6 +160,8 @@ class DataConfig(Section):
         info = self._info()
         self._default("validation_size", info.validation_size)
         self._default("flip", info.flip)
+        if self.dataset != FOLDER:
+            object.__setattr__(self, "folder_split", "class")
         require_training_images(self.dataset, info, self.validation_size)
         if self.flip and not info.flip:
             raise SettingError(

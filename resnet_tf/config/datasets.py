@@ -69,18 +69,20 @@ CIFAR_OF_CLASSES = {
 FOLDER = "folder"
 
 
-def folder_info(num_classes: int, num_train: int) -> DatasetInfo:
+def folder_info(
+    num_classes: int, num_train: int, validation_size: int | None = None
+) -> DatasetInfo:
     """Returns what the settings must know of a folder of images.
 
     Args:
         num_classes: Its classes.
-        num_train: Its images that are not test images; a tenth validates, by
-            default.
+        num_train: Its images that are not test images.
+        validation_size: How many of them validate, by default; None: a tenth.
     """
     return DatasetInfo(
         num_classes=num_classes,
         num_train=num_train,
-        validation_size=num_train // 10,
+        validation_size=num_train // 10 if validation_size is None else validation_size,
         flip=True,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,

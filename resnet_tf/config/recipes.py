@@ -29,9 +29,9 @@ from resnet_tf.errors import SettingError
 OPEN = frozenset(
     "model num_residual_blocks order shortcut stride_padding depth growth_rate "
     "bottleneck compression stem_filters memory_efficient activation num_classes "
-    "dataset validation_size image_size resize flip channel_mean channel_std "
-    "init_from grow freeze seed mixed_precision kernels jit_compile strategy lanes "
-    "sync_batch_norm deterministic".split()
+    "dataset validation_size folder_split image_size resize flip channel_mean "
+    "channel_std init_from grow freeze seed mixed_precision jit_compile strategy "
+    "lanes kernels sync_batch_norm deterministic".split()
 )
 
 # What the recipes below share; each names what it has otherwise.

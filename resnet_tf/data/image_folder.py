@@ -2,20 +2,20 @@
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from resnet_tf.data.cache import Arrays
-from resnet_tf.data.image_file import SUFFIXES, read_image, unreadable
+from resnet_tf.data.folder_listing import Image, SplitRule, list_images
+from resnet_tf.data.image_file import read_image, unreadable
 from resnet_tf.errors import DataError
 
-_RULE = "an image folder is DIR/CLASS/* or DIR/train/CLASS/* with DIR/test/CLASS/*"
+_NAMED = 5  # images in an error; the others are counted
 
 
 @dataclass(frozen=True)
@@ -26,68 +26,116 @@ class FolderInfo:
         class_names: Names of the class folders, sorted.
         num_train: Images that are not test images (training + validation).
         num_test: Test images.
+        num_validation: Images that validate if the user names no number.
     """
 
     class_names: tuple[str, ...]
     num_train: int
     num_test: int
+    num_validation: int
 
 
-@dataclass(frozen=True)
-class _Listing:
-    """The images of a folder: (path relative to it, label), in order of the hash."""
+def describe(data_dir: Path, rule: SplitRule = "class") -> FolderInfo:
+    """Returns the classes and the number of images; decodes no image.
 
-    class_names: tuple[str, ...]
-    train: list[tuple[str, int]]
-    test: list[tuple[str, int]]
+    Images lie directly in the folder of their class and end in one of `SUFFIXES`, or
+    have no suffix and begin as an image does; hidden files and other files are passed
+    over. Where there are DIR/train and DIR/test, each holds the class folders, and so
+    does DIR/val, whose images validate; without DIR/test they are the test images.
+    Otherwise DIR holds the class folders, and a tenth of each class are test images:
+    those with the largest SHA-256 of their path relative to DIR (with "/", Unicode
+    NFC), at least one of each class that has two.
 
-
-def describe(data_dir: Path) -> FolderInfo:
-    """Returns the classes and the number of images; opens no image.
-
-    Images lie directly in the folder of their class and end in one of
-    `SUFFIXES`; hidden files and other files are passed over. Where there are
-    DIR/train and DIR/test, each holds the class folders; otherwise DIR does, and
-    a tenth of all images are test images: those with the largest SHA-256 of
-    their path relative to DIR (with "/", Unicode NFC), at least one.
+    Args:
+        data_dir: The folder.
+        rule: "class", or "hash" as in earlier versions: a tenth of all images, by
+            the hash alone, without DIR/val and without the suffixes that came later.
 
     Raises:
-        DataError: If there are fewer than two classes, a class without an image,
-            or train and test differ in their classes.
+        DataError: If there are fewer than two classes, a class without an image, or
+            the splits differ in their classes.
     """
-    listing = _list(data_dir)
-    return FolderInfo(listing.class_names, len(listing.train), len(listing.test))
+    listing = list_images(data_dir, rule)
+    images = len(listing.train) + len(listing.validation)
+    return FolderInfo(
+        listing.class_names, images, len(listing.test), listing.default_validation
+    )
 
 
-def decode(data_dir: Path, test: bool, side: int) -> Arrays:
-    """Returns the test images, or all others, by the SHA-256 of their path.
+def decode(
+    data_dir: Path,
+    test: bool,
+    side: int,
+    rule: SplitRule = "class",
+    validation_size: int = 0,
+) -> Arrays:
+    """Returns the test images, or all others with the validation images last.
 
-    The EXIF orientation is applied, transparent pixels lie on black, greys of 16
-    bits are scaled to 8. The largest central square is resized to `side`
-    (bilinear, antialiased where it shrinks).
+    Each part is in the order of the SHA-256 of the path.
 
     Args:
         data_dir: As in `describe`.
         test: Which split.
         side: Height and width of the result in pixels.
+        rule: As in `describe`.
+        validation_size: How many images validate.
 
     Returns:
         Images uint8 (N, side, side, 3), RGB, mapped from an unnamed file on
         disk, and labels int32 (N,), indices of the sorted class names.
 
     Raises:
-        DataError: If a file is no image, damaged, or has over `MAX_PIXELS`, or there
-            is no room for the unnamed file.
+        DataError: If files are no images, damaged, or have over `MAX_PIXELS`, or
+            there is no room for the unnamed file.
     """
-    listing = _list(data_dir)
-    files = listing.test if test else listing.train
+    files = _files(data_dir, test, rule, validation_size)
     _require_room(len(files) * side * side * 3)
     # Not in memory: at 256x256 a hundred thousand images are 20 GB.
     with tempfile.TemporaryFile() as file:
         images = np.memmap(file, np.uint8, "w+", shape=(len(files), side, side, 3))
+    errors: list[DataError] = []
+    broken = 0
     for index, (name, _) in enumerate(files):
-        images[index] = read_image(data_dir / name, side)
+        try:
+            images[index] = read_image(data_dir / name, side)
+        except DataError as error:
+            broken += 1
+            errors += [error] if len(errors) < _NAMED else []
+    if broken == 1:
+        raise errors[0]
+    if broken:
+        more = f"; and {broken - _NAMED:,} more" * (broken > _NAMED)
+        raise DataError(
+            f"{broken:,} of {len(files):,} images cannot be used: "
+            f"{'; '.join(map(str, errors))}{more}"
+        )
     return images, np.array([label for _, label in files], np.int32)
+
+
+def notes(data_dir: Path, rule: SplitRule, validation_size: int) -> Iterator[str]:
+    """Yields what a user should know of the files: which are passed over, and which
+    classes have no image in a split."""
+    listing = list_images(data_dir, rule)
+    if rule == "class":
+        listing.hold_out(validation_size)
+        yield from listing.notes()
+        return
+    # Earlier versions take the last training images.
+    border = len(listing.train) - validation_size
+    listing.validation = listing.train[border:]
+    listing.train = listing.train[:border]
+    yield from listing.notes()
+
+
+def _files(
+    data_dir: Path, test: bool, rule: SplitRule, validation_size: int
+) -> list[Image]:
+    listing = list_images(data_dir, rule)
+    if test:
+        return listing.test
+    if rule == "class":
+        listing.hold_out(validation_size)
+    return listing.train + listing.validation
 
 
 def _require_room(size: int) -> None:
@@ -102,87 +150,21 @@ def _require_room(size: int) -> None:
         )
 
 
-def identity(data_dir: Path, test: bool, side: int) -> str:
-    """Returns a SHA-256 over the names, sizes and times of the split's files."""
-    listing = _list(data_dir)
-    facts = [str(data_dir.resolve()), test, side, listing.class_names]
-    for name, label in listing.test if test else listing.train:
+def identity(
+    data_dir: Path,
+    test: bool,
+    side: int,
+    rule: SplitRule = "class",
+    validation_size: int = 0,
+) -> str:
+    """Returns a SHA-256 over the names, sizes and times of the split's files, in their
+    order."""
+    class_names = list_images(data_dir, rule).class_names
+    facts = [str(data_dir.resolve()), test, side, class_names]
+    for name, label in _files(data_dir, test, rule, validation_size):
         try:
             stat = (data_dir / name).stat()
         except OSError as error:
             raise unreadable(data_dir / name, error) from error
         facts.append([name, label, stat.st_size, stat.st_mtime_ns])
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _list(data_dir: Path) -> _Listing:
-    """Returns all images below `data_dir`, split and in order."""
-    if all(os.path.isdir(data_dir / name) for name in ("train", "test")):
-        names, train = _classes(data_dir, "train/")
-        others, test = _classes(data_dir, "test/")
-        if names != others:
-            odd = min(set(names) ^ set(others))
-            lacking = "test" if odd in names else "train"
-            raise DataError(
-                f"{data_dir} must have the same classes in train and test, "
-                f"{odd!r} is not in {lacking}"
-            )
-        return _Listing(names, train, test)
-    names, images = _classes(data_dir, "")
-    border = len(images) - max(1, len(images) // 10)
-    return _Listing(names, images[:border], images[border:])
-
-
-def _classes(
-    data_dir: Path, prefix: str
-) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
-    """Returns the sorted class names below `prefix`, and (path, label) by hash."""
-    folders = [name for name, is_folder in _scan(data_dir / prefix) if is_folder]
-    folders.sort(key=_normal)
-    if len(folders) < 2:
-        raise DataError(
-            f"{data_dir / prefix} must hold at least 2 class folders, it holds "
-            f"{len(folders)}; {_RULE}"
-        )
-    names = tuple(map(_normal, folders))
-    for name in names:
-        if name != name.encode(errors="replace").decode():
-            raise DataError(
-                f"class folders in {data_dir / prefix} must have names in UTF-8, "
-                f"received {name!a}"
-            )
-    if len(set(names)) < len(names):
-        raise DataError(f"{data_dir / prefix} must not hold two classes of one name")
-    images: list[tuple[str, int]] = []
-    for label, folder in enumerate(folders):
-        found = [
-            (f"{prefix}{folder}/{name}", label)
-            for name, is_folder in _scan(data_dir / prefix / folder)
-            if not is_folder and os.path.splitext(name)[1].lower() in SUFFIXES
-        ]
-        if not found:
-            raise DataError(
-                f"class folder {data_dir / prefix / folder} must hold an image "
-                f"({' '.join(sorted(SUFFIXES))}); {_RULE}"
-            )
-        images += found
-    images.sort(key=lambda image: (_digest(image[0]), image[0]))
-    return names, images
-
-
-def _scan(folder: Path) -> list[tuple[str, bool]]:
-    """Returns (name, whether it is a folder) of what lies there, hidden files not."""
-    try:
-        with os.scandir(folder) as entries:
-            return [(e.name, e.is_dir()) for e in entries if not e.name.startswith(".")]
-    except OSError as error:
-        raise unreadable(folder, error) from error
-
-
-def _normal(name: str) -> str:
-    """Returns the name as every system writes it: some take accents apart."""
-    return unicodedata.normalize("NFC", name)
-
-
-def _digest(name: str) -> bytes:
-    return hashlib.sha256(_normal(name).encode("utf-8", "surrogateescape")).digest()

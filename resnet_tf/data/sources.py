@@ -13,12 +13,15 @@ from resnet_tf.disk import user_path
 from resnet_tf.errors import DataError, SettingError
 
 
-def dataset_info(dataset: str | None, data_dir: str | None) -> DatasetInfo | None:
+def dataset_info(
+    dataset: str | None, data_dir: str | None, folder_split: str = "class"
+) -> DatasetInfo | None:
     """Returns what only the disk knows of a data set, None for a built-in one.
 
     Args:
         dataset: A value of `DataConfig.dataset`, or None.
         data_dir: The folder of images, for "folder".
+        folder_split: A value of `DataConfig.folder_split`.
 
     Raises:
         DataError: If the folder cannot be listed.
@@ -26,8 +29,8 @@ def dataset_info(dataset: str | None, data_dir: str | None) -> DatasetInfo | Non
     """
     if dataset != FOLDER:
         return None
-    described = image_folder.describe(_folder(data_dir))
-    return folder_info(len(described.class_names), described.num_train)
+    found = image_folder.describe(_folder(data_dir), folder_split)
+    return folder_info(len(found.class_names), found.num_train, found.num_validation)
 
 
 def ensure_available(config: DataConfig) -> None:
@@ -37,7 +40,7 @@ def ensure_available(config: DataConfig) -> None:
         DataError: If it is neither.
     """
     if config.dataset == FOLDER:
-        image_folder.describe(_folder(config.data_dir))
+        image_folder.describe(_folder(config.data_dir), config.folder_split)
     elif config.dataset != "digits" and _official(config) is None:
         tfds_source.ensure_available(config)
 
@@ -148,14 +151,17 @@ def _load(config: DataConfig, test: bool) -> Split:
 
 
 def _load_folder(config: DataConfig, test: bool) -> Split:
-    folder = _folder(config.data_dir)
-    side = config.stored_side
+    folder, rule = _folder(config.data_dir), config.folder_split
+    chosen = folder, test, config.stored_side, rule, config.validation_size
+    if not test:
+        for note in image_folder.notes(folder, rule, config.validation_size):
+            print(f"note: {folder}: {note}", flush=True)
     images, labels = cached(
         split_folder(config, test),
-        image_folder.identity(folder, test, side),
-        lambda: image_folder.decode(folder, test, side),
+        image_folder.identity(*chosen),
+        lambda: image_folder.decode(*chosen),
     )
-    names = image_folder.describe(folder).class_names
+    names = image_folder.describe(folder, rule).class_names
     return Split("test" if test else "train", images, labels, names)
 
 

@@ -10,7 +10,14 @@ import pytest
 from PIL import Image
 
 from resnet_tf.data import image_file, image_folder
-from resnet_tf.data.image_folder import FolderInfo, decode, describe, identity
+from resnet_tf.data.image_folder import (
+    FolderInfo,
+    _files,
+    decode,
+    describe,
+    identity,
+    notes,
+)
 from resnet_tf.errors import DataError
 
 
@@ -67,12 +74,12 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-def test_one_folder_a_class(folder):
-    assert describe(folder) == FolderInfo(("bird", "cat", "dog"), 22, 2)
+def test_the_split_of_earlier_versions(folder):
+    assert describe(folder, "hash") == FolderInfo(("bird", "cat", "dog"), 22, 2, 2)
     names = [f"{'dog cat bird'.split()[n % 3]}/{n}.png" for n in range(24)]
     names.sort(key=digest)
     for test, expected in ((False, names[:22]), (True, names[22:])):
-        images, labels = decode(folder, test, 2)
+        images, labels = decode(folder, test, 2, "hash")
         assert images.shape == (len(expected), 2, 2, 3)
         assert (images.dtype, labels.dtype) == (np.uint8, np.int32)
         numbers = [int(Path(name).stem) for name in expected]
@@ -99,11 +106,11 @@ def test_train_and_test_folders(tmp_path):
         save(tmp_path / name, np.full((3, 3), number, np.uint8))
         numbers[name] = number
     (tmp_path / "val" / "c").mkdir(parents=True)
-    assert describe(tmp_path) == FolderInfo(("a", "b"), 8, 4)
+    assert describe(tmp_path, "hash") == FolderInfo(("a", "b"), 8, 4, 0)
     for test in (False, True):
         prefix = "test/" if test else "train/"
         names = sorted((n for n in numbers if n.startswith(prefix)), key=digest)
-        images, labels = decode(tmp_path, test, 3)
+        images, labels = decode(tmp_path, test, 3, "hash")
         assert images[:, 1, 1, 2].tolist() == [numbers[name] for name in names]
         assert labels.tolist() == [numbers[name] % 2 for name in names]
 
@@ -111,7 +118,7 @@ def test_train_and_test_folders(tmp_path):
 def test_each_split_has_an_image(tmp_path):
     for name in "ab":
         save(tmp_path / name / "x.png")
-    assert describe(tmp_path) == FolderInfo(("a", "b"), 1, 1)
+    assert describe(tmp_path) == FolderInfo(("a", "b"), 1, 1, 0)
 
 
 def test_a_class_may_be_called_train(tmp_path):
@@ -128,11 +135,15 @@ def test_what_is_passed_over(tmp_path):
         (tmp_path / name / "sub.png").mkdir()
     (tmp_path / ".git").mkdir()
     (tmp_path / "readme.md").write_text("no class")
-    assert describe(tmp_path) == FolderInfo(("a", "b"), 1, 1)
+    assert describe(tmp_path) == FolderInfo(("a", "b"), 1, 1, 0)
 
 
 @pytest.mark.parametrize(
-    "suffix", ".png .jpg .jpeg .bmp .gif .webp .ppm .tif .tiff .TIFF .JpG".split()
+    "suffix",
+    """
+    .png .jpg .jpeg .jpe .jfif .bmp .gif .webp .avif .ppm .pgm .pbm .pnm .tif .tiff
+    .TIFF .JpG .AVIF
+    """.split(),
 )
 def test_every_suffix(tmp_path, suffix):
     grey = np.full((6, 8, 3), 100, np.uint8)
@@ -267,7 +278,7 @@ def test_what_is_no_image(tmp_path, content):
     path = save(tmp_path / "a" / "x.png")
     save(tmp_path / "b" / "x.png")
     path.write_bytes(content)
-    message = refused(decode, tmp_path, digest("a/x.png") > digest("b/x.png"), 4)
+    message = refused(decode, tmp_path, True, 4)
     assert (
         message
         == f"{path} must be an image (PNG, JPEG, BMP, GIF, WEBP, AVIF, PPM, TIFF)"
@@ -280,7 +291,8 @@ def test_too_many_pixels_are_not_decoded(tmp_path, monkeypatch, width):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 150)
     assert read(tmp_path, noise(10, 10)).shape == (4, 4, 3)
     monkeypatch.setattr(Image.Image, "resize", None)
-    message = refused(read, tmp_path, noise(10, width))
+    path = save(tmp_path / "x.png", noise(10, width))
+    message = refused(image_file.read_image, path, 4)
     assert message.endswith("x.png must have at most 100 pixels")
 
 
@@ -332,9 +344,9 @@ def test_a_class_that_no_json_can_name_is_refused(folder):
 
 
 def test_without_room_nothing_is_mapped(folder, monkeypatch):
-    usage = SimpleNamespace(free=2 * 4 * 4 * 3 - 1)
+    usage = SimpleNamespace(free=3 * 4 * 4 * 3 - 1)
     monkeypatch.setattr(image_folder.shutil, "disk_usage", lambda _: usage)
-    assert "must have 96 bytes free for the decoded images, received 95" in refused(
+    assert "must have 144 bytes free for the decoded images, received 143" in refused(
         decode, folder, True, 4
     )
 
@@ -375,4 +387,142 @@ def test_describing_opens_no_image_and_needs_no_library(folder):
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert answer.stdout == "22 set()\n"
+    assert answer.stdout == "21 set()\n"
+
+
+def folder_of(root: Path, counts: dict[str, int], prefix: str = "") -> Path:
+    """Writes so many images of each class; the red of an image is its number."""
+    for name, count in counts.items():
+        for number in range(count):
+            pixels = np.full((2, 2, 3), (number, 0, 0), np.uint8)
+            save(root / prefix / name / f"{number}.png", pixels)
+    return root
+
+
+def labels_of(root: Path, validation_size: int) -> list[list[int]]:
+    """Returns the images of each class in the training, validation and test split."""
+    train, test = (decode(root, t, 2, "class", validation_size)[1] for t in (0, 1))
+    border = len(train) - validation_size
+    parts = train[:border], train[border:], test
+    classes = len(describe(root).class_names)
+    return [np.bincount(part, minlength=classes).tolist() for part in parts]
+
+
+def test_each_class_is_in_each_split(tmp_path):
+    root = folder_of(tmp_path, {"a": 40, "b": 3, "c": 4, "d": 12})
+    assert describe(root) == FolderInfo(("a", "b", "c", "d"), 52, 7, 6)
+    assert labels_of(root, 6) == [[33, 1, 2, 10], [3, 1, 1, 1], [4, 1, 1, 1]]
+    assert list(notes(root, "class", 6)) == []
+    # Two are too few for four classes, and what is left goes to the largest.
+    assert labels_of(root, 2)[1] == [1, 0, 0, 1]
+    assert list(notes(root, "class", 2)) == ["classes without a validation image: b, c"]
+    # The held-out images are those with the largest hash of their class.
+    names = sorted((f"a/{n}.png" for n in range(40)), key=digest)
+    images, labels = decode(root, True, 2)
+    found = [f"a/{red}.png" for red in images[labels == 0][:, 0, 0, 0]]
+    assert found == names[-4:]
+
+
+def test_another_class_leaves_the_split_as_it_is(tmp_path):
+    root = folder_of(tmp_path, {"a": 30, "b": 30})
+    images, labels = decode(root, True, 2)
+    before = set(images[labels == 1][:, 0, 0, 0].tolist())
+    folder_of(root, {"c": 50})
+    images, labels = decode(root, True, 2)
+    assert set(images[labels == 1][:, 0, 0, 0].tolist()) == before
+
+
+def test_classes_that_no_split_can_share_are_named(tmp_path):
+    root = folder_of(tmp_path, {f"c{n:02}": 1 for n in range(40)})
+    assert describe(root).num_test == 1
+    assert list(notes(root, "class", 0)) == [
+        "classes without a train image: c00",
+        "classes without a test image: c01, c02, c03, c04, c05 and 34 more",
+        "no image validates",
+    ]
+    root = folder_of(tmp_path / "4", {f"c{n}": 4 for n in range(100)})
+    assert describe(root) == FolderInfo(describe(root).class_names, 300, 100, 100)
+    assert list(notes(root, "class", 100)) == []
+
+
+def test_files_that_are_passed_over_are_counted(tmp_path):
+    root = folder_of(tmp_path, {"a": 3, "b": 3})
+    image = (root / "a" / "0.png").read_bytes()
+    for name in ("a/x.HEIC", "b/y.heic", "b/notes.txt", "b/plain.png.bak"):
+        (root / name).write_bytes(image)
+    (root / "b" / "README").write_text("no image")
+    save(root / "a" / "deeper" / "still" / "x.jpg")
+    (root / "b" / "whole").write_bytes(image)
+    os.mkfifo(root / "b" / "pipe")
+    assert list(notes(root, "class", 2)) == [
+        "files that are no images are passed over: 2 .heic, 2 without a suffix, "
+        "1 .bak, 1 .txt",
+        "images in other folders are passed over: 1 in a/deeper",
+    ]
+    assert describe(root).num_train + describe(root).num_test == 7
+    for path in (root / "a").glob("*.*"):
+        path.unlink()
+    message = refused(describe, root)
+    assert ", it holds 1 in folders of its own; an image folder is DIR/CL" in message
+
+
+def test_a_validation_folder(tmp_path):
+    for name in ("val", "valid", "validation"):
+        root = tmp_path / name
+        for prefix, count in (("train", 5), (name, 3), ("test", 2)):
+            folder_of(root, {"a": count, "b": count}, prefix)
+        assert describe(root) == FolderInfo(("a", "b"), 16, 4, 6)
+        assert labels_of(root, 6) == [[5, 5], [3, 3], [2, 2]]
+    assert describe(root, "hash") == FolderInfo(("a", "b"), 10, 4, 1)
+    assert list(notes(root, "hash", 1))[0] == (
+        "images in other folders are passed over: 6 in validation"
+    )
+    (root / "val").mkdir()
+    assert "one validation folder, it holds val and valid" in refused(describe, root)
+
+
+def test_a_validation_folder_is_the_test_split_where_there_is_none(tmp_path):
+    for prefix, count in (("train", 5), ("val", 3)):
+        folder_of(tmp_path, {"a": count, "b": count}, prefix)
+    assert describe(tmp_path) == FolderInfo(("a", "b"), 10, 6, 2)
+    other = folder_of(tmp_path / "2", {"train": 2, "val": 2})
+    assert describe(other).class_names == ("train", "val")
+
+
+def test_broken_images_are_named_together(tmp_path):
+    root = folder_of(tmp_path, {"a": 20, "b": 2})
+    for number in range(8):
+        (root / "a" / f"{number}.png").write_bytes(b"no image")
+    message = str(pytest.raises(DataError, decode, root, False, 2).value)
+    count = int(message.split()[0])
+    assert message.startswith(f"{count} of 19 images cannot be used: {root}/a/")
+    assert message.count("must be an image") == 5 and "\n" not in message
+    assert message.endswith(f"; and {count - 5} more") and count > 5
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\rb", "a\tb", "a\u2028b", "\x1b[2J"])
+def test_a_class_name_that_breaks_a_line_is_refused(tmp_path, name):
+    folder_of(tmp_path, {name: 1, "z": 1})
+    message = refused(describe, tmp_path)
+    assert message.endswith(f"line breaks and control characters, received {name!a}")
+
+
+def test_multi_picture_files_are_read(tmp_path):
+    first, second = (Image.fromarray(np.full((8, 8), v, np.uint8)) for v in (9, 90))
+    path = save(tmp_path / "x.mpo", first, save_all=True, append_images=[second])
+    assert abs(image_file.read_image(path, 4).astype(int) - 9).max() <= 3
+    for mode in ("1", "L", "RGB"):
+        white = Image.fromarray(np.full((8, 8, 3), 255, np.uint8)).convert(mode)
+        assert image_file.read_image(save(tmp_path / "x.pnm", white), 4).min() == 255
+
+
+def test_a_pipe_is_an_error_and_no_wait(tmp_path):
+    root = folder_of(tmp_path, {"a": 2, "b": 2})
+    (root / "a" / "0.png").unlink()
+    os.mkfifo(root / "a" / "0.png")
+    messages = [
+        str(pytest.raises(DataError, decode, root, test, 2).value)
+        for test in (False, True)
+        if f"a/{0}.png" in {n for n, _ in _files(root, test, "class", 0)}
+    ]
+    assert messages == [f"{root}/a/0.png cannot be read: it is not a regular file"]

@@ -67,7 +67,7 @@ def test_prepared_data_goes_before_the_official_files(fake_cifar, tmp_path):
 
 def test_a_folder_of_images(folder, tmp_path):
     info = dataset_info("folder", str(folder))
-    assert (info.num_classes, info.num_train, info.validation_size) == (3, 27, 2)
+    assert (info.num_classes, info.num_train, info.validation_size) == (3, 27, 3)
     config = DataConfig(
         dataset="folder",
         data_dir=str(folder),
@@ -76,7 +76,7 @@ def test_a_folder_of_images(folder, tmp_path):
     )
     ensure_available(config)
     splits = [load_split(config, name) for name in ("train", "validation", "test")]
-    assert [len(split) for split in splits] == [25, 2, 3]
+    assert [len(split) for split in splits] == [24, 3, 3]
     for split in splits:
         assert split.class_names == ("ant", "bee", "cat")
         assert split.images.shape[1:] == (32, 32, 3)

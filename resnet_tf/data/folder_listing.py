@@ -1,0 +1,300 @@
+"""Which files of a folder are images, and to which split each belongs."""
+
+import hashlib
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from resnet_tf.data.class_split import held_out, tenth
+from resnet_tf.data.image_file import SUFFIXES, is_image, is_image_name, unreadable
+from resnet_tf.errors import DataError
+
+SplitRule = Literal["class", "hash"]
+Image = tuple[str, int]
+
+RULE = "an image folder is DIR/CLASS/* or DIR/train/CLASS/* with DIR/test/CLASS/*"
+_VALIDATION = ("val", "valid", "validation")
+# What earlier versions read; runs with the rule "hash" go on with it.
+_EARLIER = frozenset(".png .jpg .jpeg .bmp .gif .webp .ppm .tif .tiff".split())
+_NAMED = 5  # names in a note; the others are counted
+
+
+@dataclass
+class Listing:
+    """The images of a folder, each as (path relative to it, label).
+
+    Attributes:
+        class_names: Names of the class folders, sorted.
+        train: Training images by the hash of their path.
+        validation: Validation images by the hash; empty where `default_validation`
+            of the training images are to be taken.
+        test: Test images by the hash.
+        default_validation: Images that validate if the user names no number.
+        passed_over: Files that are no images, by suffix.
+        elsewhere: Images in folders that are not read, by folder.
+    """
+
+    class_names: tuple[str, ...]
+    train: list[Image]
+    test: list[Image]
+    validation: list[Image] = field(default_factory=list)
+    default_validation: int = 0
+    passed_over: Counter = field(default_factory=Counter)
+    elsewhere: Counter = field(default_factory=Counter)
+
+    def hold_out(self, size: int) -> None:
+        """Moves training images to `validation`, class by class, where it is empty."""
+        if not self.validation:
+            self.train, self.validation = _parted(
+                self.train, len(self.class_names), size
+            )
+
+    def notes(self) -> Iterator[str]:
+        """Yields what a user should know of the files, one line each."""
+        if self.passed_over:
+            kinds = _brief(f"{n:,} {name}" for name, n in _counted(self.passed_over))
+            yield f"files that are no images are passed over: {kinds}"
+        if self.elsewhere:
+            places = _brief(f"{n:,} in {name}" for name, n in _counted(self.elsewhere))
+            yield f"images in other folders are passed over: {places}"
+        for name in ("train", "validation", "test"):
+            labels = {label for _, label in getattr(self, name)}
+            lacking = [c for n, c in enumerate(self.class_names) if n not in labels]
+            if lacking and (labels or name != "validation"):
+                yield f"classes without a {name} image: {_brief(lacking)}"
+        if not self.validation:
+            yield "no image validates"
+
+
+def list_images(data_dir: Path, rule: SplitRule) -> Listing:
+    """Returns all images below `data_dir`, split and by the SHA-256 of their path.
+
+    Raises:
+        DataError: If the folder cannot be read, there are fewer than two classes, a
+            class without an image, a name that cannot be kept, or the splits differ
+            in their classes.
+    """
+    parts = _split_folders(data_dir, rule)
+    scan = _Scan(data_dir, rule)
+    if not parts:
+        names, images = scan.classes("")
+        train, test = _test_taken(images, len(names), rule)
+        listing = Listing(names, train, test)
+    else:
+        names, train = scan.classes(f"{parts['train']}/")
+        listing = Listing(names, train, [])
+        for part in ("test", "validation"):
+            if part in parts:
+                others, images = scan.classes(f"{parts[part]}/")
+                _require_same(data_dir, names, others, parts[part])
+                setattr(listing, part, images)
+        scan.beside(set(parts.values()))
+    if rule == "hash":
+        listing.default_validation = len(listing.train) // 10
+    elif listing.validation:
+        listing.default_validation = len(listing.validation)
+    else:
+        counts = Counter(label for _, label in listing.train)
+        listing.default_validation = tenth(list(counts.values()))
+    listing.passed_over, listing.elsewhere = scan.passed_over, scan.elsewhere
+    return listing
+
+
+def normal(name: str) -> str:
+    """Returns the name as every system writes it: some take accents apart."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _split_folders(data_dir: Path, rule: SplitRule) -> dict[str, str]:
+    """Returns the folder of each split, or none where the classes lie in `data_dir`."""
+
+    def has(name: str) -> bool:
+        return os.path.isdir(data_dir / name)
+
+    found = {name: name for name in ("train", "test") if has(name)}
+    if rule == "hash":
+        return found if len(found) == 2 else {}
+    validation = [name for name in _VALIDATION if has(name)]
+    if "train" not in found or len(found) + len(validation) < 2:
+        return {}
+    first = validation[0] if validation else None
+    if len(validation) > 1:
+        raise DataError(
+            f"{data_dir} must hold one validation folder, it holds "
+            f"{' and '.join(validation)}"
+        )
+    if "test" in found:
+        return found | ({"validation": first} if first else {})
+    # Two classes may have these names.
+    if any(not folder for _, folder in _entries(data_dir / "train")):
+        return {}
+    return found | {"test": first}
+
+
+class _Scan:
+    """The images of class folders, and what lies there besides.
+
+    Args:
+        data_dir: The folder.
+        rule: "hash" reads the suffixes that earlier versions read.
+    """
+
+    def __init__(self, data_dir: Path, rule: SplitRule):
+        self._root, self._rule = data_dir, rule
+        self.passed_over: Counter[str] = Counter()
+        self.elsewhere: Counter[str] = Counter()
+
+    def classes(self, prefix: str) -> tuple[tuple[str, ...], list[Image]]:
+        """Returns the sorted class names below `prefix`, and its images by hash."""
+        folders = []
+        for name, is_folder in _entries(self._root / prefix):
+            if is_folder:
+                folders.append(name)
+            else:
+                self._pass_over(f"{prefix}{name}")
+        folders.sort(key=normal)
+        names = tuple(map(normal, folders))
+        _require_names(self._root / prefix, names)
+        images = []
+        for label, folder in enumerate(folders):
+            found = list(self._images(f"{prefix}{folder}/"))
+            if not found:
+                raise DataError(
+                    f"class folder {self._root / prefix / folder} must hold an image "
+                    f"({' '.join(sorted(SUFFIXES))}){self._nearby(prefix, folder)}; "
+                    f"{RULE}"
+                )
+            images += ((name, label) for name in found)
+        images.sort(key=lambda image: (_digest(image[0]), image[0]))
+        return names, images
+
+    def beside(self, read: set[str]) -> None:
+        """Counts the images in folders that are no split."""
+        for name, is_folder in _entries(self._root):
+            if not is_folder:
+                self._pass_over(name)
+            elif name not in read:
+                self._count(name)
+
+    def _images(self, prefix: str) -> Iterator[str]:
+        """Yields the images of a class folder and counts what else is there."""
+        for name, is_folder in _entries(self._root / prefix):
+            if is_folder:
+                self._count(f"{prefix}{name}")
+            elif self._is_image(prefix, name):
+                yield f"{prefix}{name}"
+            else:
+                self._pass_over(f"{prefix}{name}")
+
+    def _is_image(self, prefix: str, name: str) -> bool:
+        if self._rule == "hash":
+            return os.path.splitext(name)[1].lower() in _EARLIER
+        return is_image(self._root / prefix / name)
+
+    def _pass_over(self, name: str) -> None:
+        if is_image_name(name) and "/" not in name:
+            self.elsewhere["DIR itself"] += 1
+        else:
+            suffix = os.path.splitext(name)[1].lower()
+            self.passed_over[suffix or "without a suffix"] += 1
+
+    def _count(self, folder: str) -> None:
+        """Counts the images at any depth of a folder that is not read."""
+        for _, _, names in os.walk(self._root / folder):
+            images = sum(is_image_name(n) for n in names if not n.startswith("."))
+            if images:
+                self.elsewhere[folder] += images
+
+    def _nearby(self, prefix: str, folder: str) -> str:
+        """Returns what an empty class folder holds deeper, for its error."""
+        start = f"{prefix}{folder}/"
+        found = sum(n for name, n in self.elsewhere.items() if name.startswith(start))
+        return f", it holds {found:,} in folders of its own" if found else ""
+
+
+def _entries(folder: Path) -> list[tuple[str, bool]]:
+    """Returns (name, whether it is a folder) of what lies there, hidden files not."""
+    try:
+        with os.scandir(folder) as entries:
+            return [(e.name, e.is_dir()) for e in entries if not e.name.startswith(".")]
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def _require_names(folder: Path, names: tuple[str, ...]) -> None:
+    """Raises a DataError unless the names are two or more that every file can keep."""
+    if len(names) < 2:
+        raise DataError(
+            f"{folder} must hold at least 2 class folders, it holds {len(names)}; "
+            f"{RULE}"
+        )
+    for name in names:
+        if name != name.encode(errors="replace").decode():
+            raise DataError(
+                f"class folders in {folder} must have names in UTF-8, received {name!a}"
+            )
+        if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in name):
+            raise DataError(
+                f"class folders in {folder} must have names without line breaks and "
+                f"control characters, received {name!a}"
+            )
+    if len(set(names)) < len(names):
+        raise DataError(f"{folder} must not hold two classes of one name")
+
+
+def _require_same(
+    data_dir: Path, names: tuple[str, ...], others: tuple[str, ...], part: str
+) -> None:
+    if names != others:
+        odd = min(set(names) ^ set(others))
+        lacking = part if odd in names else "train"
+        raise DataError(
+            f"{data_dir} must have the same classes in train and {part}, "
+            f"{odd!r} is not in {lacking}"
+        )
+
+
+def _test_taken(
+    images: list[Image], classes: int, rule: SplitRule
+) -> tuple[list[Image], list[Image]]:
+    """Returns the images without the test images, and those."""
+    if rule == "hash":
+        border = len(images) - max(1, len(images) // 10)
+        return images[:border], images[border:]
+    counts = Counter(label for _, label in images)
+    return _parted(images, classes, max(1, tenth(list(counts.values()))))
+
+
+def _parted(
+    images: list[Image], classes: int, size: int
+) -> tuple[list[Image], list[Image]]:
+    """Returns the images without the last ones of each class, and those."""
+    counts = Counter(label for _, label in images)
+    left = held_out([counts[label] for label in range(classes)], size)
+    kept, taken = [], []
+    for image in reversed(images):
+        if left[image[1]]:
+            left[image[1]] -= 1
+            taken.append(image)
+        else:
+            kept.append(image)
+    return kept[::-1], taken[::-1]
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(normal(name).encode("utf-8", "surrogateescape")).digest()
+
+
+def _counted(numbers: Counter[str]) -> list[tuple[str, int]]:
+    """Returns (name, number), the largest number first."""
+    return sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _brief(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
