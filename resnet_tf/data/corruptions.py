@@ -59,8 +59,17 @@ def jpeg(images: np.ndarray, quality: float, first: int = 0) -> np.ndarray:
 
 
 def brightness(images: np.ndarray, added: float, first: int = 0) -> np.ndarray:
-    """Returns images with a part of the range added to each value."""
-    return _pixels(images + np.float32(255 * added))
+    """Returns images with a part of the range added to the value of HSV.
+
+    The value of a pixel is its largest channel, at most 255 after the sum. Hue and
+    saturation stay, so that all channels are scaled by one factor; black becomes gray.
+
+    Reference: Hendrycks and Dietterich 2019, "brightness" of their code.
+    """
+    value = images.max(axis=-1, keepdims=True).astype(np.float32)
+    raised = np.minimum(value + np.float32(255 * added), 255)
+    scaled = images * (raised / np.maximum(value, 1))
+    return _pixels(np.where(value > 0, scaled, raised))
 
 
 def contrast(images: np.ndarray, kept: float, first: int = 0) -> np.ndarray:
@@ -76,7 +85,7 @@ CORRUPTIONS = (
     Corruption("blur", "deviation, side / 32", (0.4, 0.6, 0.8, 1.0, 1.2), blur),
     Corruption("JPEG", "quality", (80, 60, 40, 20, 10), jpeg),
     Corruption(
-        "brightness", "added, of the range", (0.1, 0.2, 0.3, 0.4, 0.5), brightness
+        "brightness", "added to HSV's value", (0.1, 0.2, 0.3, 0.4, 0.5), brightness
     ),
     Corruption("contrast", "part that is left", (0.8, 0.6, 0.4, 0.3, 0.2), contrast),
 )

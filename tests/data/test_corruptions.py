@@ -1,3 +1,5 @@
+import colorsys
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,14 @@ def test_an_image_under_all_of_them(images):
         np.testing.assert_array_equal(row[0], images[0])
         expected = kind.apply(images[:1], kind.strengths[4], 0)
         np.testing.assert_array_equal(row[5], expected[0])
+
+
+def test_brightness_raises_the_value_of_hsv():
+    """Pixel by pixel as `colorsys` computes it, hue and saturation as they were."""
+    image = np.random.default_rng(0).integers(0, 256, (1, 6, 7, 3), np.uint8)
+    image[0, 0, 0] = 0
+    found = brightness(image, 0.3)
+    for pixel, brighter in zip(image.reshape(-1, 3), found.reshape(-1, 3), strict=True):
+        hue, saturation, value = colorsys.rgb_to_hsv(*(pixel / 255))
+        expected = colorsys.hsv_to_rgb(hue, saturation, min(value + 0.3, 1))
+        np.testing.assert_allclose(brighter, 255 * np.array(expected), atol=0.501)
