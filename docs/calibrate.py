@@ -33,6 +33,9 @@ def calibrate(folder: Path) -> float:
 
     Args:
         folder: A checkpoint whose data set is at hand.
+
+    Raises:
+        ValueError: If the validation images do not determine it.
     """
     config = read_config(folder / CONFIG)
     data = dataclasses.replace(config.data, download=False)
@@ -45,6 +48,10 @@ def calibrate(folder: Path) -> float:
     results = {name: full_pass(load_split(data, name), _BATCH) for name in SPLITS}
     fitted_on = results["validation"]
     temperature = fit_temperature(fitted_on.logits, fitted_on.labels)
+    if temperature is None:
+        raise ValueError(
+            f"the {fitted_on.n:,} validation images do not determine a temperature"
+        )
     record = {
         "command": f"python docs/calibrate.py pretrained/{folder.name}",
         "temperature": temperature,

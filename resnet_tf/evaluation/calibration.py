@@ -38,19 +38,20 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float | None:
     """Returns the T for which softmax(logits / T) has the least cross-entropy.
 
     The predicted classes stay what they are. The cross-entropy is convex in 1 / T,
-    so that the sign of its derivative leads to T; where all is right, and colder
-    were always better, T is the coldest that is looked at.
+    so that the sign of its derivative leads to T. Images that are all classified
+    correctly do not determine T: the smaller it is, the smaller is the cross-entropy.
 
     Args:
         logits: Float array (N, classes), of images that were not trained on.
         labels: Integer array (N,).
 
     Returns:
-        A number in [0.01, 100].
+        A number in [0.01, 100], or None if the least cross-entropy lies at an end of
+        this range: the images do not determine T.
 
     Raises:
         ValueError: If there are no images, or not as many labels.
@@ -59,12 +60,20 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """
     _check(logits, labels)
     own = logits[np.arange(len(labels)), labels].astype(np.float64).mean()
+
+    def is_too_cold(temperature: float) -> bool:
+        expected = (softmax(logits, temperature) * logits).sum(axis=1).mean()
+        # The derivative of the cross-entropy by 1 / T is expected - own.
+        return bool(expected > own)
+
+    # If all is correct, rounding alone decides about the sign at small T.
+    all_correct = bool((logits.argmax(axis=1) == labels).all())
+    if all_correct or not is_too_cold(_COLDEST) or is_too_cold(_HOTTEST):
+        return None
     low, high = np.log(_COLDEST), np.log(_HOTTEST)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        expected = (softmax(logits, np.exp(middle)) * logits).sum(axis=1).mean()
-        # The derivative by 1 / T is expected - own: above 0, T must be larger.
-        low, high = (middle, high) if expected > own else (low, middle)
+        low, high = (middle, high) if is_too_cold(np.exp(middle)) else (low, middle)
     return float(np.exp((low + high) / 2))
 
 

@@ -33,7 +33,8 @@ class InDepth:
             `confused` (see `confused_most`), `mistakes` (see `confident_mistakes`),
             `robustness` (see there), `corrupted_error` (the mean of all its errors),
             `pair` (None without another checkpoint) and `calibration`: the
-            `temperature` fitted on `n` validation images (None without any), and
+            `temperature` fitted on `n` validation images (None if they do not
+            determine it, see `fit_temperature`, or there are none), and
             what `trust` says `before` and `after` it.
         mistakes: The images of the mistakes, uint8 array (N, side, side, 3).
         spoiled: The first image under each corruption, see `spoiled`.
@@ -119,7 +120,7 @@ def _calibration(own: Subject, result: Result) -> dict[str, Any]:
         same = result.split == "validation"
         seen = result if same else own.result(own.images("validation"))
         temperature, n = fit_temperature(seen.logits, seen.labels), seen.n
-        after = trust(result, temperature)
+        after = None if temperature is None else trust(result, temperature)
     before = trust(result, 1.0)
     found = {"temperature": temperature, "fitted_on": "validation", "n": n}
     return {**found, "before": before, "after": after}

@@ -64,8 +64,8 @@ def quantile(found: Parts) -> np.ndarray | float:
     It is the normal one plus a share of the distance to Student's with R - 1 degrees of
     freedom. The share is seeds^2 / (seeds^2 + 0.3 (R - 1) images^2). The 0.3 is ours:
     with it the coverage stays between 93.7 and 96.7 % for any true ratio of the parts
-    and any R from 2 on. Satterthwaite's degrees of freedom fall to 87 % with two runs, and the
-    mean of the quantiles (Cochran and Cox 1957) rises to 98 %.
+    and any R from 2 on. Satterthwaite's degrees of freedom fall to 87 % with two runs,
+    and the mean of the quantiles (Cochran and Cox 1957) rises to 98 %.
     """
     from scipy.stats import t
 

@@ -99,6 +99,11 @@ def calibration(record: Mapping[str, Any]) -> str:
     """Returns how far confidence lies from accuracy, as a sentence."""
     found = record["calibration"]
     text = f"The calibration error is {found['before']['ece']:.2f} points"
+    if found["temperature"] is None and found["n"]:
+        return (
+            f"{text}; the {found['n']:,} {found['fitted_on']} images do not determine "
+            "a temperature, as is the case where all of them are classified correctly."
+        )
     if found["temperature"] is None:
         return f"{text}; there are no validation images to fit a temperature on."
     text += f", and {found['after']['ece']:.2f} with the temperature "

@@ -42,9 +42,20 @@ def test_the_temperature_is_where_the_cross_entropy_is_least():
     assert cross_entropy(best) < cross_entropy(1.01 * best)
 
 
-def test_where_colder_is_always_better():
+def test_images_that_are_all_correct_determine_no_temperature():
     logits = np.array([[2.0, 1.0], [0.0, 5.0]])
-    assert fit_temperature(logits, np.array([0, 1])) == pytest.approx(0.01, rel=1e-6)
+    assert fit_temperature(logits, np.array([0, 1])) is None
+    # One mistake is enough.
+    found = fit_temperature(
+        np.repeat(logits, 5, axis=0), np.array([0] * 5 + [1] * 4 + [0])
+    )
+    assert 0.01 < found < 100
+
+
+def test_logits_that_say_nothing_determine_no_temperature():
+    """Each label is the class with the smaller logit: any larger T is better."""
+    logits = np.array([[2.0, 1.0], [0.0, 5.0]])
+    assert fit_temperature(logits, np.array([1, 0])) is None
 
 
 def test_bins_and_their_distance():

@@ -62,6 +62,14 @@ def test_the_tests_against_another_checkpoint(record):
 
 
 def test_sentences(record):
+    unknown = record["calibration"] | {"temperature": None, "after": None}
+    assert calibration({**record, "calibration": unknown}) == (
+        "The calibration error is 4.06 points; the 5,000 validation images do not "
+        "determine a temperature, as is the case where all of them are classified "
+        "correctly."
+    )
+    none = calibration({**record, "calibration": {**unknown, "n": 0}})
+    assert none.endswith("there are no validation images to fit a temperature on.")
     assert calibration(record) == (
         "The calibration error is 4.06 points, and 2.43 with the temperature 1.250, "
         "fitted on 5,000 validation images."
