@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from resnet_tf.reporting.figure import DPI, new_figure
+from resnet_tf.reporting.figure import DPI, new_figure, plain
 
 _LEGIBLE = 20  # classes: with more, numbers and names are too small to be read
 
@@ -30,8 +30,9 @@ def draw_confusion(axes, matrix: np.ndarray, names: Sequence[str], title: str) -
     axes.set(title=title, xlabel="predicted", ylabel="true")
     if len(names) > _LEGIBLE:
         return
-    axes.set_xticks(range(len(names)), names, rotation=90)
-    axes.set_yticks(range(len(names)), names)
+    labels = [plain(name) for name in names]
+    axes.set_xticks(range(len(names)), labels, rotation=90)
+    axes.set_yticks(range(len(names)), labels)
     for (row, column), share in np.ndenumerate(shares):
         if share >= 0.5:
             options = {"ha": "center", "va": "center", "fontsize": 7}

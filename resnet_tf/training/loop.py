@@ -20,6 +20,7 @@ from resnet_tf.data.sources import load_splits, require_classes
 from resnet_tf.errors import StoppedError
 from resnet_tf.evaluation.full_pass import FullPass, Result
 from resnet_tf.reporting.curves import plot_curves
+from resnet_tf.reporting.figure import picture_or_note
 from resnet_tf.reporting.history import Row, read_history
 from resnet_tf.reporting.progress import Progress
 from resnet_tf.reporting.tensorboard import TensorBoard
@@ -360,7 +361,8 @@ class Run:
             rows = read_history(folder.history)
             if workers.chief:
                 print("evaluating the last and the best weights", flush=True)
-                plot_curves(folder.curves, rows, folder.path.name)
+                with picture_or_note(folder.curves.name):
+                    plot_curves(folder.curves, rows, folder.path.name)
             digest = self._trainer.sha256()
             summary = summarize(folder, rows, splits, workers, digest)
             if workers.chief:

@@ -16,6 +16,7 @@ from resnet_tf.data.visible import visible
 from resnet_tf.evaluation.full_pass import Result
 from resnet_tf.evaluation.statistics import confusion_matrix
 from resnet_tf.reporting.confusion import confusion_picture
+from resnet_tf.reporting.figure import picture_or_note
 from resnet_tf.reporting.tensorboard import TensorBoard
 
 _SHOWN, _GRADIENT_IMAGES = 16, 64
@@ -81,8 +82,9 @@ class Watch:
         classes = self._config.model.num_classes
         matrix = confusion_matrix(result.labels, result.predictions, classes)
         title = f"{result.split}, n = {result.n:,}"
-        picture = confusion_picture(matrix, result.class_names, title)
-        self._board.images("confusion", picture, step)
+        with picture_or_note("the confusion matrix"):
+            picture = confusion_picture(matrix, result.class_names, title)
+            self._board.images("confusion", picture, step)
 
     def _gradient_norms(self) -> dict[str, float]:
         """Returns the norm of each block's gradient by the block's name."""
