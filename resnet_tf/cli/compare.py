@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from resnet_tf.cli.outcome import STOPPED
 from resnet_tf.cli.packages import require_report
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.comparison.exports import read_export, require_dataset
+from resnet_tf.comparison.runs import by_network, read_run
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.disk import user_path, writing
@@ -19,6 +21,7 @@ from resnet_tf.reporting.paths import command_line
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.process import train_apart
+from resnet_tf.training.run_folder import RunFolder
 
 _LOCAL = ("data_dir", "cache_dir", "download")
 
@@ -73,6 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
     require_report_folder(output, "output", JSON, ("runs",))
     exports = [read_export(user_path(path)) for path in arguments.exports]
     planned = _planned(arguments, given, output)
+    _require_sound(planned, [user_path(path) for path in arguments.runs], exports)
     for number, (path, config) in enumerate(planned.items(), 1):
         print(f"run {number} of {len(planned)}: {path}", flush=True)
         ensure_available(config.data)
@@ -89,12 +93,10 @@ def run(arguments: argparse.Namespace) -> None:
     tf.get_logger().setLevel("ERROR")
     from resnet_tf.comparison.record import compare
     from resnet_tf.comparison.report import MARKDOWN, PAGE, write_report
-    from resnet_tf.comparison.runs import by_network, read_run
 
     paths = [*planned, *map(user_path, arguments.runs)]
     groups = by_network([read_run(path) for path in paths])
     data = {name: given[name] for name in _LOCAL if name in given}
-    require_dataset(exports, next(iter(groups.values()))[0].config.data.dataset)
     record = {
         "command": command_line("python -m resnet_tf", sys.argv[1:]),
         **compare(groups, data),
@@ -126,21 +128,67 @@ def _planned(
     }
 
 
+def _require_sound(
+    planned: dict[Path, ExperimentConfig],
+    runs: Sequence[Path],
+    exports: list[dict[str, Any]],
+) -> None:
+    """Raises, before anything is trained, what would end the comparison after it.
+
+    Args:
+        planned: The trainings by their folders; finished ones are read.
+        runs: Folders of the other runs.
+        exports: What `read_export` returned.
+    """
+    finished = [
+        path
+        for path, config in planned.items()
+        if RunFolder(path, config).summary() is not None
+    ]
+    found = [read_run(path) for path in (*finished, *runs)]
+    by_network(found)
+    configs = [*planned.values(), *(run.config for run in found)]
+    datasets = {config.data.dataset for config in configs}
+    if len(datasets) > 1:
+        raise SettingError(f"the runs must share a data set, received {datasets}")
+    require_dataset(exports, datasets.pop())
+
+
 def _print(record: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from resnet_tf.comparison.report import tables
 
     # A pipe has no width: nothing is cut off there.
-    console = Console(width=None if os.isatty(1) else 400, highlight=False)
+    width = None if os.isatty(1) else 400
+    console = Console(width=width, highlight=False, markup=False, emoji=False)
     for found in tables(record):
         if found.rows:
-            table = Table(*found.head)
-            for row in found.rows:
-                table.add_row(*row)
-            console.print(table)
+            print_table(console, found)
     console.print(" ".join(record["advice"]), soft_wrap=True)
+
+
+def print_table(console: Any, found: Any) -> None:
+    """Prints a table; where it is wider than the console, each row is a list of its
+    cells by the names of the columns, and nothing is cut off.
+
+    Args:
+        console: Of rich.
+        found: A `Table` of `resnet_tf.reporting.page`.
+    """
+    from rich.table import Table
+
+    table = Table(*found.head)
+    for row in found.rows:
+        table.add_row(*row)
+    unbounded = console.options.update(max_width=100_000)
+    if console.measure(table, options=unbounded).maximum <= console.width:
+        console.print(table)
+        return
+    for row in found.rows:
+        console.print(row[0], soft_wrap=True)
+        for name, cell in zip(found.head[1:], row[1:], strict=True):
+            console.print(f"  {name}: {cell}", soft_wrap=True)
 
 
 def _names(text: str) -> tuple[str, ...]:

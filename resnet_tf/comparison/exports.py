@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from resnet_tf.checkpoints.files import read_json
+from resnet_tf.checkpoints.schema import require_export
 from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.evaluation.statistics import wilson_interval
 
@@ -20,28 +21,28 @@ def read_export(path: Path) -> dict[str, Any]:
         `latency` (milliseconds of one image, by batch), `runtime` and `machine`.
 
     Raises:
-        CheckpointError: If the file is missing or of another kind.
+        CheckpointError: If the file is missing or of another kind, or a value is wrong.
     """
     found = read_json(path)
-    try:
-        about, error, n = found["metadata"], found["error"], found["n"]
-        wrong = None if error is None else round(error * n / 100)
-        return {
-            "label": f"{about['checkpoint']} as {found['format']}",
-            "images": found["images"],
-            "n": n,
-            "error": error,
-            "interval": None if wrong is None else list(wilson_interval(wrong, n)),
-            "parameters": about["parameters"],
-            "bytes": found["bytes"],
-            "latency": {"1": found["latency_ms"]},
-            "runtime": found["runtime"],
-            "machine": {key: found["machine"][key] for key in ("cpu", "cores")},
-        }
-    except (KeyError, TypeError, ValueError) as error:
+    if not {"format", "metadata"} <= found.keys():
         raise CheckpointError(
             f"{path} must be what export --json_output wrote, received another file"
-        ) from error
+        )
+    require_export(path, found)
+    about, error, n = found["metadata"], found.get("error"), found["n"]
+    wrong = None if error is None else round(error * n / 100)
+    return {
+        "label": f"{about['checkpoint']} as {found['format']}",
+        "images": found["images"],
+        "n": n,
+        "error": error,
+        "interval": None if wrong is None else list(wilson_interval(wrong, n)),
+        "parameters": about["parameters"],
+        "bytes": found["bytes"],
+        "latency": {"1": found["latency_ms"]},
+        "runtime": found["runtime"],
+        "machine": {key: found["machine"][key] for key in ("cpu", "cores")},
+    }
 
 
 def require_dataset(exports: list[dict[str, Any]], dataset: str) -> None:

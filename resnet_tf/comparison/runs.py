@@ -1,17 +1,30 @@
 """Finished runs, read from their folders and grouped by network."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-from resnet_tf.checkpoints.files import CONFIG, WEIGHTS, read_config, require_file
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resnet_tf.checkpoints.files import (
+    CONFIG,
+    METRICS,
+    WEIGHTS,
+    file_sha256,
+    read_config,
+    require_file,
+)
+from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.schema import require_report
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.errors import CheckpointError, SettingError
-from resnet_tf.evaluation.full_pass import Result, checkpoint_pass
 from resnet_tf.reporting.history import Row, read_history
 from resnet_tf.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from resnet_tf.evaluation.full_pass import Result
 
 
 @dataclass(frozen=True)
@@ -41,15 +54,42 @@ def read_run(path: Path) -> FinishedRun:
 
     Raises:
         CheckpointError: If it is no run folder, the run is not finished, or its
-            weights are missing.
+            weights, metrics, summary or history are missing or damaged.
     """
     folder = RunFolder(path, read_config(path / CONFIG))
     summary = folder.summary()
     if summary is None:
         raise CheckpointError(f"run {path} must be finished, it has no summary.json")
-    require_file(path / WEIGHTS)
+    digest = file_sha256(path / WEIGHTS)
+    if digest != read_metrics(path / METRICS).get("weights_sha256"):
+        raise CheckpointError(
+            f"{path / WEIGHTS} must have the SHA-256 that {METRICS} states, received "
+            f"{digest}"
+        )
     size = (path / WEIGHTS).stat().st_size
-    return FinishedRun(folder, summary, read_history(folder.history), size)
+    return FinishedRun(folder, summary, _reports(folder.history, summary), size)
+
+
+def _reports(path: Path, summary: Mapping[str, Any]) -> list[Row]:
+    """Returns all reports of a finished run.
+
+    Raises:
+        CheckpointError: If one is missing or damaged.
+    """
+    require_file(path)
+    try:
+        rows = read_history(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    last = rows[-1].step if rows else 0
+    if last != summary["step"]:
+        raise CheckpointError(
+            f"{path} must have the reports up to step {summary['step']}, received "
+            f"those up to step {last}"
+        )
+    for row in rows:
+        require_report(f"{path}, step {row.step}", asdict(row))
+    return rows
 
 
 def by_network(runs: Iterable[FinishedRun]) -> dict[str, list[FinishedRun]]:
@@ -89,6 +129,9 @@ def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
     config = replace(run.config.data, **data)
     images = load_split(config, "test")
     require_classes(images, run.config.model.num_classes, run.folder.class_names())
+    # It imports TensorFlow.
+    from resnet_tf.evaluation.full_pass import checkpoint_pass
+
     full_pass = checkpoint_pass(run.folder.path, config)
     return full_pass(images, run.config.train.test_batch_size)
 

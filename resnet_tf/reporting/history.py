@@ -1,5 +1,6 @@
 """`history.csv`: one row a report."""
 
+import contextlib
 import csv
 import io
 import os
@@ -95,11 +96,13 @@ def read_history(path: Path) -> list[Row]:
         return rows
     if lines and not lines[-1].endswith("\n"):
         del lines[-1]
-    for cells in csv.DictReader(lines):
-        row = _row(cells)
-        if row is None:
-            break
-        rows.append(row)
+    # An over-long field or a NUL ends the rows, like any other damage.
+    with contextlib.suppress(csv.Error):
+        for cells in csv.DictReader(lines):
+            row = _row(cells)
+            if row is None:
+                break
+            rows.append(row)
     return rows
 
 

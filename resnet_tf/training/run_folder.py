@@ -17,6 +17,7 @@ from resnet_tf.checkpoints.files import (
     write_json,
 )
 from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.schema import require_summary
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
@@ -149,9 +150,17 @@ class RunFolder:
         return read_metrics(path).get("class_names") if path.exists() else None
 
     def summary(self) -> dict[str, Any] | None:
-        """Returns the summary of a finished run, else None."""
+        """Returns the summary of a finished run, else None.
+
+        Raises:
+            CheckpointError: If it is damaged.
+        """
         path = self.path / SUMMARY
-        return read_json(path) if os.path.exists(path) else None
+        if not os.path.exists(path):
+            return None
+        summary = read_json(path)
+        require_summary(path, summary)
+        return summary
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Writes the summary: the run is finished."""

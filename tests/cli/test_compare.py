@@ -1,4 +1,6 @@
+import hashlib
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -7,10 +9,26 @@ import sys
 import time
 
 import pytest
+from rich.console import Console
 
 from resnet_tf.checkpoints.resolve import pretrained_root
+from resnet_tf.cli.compare import print_table
 from resnet_tf.cli.main import main
+from resnet_tf.config import ExperimentConfig
+from resnet_tf.reporting.history import COLUMNS
+from resnet_tf.reporting.page import Table
 
+EXPORT = {
+    "format": "onnx",
+    "metadata": {"checkpoint": "model_20", "parameters": 269_722},
+    "images": "digits test",
+    "n": 500,
+    "error": 10.2,
+    "bytes": 1_121_374,
+    "latency_ms": 1.34,
+    "runtime": "onnxruntime 1.32.0",
+    "machine": {"cpu": "CPU", "cores": 4},
+}
 METRICS = pretrained_root() / "model_20/metrics.json"
 SHORT = "--recipe=quickstart --train_steps=2 --train_batch_size=8 --report_freq=1"
 
@@ -87,3 +105,135 @@ def test_packages_that_are_missing(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == (
         "error: compare needs jinja2 and scipy: pip install 'resnet_tf[report]'\n"
     )
+
+
+@pytest.fixture
+def finished(tmp_path, tiny, monkeypatch):
+    """The folder of a finished run as `compare` names it; nothing may be trained."""
+
+    def trained(*arguments):
+        raise AssertionError("a training has begun")
+
+    monkeypatch.setattr("resnet_tf.cli.compare.train_apart", trained)
+    folder = tmp_path / "out/runs/resnet20-seed0"
+    flags = dict(flag.removeprefix("--").split("=") for flag in SHORT.split()[1:])
+    settings = {name: int(value) for name, value in flags.items()}
+    config = ExperimentConfig.from_flat({**settings, "model": "resnet20"}, "quickstart")
+    write_run(folder, config)
+    return folder
+
+
+def write_run(folder, config):
+    """Writes what `compare` reads of a run before it loads the weights."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config.to_dict()))
+    (folder / "model.weights.h5").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    (folder / "metrics.json").write_text(json.dumps({"weights_sha256": digest}))
+    summary = {"step": 2, "seconds": 1.5, "images_per_second": 9.0}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    row = "1.0,1.0,9.0,0.1,2.0,90.0,2.0,90.0,"
+    lines = [",".join(COLUMNS), f"1,{row}", f"2,{row}"]
+    (folder / "history.csv").write_text("".join(f"{line}\r\n" for line in lines))
+
+
+DAMAGES = {
+    "{}": ("summary.json", "{}", "summary.json: step must be a whole number above 0"),
+    "text": (
+        "summary.json",
+        '{"step": 2, "seconds": "fast", "images_per_second": 1}',
+        "summary.json: seconds must be a number from 0 to 1e+15, received 'fast'",
+    ),
+    "no n": (
+        "summary.json",
+        '{"step": 2, "seconds": 1, "images_per_second": 1, "test_error": 5}',
+        "summary.json: n_test must be a whole number above 0, is missing",
+    ),
+    "list": ("summary.json", "[]", "summary.json is not JSON as it must be"),
+    "long": ("history.csv", f"step,epoch\r\n1,{'9' * 200_000}\r\n", "up to step 2"),
+    "cut": ("history.csv", "step", "must have the reports up to step 2, received thos"),
+    "NaN": (
+        "history.csv",
+        f"{','.join(COLUMNS)}\r\n2,1,1,nan,1,1,1,,,\r\n",
+        "history.csv, step 2: images_per_second must be a number from 0 to 1e+15",
+    ),
+    "null": ("metrics.json", '{"weights_sha256": null}', "weights_sha256 must be 64"),
+    "weights": ("model.weights.h5", "other", "must have the SHA-256 that metrics.json"),
+    "config": ("config.json", "{}", "config.json"),
+}
+
+
+@pytest.mark.parametrize("which", DAMAGES)
+@pytest.mark.parametrize("how", ["planned", "given"])
+def test_a_damaged_run_is_refused_before_any_training(finished, capsys, which, how):
+    name, content, message = DAMAGES[which]
+    (finished / name).write_text(content)
+    output = finished.parents[1]
+    arguments = ["--models=resnet20,uva_resnet"]
+    if how == "given":
+        output = output.parent / "new"
+        arguments = ["--models=uva_resnet", f"--runs={finished}"]
+    with pytest.raises(SystemExit) as stop:
+        compare(*arguments, f"--output={output}")
+    errors = capsys.readouterr().err
+    assert (stop.value.code, errors.count("\n")) == (4, 1)
+    assert message in errors
+
+
+def test_a_folder_as_history(finished, capsys):
+    (finished / "history.csv").unlink()
+    (finished / "history.csv").mkdir()
+    with pytest.raises(SystemExit) as stop:
+        compare("--models=resnet20,uva_resnet", f"--output={finished.parents[1]}")
+    assert stop.value.code == 4
+    assert capsys.readouterr().err.endswith("history.csv is missing\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"error": None}, {"error": "low"}, {"n": None}, {"n": 0}, {"bytes": "many"},
+        {"latency_ms": None}, {"metadata": None}, {"machine": []}, {"images": 3},
+        {"metadata": {"checkpoint": "a\n", "parameters": 3}}, {"runtime": "\x1b[31m"},
+        {"metadata": {"checkpoint": "a"}}, {"machine": {"cpu": "CPU", "cores": None}},
+    ],
+)  # fmt: skip
+def test_a_damaged_export_is_refused_before_any_training(
+    finished, tmp_path, capsys, change
+):
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(EXPORT | change))
+    with pytest.raises(SystemExit) as stop:
+        compare("--models=uva_resnet", f"--exports={path}", f"--output={tmp_path}/new")
+    errors = capsys.readouterr().err
+    # Of other images is no damage.
+    assert stop.value.code == (2 if change == {"error": None} else 4)
+    assert errors.count("\n") == 1 and "\x1b" not in errors
+    path.write_text(json.dumps(EXPORT))
+    with pytest.raises(AssertionError, match="a training has begun"):
+        compare("--models=uva_resnet", f"--exports={path}", f"--output={tmp_path}/new")
+
+
+def test_runs_of_another_data_set_are_refused_before_any_training(finished, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([
+            "compare", "--models=uva_resnet", "--dataset=cifar10",
+            f"--runs={finished}", f"--output={finished.parents[2] / 'new'}",
+        ])  # fmt: skip
+    assert stop.value.code == 2
+    assert "the runs must share a data set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 400])
+def test_a_narrow_console_cuts_nothing_off(width):
+    head = ["network", "test error (n = 1,000)", "95 % interval"]
+    rows = [[f"uva_{kind} (init_lr=0.1)", "8.00 %", "[1.00]"] for kind in "abc"]
+    text = io.StringIO()
+    console = Console(file=text, width=width, highlight=False, markup=False)
+    print_table(console, Table("networks", head, rows))
+    found = text.getvalue()
+    assert "…" not in found
+    for row in rows:
+        assert all(cell in found for cell in row)
+    lists = width < 80
+    assert ("  test error (n = 1,000): 8.00 %\n" in found) == lists

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import resnet_tf
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.errors import CheckpointError, RunFolderError
 from resnet_tf.training.run_folder import RunFolder
@@ -82,3 +83,25 @@ def test_a_folder_that_is_empty_or_of_a_killed_run_is_taken(tmp_path, names):
         assert sorted(os.listdir(tmp_path)) == ["config.json", "run.lock"]
     (tmp_path / "notes.txt").write_text("mine, in my run")
     RunFolder(tmp_path, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{}", "step must be a whole number above 0, is missing"),
+        ('{"step": 3}', "seconds must be a number from 0 to"),
+        ('{"step": 3, "seconds": 1, "images_per_second": 1, "worker": 0}', "num_work"),
+        ('{"step": 3, "seconds": 1, "images_per_second": null}', "received None"),
+        (
+            '{"step": 3, "seconds": 1, "images_per_second": 1, "test_error": null}',
+            "0 to",
+        ),
+    ],
+)
+def test_a_finished_run_with_a_damaged_summary(tiny, tmp_path, content, message):
+    """`train` and `compare` read it: one line, exit code 4."""
+    config = tiny()
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    (tmp_path / "summary.json").write_text(content)
+    with pytest.raises(CheckpointError, match=f"summary.json: .*{message}"):
+        resnet_tf.train(config, tmp_path)

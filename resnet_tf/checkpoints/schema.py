@@ -1,0 +1,164 @@
+"""What the fields of JSON records must hold, checked when a record is read.
+
+`config.json` has rules of its own, see `ExperimentConfig.from_dict`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from resnet_tf.errors import CheckpointError
+
+_LARGEST = 1e15  # no time, rate or loss is larger; pictures and tables can show it
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+class Rule(NamedTuple):
+    """What a field must hold.
+
+    Attributes:
+        holds: Tells whether a value is right.
+        words: The rule, to follow "must be".
+    """
+
+    holds: Callable[[Any], bool]
+    words: str
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_between(value: Any, low: float, high: float) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and low <= value <= high
+
+
+def _is_percent(value: Any) -> bool:
+    return _is_between(value, 0, 100)
+
+
+def _is_interval(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_percent, value))
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and bool(_SHA256.fullmatch(value))
+
+
+COUNT = Rule(_is_count, "a whole number")
+POSITIVE = Rule(lambda value: _is_count(value) and value > 0, "a whole number above 0")
+NUMBER = Rule(
+    lambda value: _is_between(value, 0, _LARGEST), f"a number from 0 to {_LARGEST:g}"
+)
+PERCENT = Rule(_is_percent, "from 0 to 100")
+INTERVAL = Rule(_is_interval, "two numbers from 0 to 100")
+NAMES = Rule(_is_names, "a list of texts")
+SHA256 = Rule(_is_sha256, "64 hexadecimal digits")
+TEXT = Rule(
+    lambda value: isinstance(value, str) and value.isprintable(), "a printable text"
+)
+OBJECT = Rule(lambda value: isinstance(value, dict), "an object")
+
+_SPLITS = ("validation", "test")
+_DIGESTS = ("weights_sha256", "config_sha256")
+_METRICS = {
+    **dict.fromkeys(("step", "n_validation", "n_test", "parameters"), COUNT),
+    **{f"{split}_error": PERCENT for split in _SPLITS},
+    **{f"{split}_interval": INTERVAL for split in _SPLITS},
+    "class_names": NAMES,
+}
+_SUMMARY = {"step": POSITIVE, "seconds": NUMBER, "images_per_second": NUMBER}
+_SUMMARY_OPTIONAL = {
+    **{f"{best}{split}_error": PERCENT for split in _SPLITS for best in ("", "best_")},
+    **{f"{best}n_{split}": POSITIVE for split in _SPLITS for best in ("", "best_")},
+    **dict.fromkeys(("best_step", "peak_memory", "num_replicas", "seed"), COUNT),
+}
+_WORKER = {"worker": COUNT, "num_workers": POSITIVE, "weights_sha256": SHA256}
+_REPORT = {
+    "step": POSITIVE,
+    **dict.fromkeys(
+        ("epoch", "seconds", "images_per_second", "learning_rate", "train_loss"), NUMBER
+    ),
+    "train_error": PERCENT,
+}
+_REPORT_OPTIONAL = {"validation_loss": NUMBER, "validation_error": PERCENT}
+_EXPORT = {
+    "format": TEXT,
+    "metadata": OBJECT,
+    "images": TEXT,
+    "n": POSITIVE,
+    "bytes": COUNT,
+    "latency_ms": NUMBER,
+    "runtime": TEXT,
+    "machine": OBJECT,
+}
+
+
+def require_metrics(where: Any, record: Mapping[str, Any]) -> None:
+    """Raises unless a `metrics.json` has right values; all may be missing.
+
+    Args:
+        where: What an error names: the file.
+        record: What the file holds.
+
+    Raises:
+        CheckpointError: If a value breaks its rule. None is a value that is not
+            known, but no SHA-256.
+    """
+    _require(where, record, optional=_METRICS)
+    _require(where, record, {key: SHA256 for key in _DIGESTS if key in record})
+
+
+def require_summary(where: Any, record: Mapping[str, Any]) -> None:
+    """Raises unless a `summary.json` has what its readers need.
+
+    Args, Raises: See `require_metrics`.
+    """
+    _require(where, record, _SUMMARY, _SUMMARY_OPTIONAL)
+    with_n = [s for s in _SPLITS if record.get(f"{s}_error", None) is not None]
+    _require(where, record, {f"n_{split}": POSITIVE for split in with_n})
+    named = (f"{split}_error" for split in _SPLITS)
+    _require(where, record, {key: PERCENT for key in named if key in record})
+    if "worker" in record:
+        _require(where, record, _WORKER)
+
+
+def require_report(where: Any, record: Mapping[str, Any]) -> None:
+    """Raises unless a report of `history.csv` has right numbers.
+
+    Args, Raises: See `require_metrics`.
+    """
+    _require(where, record, _REPORT, _REPORT_OPTIONAL)
+
+
+def require_export(where: Any, record: Mapping[str, Any]) -> None:
+    """Raises unless a record is one that `export --json_output` wrote.
+
+    Args, Raises: See `require_metrics`.
+    """
+    _require(where, record, _EXPORT, {"error": PERCENT})
+    about, machine = record["metadata"], record["machine"]
+    _require(f"{where}: metadata", about, {"checkpoint": TEXT, "parameters": COUNT})
+    _require(f"{where}: machine", machine, {"cpu": TEXT, "cores": POSITIVE})
+
+
+def _require(
+    where: Any,
+    record: Mapping[str, Any],
+    required: Mapping[str, Rule] = {},
+    optional: Mapping[str, Rule] = {},
+) -> None:
+    for key, rule in required.items():
+        if key not in record:
+            raise CheckpointError(f"{where}: {key} must be {rule.words}, is missing")
+    given = {key: rule for key, rule in optional.items() if record.get(key) is not None}
+    for key, rule in (required | given).items():
+        if not rule.holds(record[key]):
+            raise CheckpointError(
+                f"{where}: {key} must be {rule.words}, received {record[key]!r:.80}"
+            )
