@@ -125,6 +125,7 @@ def _metadata(pretrained: Pretrained, ckpt: str | Path) -> dict[str, Any]:
         "network": pretrained.config.model.title,
         "parameters": sum(v.value.shape.num_elements() for v in trained),
         "input": f"uint8 (N, {side}, {side}, 3), RGB",
+        "other_sizes": "refused",
         "preprocessing": f"inside: {preprocessing(data)}",
         "temperature": pretrained.temperature,
         "class_names": list(pretrained.class_names),

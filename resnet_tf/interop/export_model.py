@@ -29,6 +29,10 @@ class Classifier(keras.Model):
 
     Returns:
         A dict of float32 tensors (N, classes), "logits" and "probabilities".
+
+    Raises:
+        InvalidArgumentError: If the images have another size; in an exported
+            file, the error of its runtime.
     """
 
     def __init__(
@@ -43,10 +47,21 @@ class Classifier(keras.Model):
 
     def call(self, images):
         # As float32, because LiteRT does not resize uint8.
-        images = tf.cast(images, tf.float32)
+        images = tf.cast(self._of_the_side(images), tf.float32)
         logits = self.network(normalize(images, self.data), training=False)
         probabilities = tf.nn.softmax(logits / self.temperature)
         return {LOGITS: logits, PROBABILITIES: probabilities}
+
+    def _of_the_side(self, images):
+        """Returns the images; running it fails if they have another size.
+
+        SavedModel and LiteRT do not check a call against the signature, and most
+        networks give logits for any size. A concatenation needs equal sizes in
+        every runtime, and no converter removes it.
+        """
+        side = self.data.stored_side
+        one = tf.zeros((1, side, side, 3), images.dtype)
+        return tf.concat([images, one], axis=0)[:-1]
 
     @property
     def signature(self) -> list[tf.TensorSpec]:

@@ -24,6 +24,20 @@ TEMPERATURE = 1.5
 # Of a file, for each parameter.
 BYTES = {"tflite_float16": (2, 3), "tflite_int8": (1, 2)}
 
+# The first is four images of the right size, or one of another; the next two have as
+# many numbers as an image of the right size.
+OTHER_SHAPES = [(1, 64, 64, 3), (1, 16, 64, 3), (1, 64, 16, 3), (4, 16, 16, 3)]
+OTHER_SHAPES += [(1, 1, 1, 3), (1, 31, 32, 3), (1, 32, 32, 1), (2, 224, 224, 3)]
+# What each runtime says.
+LITERT = "failed to prepare|failed to invoke"
+REFUSED = {
+    "saved_model": "ConcatOp : Dimension|must be equal|incompatible",
+    "tflite": LITERT,
+    "tflite_float16": LITERT,
+    "tflite_int8": LITERT,
+    "onnx": "Got invalid dimensions",
+}
+
 
 @pytest.fixture(scope="module")
 def ckpt(trained, tmp_path_factory):
@@ -112,6 +126,10 @@ def test_a_file_of_each_format(ckpt, name, tmp_path, capsys):
     atol = {"tflite_int8": 0.15, "tflite_float16": 1e-2}.get(name, 1e-4)
     np.testing.assert_allclose(outputs["probabilities"], shares, atol=atol)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model", "record.json"]
+    assert found["other_sizes"] == "refused"
+    for shape in OTHER_SHAPES:
+        with pytest.raises(Exception, match=REFUSED[name]):
+            run(output, name, np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize(
