@@ -1,10 +1,13 @@
 """Paper-exact CIFAR residual and densely connected networks in TensorFlow.
 
 The names below are imported when they are first used, so that importing the
-package takes no time and no TensorFlow.
+package takes no time and no TensorFlow. Where a program has already imported
+Keras, the layers are imported at once: Keras then knows them by name and can load
+a saved network.
 """
 
 import importlib
+import sys
 
 _HOMES = {
     "DataConfig": "resnet_tf.config",
@@ -12,6 +15,7 @@ _HOMES = {
     "ModelConfig": "resnet_tf.config",
     "OptimizerConfig": "resnet_tf.config",
     "TrainConfig": "resnet_tf.config",
+    "batch_norms": "resnet_tf.layers",
     "build_densenet": "resnet_tf.models",
     "build_model": "resnet_tf.models",
     "build_resnet": "resnet_tf.models",
@@ -29,7 +33,7 @@ def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module 'resnet_tf' has no attribute {name!r}")
     home = _HOMES[name]
-    if home.startswith("resnet_tf.models"):
+    if home.startswith(("resnet_tf.models", "resnet_tf.layers")):
         # It needs TensorFlow at once: what is wrong with it is said in one line.
         importlib.import_module("resnet_tf.startup").import_tensorflow()
     return getattr(importlib.import_module(home), name)
@@ -37,3 +41,8 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
+
+
+if {"keras", "tensorflow"} <= sys.modules.keys():
+    importlib.import_module("resnet_tf.models.network")
+    importlib.import_module("resnet_tf.layers")

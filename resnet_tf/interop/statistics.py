@@ -1,13 +1,13 @@
 """Moving averages for a batch norm that was trained without."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from resnet_tf.layers import BatchNorm
+from resnet_tf.layers import BatchNorm, batch_norms
 
 BATCH_SIZE = 125
 
@@ -51,7 +51,7 @@ def recompute_statistics(
             f"images must be (N, {str(model.input_shape[1:])[1:-1]}) with N above 0, "
             f"received {images.shape}"
         )
-    norms = list(_batch_norms(model))
+    norms = list(batch_norms(model))
     if not norms or not all(norm.trainable for norm in norms):
         raise ValueError(f"{model.name} must have batch norms, all of them trainable")
     batches = math.ceil(len(images) / batch_size)
@@ -60,17 +60,6 @@ def recompute_statistics(
         norm.moving_mean.assign(mean / batches)
         norm.moving_variance.assign(variance / batches)
     return f"Batch-norm statistics: {len(images):,} images, batches: {batches:,}."
-
-
-def _batch_norms(layer: keras.layers.Layer) -> Iterator[BatchNorm]:
-    """Yields the batch norms in a model or a block, however deep."""
-    if isinstance(layer, BatchNorm):
-        yield layer
-        return
-    parts = layer.layers if isinstance(layer, keras.Model) else vars(layer).values()
-    for part in parts:
-        if isinstance(part, keras.layers.Layer):
-            yield from _batch_norms(part)
 
 
 def _sums(

@@ -1,7 +1,7 @@
 """The Keras layers that own weights or a raw TensorFlow operation."""
 
 from resnet_tf.layers.activation import activation_layer
-from resnet_tf.layers.batch_norm import BatchNorm
+from resnet_tf.layers.batch_norm import BatchNorm, batch_norms
 from resnet_tf.layers.block import Block
 from resnet_tf.layers.bottleneck import PreActBottleneckBlock
 from resnet_tf.layers.convolution import Conv2D, TorchConv2D, conv, fan_in_uniform
@@ -31,6 +31,7 @@ __all__ = [
     "Transition",
     "ZeroPadShortcut",
     "activation_layer",
+    "batch_norms",
     "compressed",
     "conv",
     "fan_in_uniform",

@@ -9,13 +9,17 @@ from resnet_tf.layers.vectors import check_channels, filled, missing, widened
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
-class BatchNorm(keras.layers.Layer):
+class BatchNorm(keras.layers.BatchNormalization):
     """Batch normalisation over (N, H, W), one kernel forward and one backward.
 
     Keras 3 computes the moments and the normalisation with separate operations;
     `FusedBatchNormV3` does it in one pass, and TensorFlow's graph rewriter joins
     a following ReLU to it. Scale, offset and statistics are float32 whatever the
     type of the activations.
+
+    It is a `keras.layers.BatchNormalization`, so that code that looks for one finds
+    it. With `trainable = False` it is frozen as in Keras: it normalizes with the
+    moving averages and does not change them. `batch_norms` finds those in blocks.
 
     In training the moving averages become
     `momentum * old + (1 - momentum) * batch`. The batch variance that enters
@@ -58,7 +62,9 @@ class BatchNorm(keras.layers.Layer):
         synchronized: bool = False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(
+            momentum=momentum, epsilon=epsilon, synchronized=synchronized, **kwargs
+        )
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum must be in [0, 1], received {momentum}")
         if not epsilon > 0:
@@ -67,10 +73,7 @@ class BatchNorm(keras.layers.Layer):
             raise ValueError(
                 f"evaluation must be moving or batch, received {evaluation!r}"
             )
-        self.momentum = momentum
-        self.epsilon = epsilon
         self.evaluation = evaluation
-        self.synchronized = synchronized
 
     def build(self, input_shape):
         if len(input_shape) != 4:
@@ -162,9 +165,22 @@ class BatchNorm(keras.layers.Layer):
 
     def get_config(self):
         return {
-            **super().get_config(),
+            # Keras's batch norm has arguments that this one has not.
+            **keras.layers.Layer.get_config(self),
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "evaluation": self.evaluation,
             "synchronized": self.synchronized,
         }
+
+
+def batch_norms(model: keras.layers.Layer) -> list[BatchNorm]:
+    """Returns the batch norms of a model or a block, at any depth.
+
+    `model.layers` shows only those outside the blocks.
+
+    Args:
+        model: A network of this package, or a model that has one as a part.
+    """
+    layers = model._flatten_layers()
+    return [layer for layer in layers if isinstance(layer, BatchNorm)]

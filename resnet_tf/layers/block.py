@@ -1,5 +1,7 @@
 """The base of the layers that are made of convolutions and batch norms."""
 
+from collections.abc import Iterator
+
 import keras
 
 from resnet_tf import native
@@ -17,6 +19,9 @@ class Block(keras.layers.Layer):
         bn_momentum: See `BatchNorm`.
         bn_epsilon: See `BatchNorm`.
         bn_eval: See `BatchNorm`, `evaluation`.
+
+    The config also has "frozen", the names of layers inside that are not trainable,
+    where there are any.
     """
 
     def __init__(
@@ -38,7 +43,27 @@ class Block(keras.layers.Layer):
         self._activate = activation_function(activation)
 
     def get_config(self):
-        return {**super().get_config(), **self._options}
+        config = {**super().get_config(), **self._options}
+        frozen = [name for name, part in self._parts() if not part.trainable]
+        return {**config, "frozen": frozen} if frozen else config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        frozen = config.pop("frozen", [])
+        block = super().from_config(config)
+        for name, part in block._parts():
+            if name in frozen:
+                part.trainable = False
+        return block
+
+    def _parts(self) -> Iterator[tuple[str, keras.layers.Layer]]:
+        """Yields the layers inside, at any depth, by names such as "shortcut.bn"."""
+        for name, part in vars(self).items():
+            if isinstance(part, keras.layers.Layer):
+                yield name, part
+            if isinstance(part, Block):
+                yield from ((f"{name}.{inner}", x) for inner, x in part._parts())
 
     @property
     def _options(self) -> dict:

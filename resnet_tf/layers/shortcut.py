@@ -34,16 +34,16 @@ class ZeroPadShortcut(keras.layers.Layer):
         mode: One of `MODES`.
 
     Call arguments:
-        inputs: Float tensor of shape (N, H, W, C), H and W divisible by
-            `strides`.
+        inputs: Float tensor of shape (N, H, W, C). At the end of an odd map,
+            "pool" averages the pixels that there are.
 
     Returns:
-        Tensor of shape (N, H / strides, W / strides, filters), dtype of `inputs`.
+        Tensor of shape (N, ceil(H / strides), ceil(W / strides), filters), dtype
+        of `inputs`.
 
     Raises:
-        ValueError: If `strides` is neither 1 nor 2 or does not divide height and
-            width, `mode` is unknown, or the number of new channels is negative
-            or odd.
+        ValueError: If `strides` is neither 1 nor 2, `mode` is unknown, or the
+            number of new channels is negative or odd.
     """
 
     def __init__(self, filters: int, strides: int = 1, mode: str = "pool", **kwargs):
@@ -59,12 +59,6 @@ class ZeroPadShortcut(keras.layers.Layer):
         self.mode = mode
 
     def build(self, input_shape):
-        sizes = [size for size in input_shape[1:3] if size is not None]
-        if any(size % self.strides for size in sizes):
-            raise ValueError(
-                f"height and width must be divisible by strides={self.strides}, "
-                f"received {tuple(sizes)}"
-            )
         new = self.filters - input_shape[-1]
         if new < 0 or (new % 2 and self.mode != "append"):
             raise ValueError(
@@ -76,7 +70,7 @@ class ZeroPadShortcut(keras.layers.Layer):
         x = inputs
         if self.strides == 2:
             if self.mode == "pool":
-                x = tf.nn.avg_pool2d(x, 2, 2, "VALID")
+                x = tf.nn.avg_pool2d(x, 2, 2, "SAME")  # odd maps too
             else:
                 x = x[:, ::2, ::2]
         new = self.filters - inputs.shape[-1]
@@ -216,4 +210,4 @@ def make_shortcut(
 
 
 def _divide(size: int | None, strides: int) -> int | None:
-    return None if size is None else size // strides
+    return None if size is None else -(-size // strides)

@@ -13,7 +13,7 @@ def build_densenet(
     config: ModelConfig | None = None,
     *,
     features: bool = False,
-    dtype: str | None = None,
+    **form,
 ) -> keras.Model:
     """Returns DenseNet for images of 32x32 pixels.
 
@@ -26,19 +26,20 @@ def build_densenet(
         config: The network; `ModelConfig(model="densenet")` if None.
         features: Return a dict of the outputs of "stem", "stage1", "stage2",
             "stage3" (the dense blocks) and "logits" instead of the logits alone.
-        dtype: Keras dtype policy, such as "mixed_bfloat16"; the global one if
-            None. Logits are float32 in each.
+        **form: `dtype`, `input_shape` and `name`, see `build_model`.
 
     Returns:
-        A functional model from (N, 32, 32, 3) to logits (N, num_classes).
+        A functional model from (N, 32, 32, 3), or `input_shape`, to logits
+        (N, num_classes).
 
     Raises:
+        SettingError: If `input_shape` or `name` is wrong.
         ValueError: If `config.model` is not "densenet".
 
     Reference: Huang et al. 2016, https://arxiv.org/abs/1608.06993, section 3.
     """
     config = config or ModelConfig(model="densenet")
-    parts = Parts(config, ("densenet",), dtype)
+    parts = Parts(config, ("densenet",), **form)
     convolutions = 2 if config.bottleneck else 1
     length = (config.depth - 4) // (STAGES * convolutions)
     inputs = parts.images()

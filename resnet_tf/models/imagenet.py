@@ -20,7 +20,7 @@ DENSENET_LENGTHS = (6, 12, 24, 16)
 
 
 def build_imagenet_resnet(
-    config: ModelConfig, *, features: bool = False, dtype: str | None = None
+    config: ModelConfig, *, features: bool = False, **form
 ) -> keras.Model:
     """Returns ResNet-18 or ResNet-34 of ImageNet's widths.
 
@@ -35,10 +35,10 @@ def build_imagenet_resnet(
 
     Reference: He et al. 2015, https://arxiv.org/abs/1512.03385, table 1.
     """
-    parts = Parts(config, tuple(RESNET_LENGTHS), dtype)
+    parts = Parts(config, tuple(RESNET_LENGTHS), **form)
     inputs = parts.images()
     if config.model == "resnet18":
-        x = _wide_stem(parts, inputs, dtype)
+        x = _wide_stem(parts, inputs)
     else:
         x = parts.bn_activation(parts.stem_conv(64)(inputs), "stem")
 
@@ -59,7 +59,7 @@ def build_imagenet_resnet(
 
 
 def build_imagenet_densenet(
-    config: ModelConfig, *, features: bool = False, dtype: str | None = None
+    config: ModelConfig, *, features: bool = False, **form
 ) -> keras.Model:
     """Returns DenseNet-121.
 
@@ -74,10 +74,10 @@ def build_imagenet_densenet(
 
     Reference: Huang et al. 2016, https://arxiv.org/abs/1608.06993, table 1.
     """
-    parts = Parts(config, ("densenet121", "densenet121_cifar"), dtype)
+    parts = Parts(config, ("densenet121", "densenet121_cifar"), **form)
     cifar = config.model == "densenet121_cifar"
     inputs = parts.images()
-    x = parts.stem_conv(64)(inputs) if cifar else _wide_stem(parts, inputs, dtype)
+    x = parts.stem_conv(64)(inputs) if cifar else _wide_stem(parts, inputs)
     stages = {"stem": x} | dense_stages(
         parts,
         x,
@@ -91,8 +91,8 @@ def build_imagenet_densenet(
     return parts.classifier(inputs, x, stages if features else None, config.model)
 
 
-def _wide_stem(parts: Parts, images: keras.KerasTensor, dtype) -> keras.KerasTensor:
+def _wide_stem(parts: Parts, images: keras.KerasTensor) -> keras.KerasTensor:
     """Returns the stem for 224x224 pixels, a map of 56x56 and 64 channels."""
     x = parts.stem_conv(64, 7, strides=2, stride_padding="both")(images)
     x = parts.bn_activation(x, "stem")
-    return MaxPool(name="stem_pool", dtype=dtype)(x)
+    return MaxPool(name="stem_pool", dtype=parts.options["dtype"])(x)

@@ -6,9 +6,13 @@ from typing import Any
 import keras
 
 from resnet_tf.config import HEAD, ModelConfig
+from resnet_tf.errors import SettingError
 from resnet_tf.layers import BatchNorm, activation_layer, conv, fan_in_uniform
 from resnet_tf.layers.convolution import convolution_initializer as initializer
 from resnet_tf.models.network import Network
+
+# Smaller images leave nothing after the fourth halving.
+SMALLEST_SIDE = 8  # pixels
 
 
 class Parts:
@@ -18,22 +22,36 @@ class Parts:
         config: The network.
         families: The values of `config.model` that the caller builds.
         dtype: Keras dtype policy, or None for the global one.
+        input_shape: Height, width (an int or None for any) and channels of the
+            images, or None for the network's own side and 3 channels.
+        name: Name of the model, or None for the network's own.
 
     Attributes:
         config: As given.
         options: Arguments of every `Block`.
 
     Raises:
+        SettingError: If `input_shape` or `name` is wrong.
         ValueError: If `config` describes another family.
     """
 
-    def __init__(self, config: ModelConfig, families: tuple[str, ...], dtype):
+    def __init__(
+        self,
+        config: ModelConfig,
+        families: tuple[str, ...],
+        *,
+        dtype: str | None = None,
+        input_shape: tuple[int | None, int | None, int] | None = None,
+        name: str | None = None,
+    ):
         if config.model not in families:
             raise ValueError(
                 f"config.model must be {' or '.join(families)}, received {config.model}"
             )
         self.config = config
         self._dtype = dtype
+        self._input_shape = _image_shape(input_shape, config)
+        self._name = _model_name(name)
         self.options = {
             "activation": config.activation,
             "kernel_initializer": config.kernel_initializer,
@@ -44,9 +62,8 @@ class Parts:
         }
 
     def images(self) -> keras.KerasTensor:
-        """Returns the input, (N, side, side, 3)."""
-        side = self.config.input_side
-        return keras.Input((side, side, 3), name="images")
+        """Returns the input, (N, H, W, C)."""
+        return keras.Input(self._input_shape, name="images")
 
     def stem_conv(
         self, filters: int, kernel_size: int = 3, strides: int = 1, **kwargs
@@ -87,10 +104,10 @@ class Parts:
         """Returns the model that ends in global average pooling and logits.
 
         Args:
-            inputs: The images, (N, side, side, 3).
+            inputs: The images, (N, H, W, C).
             x: What the head sees, (N, H, W, C).
             stages: Outputs to return by name next to the logits, or None.
-            name: Name of the model.
+            name: The network's own name, for a model without another.
         """
         x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
         logits = keras.layers.Dense(
@@ -100,7 +117,7 @@ class Parts:
             **self._head_start(x.shape[-1]),
         )(x)
         outputs = logits if stages is None else {**stages, HEAD: logits}
-        return Network(inputs, outputs, name=name)
+        return Network(inputs, outputs, name=self._name or name)
 
     def _head_start(self, channels: int) -> dict[str, keras.initializers.Initializer]:
         """Returns the initialisers of the dense head."""
@@ -108,3 +125,38 @@ class Parts:
         if self.config.head_bias == "fan_in_uniform":
             start["bias_initializer"] = fan_in_uniform(channels)
         return start
+
+
+def _image_shape(shape, config: ModelConfig) -> tuple[int | None, int | None, int]:
+    """Returns the shape of one image.
+
+    Raises:
+        SettingError: If `shape` is not (height, width, channels), the first two
+            None or at least `SMALLEST_SIDE`, the last at least 1.
+    """
+    if shape is None:
+        return (config.input_side, config.input_side, 3)
+    rule = (
+        "input_shape must be (height, width, channels), height and width None or at "
+        f"least {SMALLEST_SIDE}, channels at least 1, received {shape!r:.80}"
+    )
+    if not isinstance(shape, (tuple, list)) or len(shape) != 3:
+        raise SettingError(rule)
+    lowest = (SMALLEST_SIDE, SMALLEST_SIDE, 1)
+    for size, least, free in zip(shape, lowest, (True, True, False), strict=True):
+        if size is None and free:
+            continue
+        if type(size) is not int or size < least:
+            raise SettingError(rule)
+    return tuple(shape)
+
+
+def _model_name(name: str | None) -> str | None:
+    """Returns the name of a model.
+
+    Raises:
+        SettingError: If it is empty, no text, or holds a "/".
+    """
+    if name is not None and (not isinstance(name, str) or not name or "/" in name):
+        raise SettingError(f"name must be text without '/', received {name!r:.80}")
+    return name

@@ -33,6 +33,8 @@ def build_model(
     *,
     features: bool = False,
     dtype: str | None = None,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    name: str | None = None,
     **values,
 ) -> keras.Model:
     """Returns a network.
@@ -43,12 +45,17 @@ def build_model(
             "logits" by name instead of the logits alone.
         dtype: Keras dtype policy, such as "mixed_bfloat16"; the global one if
             None. Logits are float32 in each.
+        input_shape: Height, width and channels of the images; height and width
+            are at least 8, or None for images of any size. (32, 32, 3) if None, or
+            (224, 224, 3) for the ImageNet networks.
+        name: Name of the model, such that several networks of one kind can be
+            parts of one model; that of the network if None.
         **values: Settings of `ModelConfig` beside the name's own, such as
             `num_classes=100`.
 
     Returns:
-        A functional model from images (N, side, side, 3) to logits
-        (N, num_classes); the side is 32, or 224 for the ImageNet networks.
+        A functional model from images (N, *input_shape) to logits
+        (N, num_classes).
 
     Raises:
         SettingError: If a name is unknown, a value is wrong, or there are values
@@ -66,7 +73,8 @@ def build_model(
         raise SettingError(
             f"values go with a network's name only, received a config and {values}"
         )
-    return _BUILDERS[config.model](config, features=features, dtype=dtype)
+    form = {"dtype": dtype, "input_shape": input_shape, "name": name}
+    return _BUILDERS[config.model](config, features=features, **form)
 
 
 def list_models() -> list[str]:

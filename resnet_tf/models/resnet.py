@@ -14,7 +14,7 @@ def build_resnet(
     config: ModelConfig | None = None,
     *,
     features: bool = False,
-    dtype: str | None = None,
+    **form,
 ) -> keras.Model:
     """Returns ResNet-(6n+2), or pre-activation ResNet-(9n+2), for 32x32 pixels.
 
@@ -28,13 +28,14 @@ def build_resnet(
         config: The network; `ModelConfig()` if None.
         features: Return a dict of the outputs of "stem", "stage1", "stage2",
             "stage3" and "logits" instead of the logits alone.
-        dtype: Keras dtype policy, such as "mixed_bfloat16"; the global one if
-            None. Logits are float32 in each.
+        **form: `dtype`, `input_shape` and `name`, see `build_model`.
 
     Returns:
-        A functional model from (N, 32, 32, 3) to logits (N, num_classes).
+        A functional model from (N, 32, 32, 3), or `input_shape`, to logits
+        (N, num_classes).
 
     Raises:
+        SettingError: If `input_shape` or `name` is wrong.
         ValueError: If `config.model` is not "resnet".
 
     Reference: He et al. 2015, https://arxiv.org/abs/1512.03385, section 4.2;
@@ -42,7 +43,7 @@ def build_resnet(
     https://arxiv.org/abs/1603.05027.
     """
     config = config or ModelConfig()
-    parts = Parts(config, ("resnet",), dtype)
+    parts = Parts(config, ("resnet",), **form)
     inputs = parts.images()
     x = parts.stem_conv(STAGE_FILTERS[0])(inputs)
     # A bottleneck block has a batch norm of its own before everything.

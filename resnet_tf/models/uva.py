@@ -37,8 +37,10 @@ INCEPTION_STAGES = (
 class _UvaParts(Parts):
     """Parts that start as the tutorial's."""
 
-    def __init__(self, config: ModelConfig, families: tuple[str, ...], dtype, fan: str):
-        super().__init__(config, families, dtype)
+    def __init__(
+        self, config: ModelConfig, families: tuple[str, ...], fan: str, **form
+    ):
+        super().__init__(config, families, **form)
         gain = "tanh" if config.activation == "tanh" else "he"
         self.options["kernel_initializer"] = f"{gain}_{fan}"
 
@@ -50,7 +52,7 @@ class _UvaParts(Parts):
 
 
 def build_uva_googlenet(
-    config: ModelConfig, *, features: bool = False, dtype: str | None = None
+    config: ModelConfig, *, features: bool = False, **form
 ) -> keras.Model:
     """Returns the small GoogLeNet, 260,650 parameters for 10 classes.
 
@@ -58,13 +60,13 @@ def build_uva_googlenet(
     32x32, 16x16 and 8x8 with max pooling in between. Arguments and results as
     those of `build_resnet`; the features are those of the Inception stages.
     """
-    parts = _UvaParts(config, ("uva_googlenet",), dtype, "fan_in")
+    parts = _UvaParts(config, ("uva_googlenet",), "fan_in", **form)
     inputs = parts.images()
     x = ConvUnit(64, 3, name="stem", **parts.options)(inputs)
     stages = {"stem": x}
     for stage, blocks in enumerate(INCEPTION_STAGES, start=1):
         if stage > 1:
-            x = MaxPool(name=f"pool{stage - 1}", dtype=dtype)(x)
+            x = MaxPool(name=f"pool{stage - 1}", dtype=parts.options["dtype"])(x)
         for block, (filters, reduced) in enumerate(blocks, start=1):
             name = f"stage{stage}_block{block}"
             x = InceptionBlock(filters, reduced, name=name, **parts.options)(x)
@@ -73,7 +75,7 @@ def build_uva_googlenet(
 
 
 def build_uva_resnet(
-    config: ModelConfig, *, features: bool = False, dtype: str | None = None
+    config: ModelConfig, *, features: bool = False, **form
 ) -> keras.Model:
     """Returns the ResNet (272,378 parameters for 10 classes) or its pre-activation
     form (272,250).
@@ -83,7 +85,7 @@ def build_uva_resnet(
     convolution and nothing between the last block and the pooling. Arguments and
     results as those of `build_resnet`.
     """
-    parts = _UvaParts(config, ("uva_resnet", "uva_preact"), dtype, "fan_out")
+    parts = _UvaParts(config, ("uva_resnet", "uva_preact"), "fan_out", **form)
     post = config.model == "uva_resnet"
     kind, make = ("B-bias", ResidualBlock) if post else ("B-pre", PreActResidualBlock)
     inputs = parts.images()
@@ -107,7 +109,7 @@ def build_uva_resnet(
 
 
 def build_uva_densenet(
-    config: ModelConfig, *, features: bool = False, dtype: str | None = None
+    config: ModelConfig, *, features: bool = False, **form
 ) -> keras.Model:
     """Returns the DenseNet, 239,146 parameters for 10 classes.
 
@@ -116,7 +118,7 @@ def build_uva_densenet(
     transitions halve the channels. Arguments and results as those of
     `build_resnet`, with a fourth stage.
     """
-    parts = _UvaParts(config, ("uva_densenet",), dtype, "fan_in")
+    parts = _UvaParts(config, ("uva_densenet",), "fan_in", **form)
     inputs = parts.images()
     x = parts.stem_conv(32, use_bias=True)(inputs)
     stages = {"stem": x} | dense_stages(

@@ -61,9 +61,15 @@ def test_append_takes_any_number_of_new_channels(x):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_odd_maps_cannot_be_halved(mode):
-    with pytest.raises(ValueError, match=r"divisible by strides=2, received \(7, 8\)"):
-        ZeroPadShortcut(8, 2, mode)(np.zeros((1, 7, 8, 4), "float32"))
+def test_odd_maps_are_halved_upwards(mode):
+    maps = np.arange(9, dtype="float32").reshape(1, 3, 3, 1)
+    layer = ZeroPadShortcut(3, 2, mode)
+    outputs = layer(maps).numpy()
+    expected = [[2, 3.5], [6.5, 8]] if mode == "pool" else [[0, 2], [6, 8]]
+    channel = 0 if mode == "append" else 1
+    np.testing.assert_array_equal(outputs[0, :, :, channel], expected)
+    assert outputs.sum() == np.sum(expected)
+    assert layer.compute_output_shape((None, 3, None, 1)) == (None, 2, None, 3)
 
 
 @pytest.mark.parametrize(
