@@ -51,7 +51,7 @@ def recompute_statistics(
             f"images must be (N, {str(model.input_shape[1:])[1:-1]}) with N above 0, "
             f"received {images.shape}"
         )
-    norms = list(batch_norms(model))
+    norms = batch_norms(model)
     if not norms or not all(norm.trainable for norm in norms):
         raise ValueError(f"{model.name} must have batch norms, all of them trainable")
     batches = math.ceil(len(images) / batch_size)
