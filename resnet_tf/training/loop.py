@@ -29,6 +29,7 @@ from resnet_tf.training.cluster import Cluster
 from resnet_tf.training.divergence import diverged
 from resnet_tf.training.pace import Pace
 from resnet_tf.training.resume import last_report, open_history, require_agreement
+from resnet_tf.training.run_data import RunData
 from resnet_tf.training.run_folder import RunFolder
 from resnet_tf.training.sharded_pass import ShardedPass
 from resnet_tf.training.show import ChiefShow, Show
@@ -98,6 +99,8 @@ class Run:
         require_classes(
             self._train_images, config.model.num_classes, folder.class_names()
         )
+        self._data = RunData(folder.data, splits)
+        self._data.require_same()
         self._trainer = Trainer(config, workers.strategy, workers.number)
         alone = workers.number == 1
         self._signals = StopSignals(lambda: self._trainer.ask_to_stop(), alone)
@@ -326,6 +329,7 @@ class Run:
         )
 
     def _save_state(self, parts: dict[str, list[float]]) -> None:
+        self._data.keep()
         self._state.save(
             self._step,
             seconds=time.monotonic() - self._started,

@@ -26,10 +26,11 @@ from resnet_tf.training.lock import LOCK, locked
 
 # The names in the folder of a run that others read too.
 HISTORY, STATES, SUMMARY = "history.csv", "checkpoints", "summary.json"
+DATA = "data.json"
 # What a run that is killed at once leaves.
 _BEGINNINGS = (LOCK, f"{PARTIAL}*{CONFIG}")
 # A file of a run while it is written, see `replacing`.
-_NAMES = "|".join(map(re.escape, (CONFIG, HISTORY, METRICS, SUMMARY, WEIGHTS)))
+_NAMES = "|".join(map(re.escape, (CONFIG, DATA, HISTORY, METRICS, SUMMARY, WEIGHTS)))
 _LEFTOVER = re.compile(rf"{re.escape(PARTIAL)}(\d+\.)?({_NAMES})")
 
 
@@ -69,6 +70,11 @@ class RunFolder:
     def curves(self) -> Path:
         """The picture of the history."""
         return self.path / "curves.png"
+
+    @property
+    def data(self) -> Path:
+        """The record of the images, see `RunData`."""
+        return self.path / DATA
 
     @property
     def states(self) -> Path:

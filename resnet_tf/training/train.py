@@ -13,6 +13,7 @@ from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 from resnet_tf.training.cluster import Cluster, find_cluster
 from resnet_tf.training.rendezvous import meet
+from resnet_tf.training.run_data import require_same_data
 from resnet_tf.training.run_folder import RunFolder
 
 
@@ -29,9 +30,9 @@ def train(
     second one ends the process at once. A killed process loses the updates since its
     last report.
 
-    The folder of the run holds everything: `config.json`, `history.csv`,
-    `tensorboard/`, `model.weights.h5` (the last weights), `best/` (the best on
-    validation), `checkpoints/` (to go on from), `curves.png` and, at the end,
+    The folder of the run holds everything: `config.json`, `data.json` (which images),
+    `history.csv`, `tensorboard/`, `model.weights.h5` (the last weights), `best/` (the
+    best on validation), `checkpoints/` (to go on from), `curves.png` and, at the end,
     `summary.json`. A finished run is not done again. One process at a time can use it.
 
     Where several workers do a run together (`TrainConfig.strategy`), all of them call
@@ -54,9 +55,9 @@ def train(
         number.
 
     Raises:
-        CheckpointError: If the folder belongs to another experiment, none of its
-            states is whole, or the weights of `init_from` cannot be had, are damaged
-            or of another network.
+        CheckpointError: If the folder belongs to another experiment or was trained on
+            other images, none of its states is whole, or the weights of `init_from`
+            cannot be had, are damaged or of another network.
         DataError: If the data set cannot be had.
         DivergedError: If the loss or a weight is no finite number any more.
         PeerError: If another worker does not come in time, or is lost.
@@ -70,6 +71,7 @@ def train(
     folder = RunFolder(user_path(run_dir or f"runs/{config.run_name()}"), config)
     summary = folder.summary()
     if summary is not None:
+        require_same_data(folder.data, config.data)
         print(f"{folder.path} is finished", flush=True)
         return summary
     ensure_available(config.data)

@@ -126,6 +126,7 @@ def test_the_run_folder_holds_everything(config, finished, summary):
         "checkpoints",
         "config.json",
         "curves.png",
+        "data.json",
         "history.csv",
         "metrics.json",
         "model.weights.h5",

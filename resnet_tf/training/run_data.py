@@ -1,0 +1,122 @@
+"""The data that a run was trained on, so that it is not continued on other data."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resnet_tf.checkpoints.files import read_json, write_json
+from resnet_tf.config import DataConfig
+from resnet_tf.data.sources import load_splits
+from resnet_tf.data.split import Split
+from resnet_tf.errors import CheckpointError, MissingDataError
+
+_NAMED = 5  # classes in an error; the others are counted
+_CHUNK = 1 << 26  # bytes of images hashed at once
+# The names of the most classes that a network can have, 250 bytes each.
+_MAX_BYTES = 64 << 20
+
+
+class RunData:
+    """What is recorded of the images of a run.
+
+    The record holds the class names and, for each split, the images of each class and
+    a SHA-256 over labels and decoded pixels in their order. Images of a folder are in
+    the order of their paths' hash, so new file names change it too. Where the files
+    lie, and in which format, does not matter.
+
+    Args:
+        path: The file of the record.
+        splits: The training, validation and test images.
+    """
+
+    def __init__(self, path: Path, splits: Sequence[Split]):
+        self._path = path
+        self._facts = _facts(splits)
+
+    def require_same(self) -> None:
+        """Raises a CheckpointError if the run has a record of other images; a run of
+        an earlier version has none."""
+        if not self._path.exists():
+            return
+        if reason := _difference(read_json(self._path, _MAX_BYTES), self._facts):
+            raise CheckpointError(
+                f"run folder {self._path.parent} must go on with the images it was "
+                f"begun with: {reason}; give another --run_dir"
+            )
+
+    def keep(self) -> None:
+        """Writes the record if there is none."""
+        if not self._path.exists():
+            write_json(self._path, self._facts)
+
+
+def require_same_data(path: Path, config: DataConfig) -> None:
+    """Raises an error if a finished run was trained on other images than those here.
+
+    Args:
+        path: The file of the record; without it, or without the data set on this
+            machine, nothing is checked.
+        config: Where the images are.
+
+    Raises:
+        CheckpointError: If they differ.
+        DataError: If the data set is incomplete or damaged.
+    """
+    if not path.exists():
+        return
+    try:
+        splits = load_splits(dataclasses.replace(config, download=False))
+    except MissingDataError as error:
+        print(f"note: the images are not compared with the run's: {error}", flush=True)
+        return
+    RunData(path, splits).require_same()
+
+
+def _facts(splits: Sequence[Split]) -> dict[str, Any]:
+    names = splits[0].class_names
+    parts = {}
+    for split in splits:
+        digest = hashlib.sha256(np.ascontiguousarray(split.labels, "<i4").tobytes())
+        step = max(1, _CHUNK // max(1, split.images[:1].nbytes))
+        for start in range(0, len(split), step):
+            digest.update(np.ascontiguousarray(split.images[start : start + step]))
+        counts = np.bincount(split.labels, minlength=len(names))
+        parts[split.name] = {"per_class": counts.tolist(), "sha256": digest.hexdigest()}
+    return {"class_names": list(names), "splits": parts}
+
+
+def _difference(found: dict[str, Any], facts: dict[str, Any]) -> str:
+    """Returns what differs between the record and the images here, or nothing."""
+    if found == facts:
+        return ""
+    if found.get("class_names") != facts["class_names"]:
+        return "the classes differ"
+    for name, part in facts["splits"].items():
+        other = found.get("splits")
+        other = other.get(name) if isinstance(other, dict) else None
+        if part == other:
+            continue
+        there = other.get("per_class") if isinstance(other, dict) else None
+        if not _are_counts(there, len(facts["class_names"])):
+            return f"the record of the {name} images is damaged"
+        if there == part["per_class"]:
+            return f"{name} images differ in pixels, labels or file names"
+        pairs = zip(facts["class_names"], there, part["per_class"], strict=True)
+        moved = [
+            f"{c} ({old} there, {new} here)" for c, old, new in pairs if old != new
+        ]
+        more = f" and {len(moved) - _NAMED:,} more classes" * (len(moved) > _NAMED)
+        return f"{name} images of {', '.join(moved[:_NAMED])}{more}"
+    return "the record is damaged"
+
+
+def _are_counts(value: Any, classes: int) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == classes
+        and all(type(count) is int for count in value)
+    )
