@@ -1,9 +1,12 @@
 """Damages every kind of file that is read, and counts what the readers answer.
 
     python benchmarks/mutations.py --json_output=docs/reliability/mutations.json
+    python benchmarks/mutations.py --records --json_output=docs/reliability/records.json
 
 Each file of a released model, of a run's newest state and of every other format is
-cut off at random lengths and has random bytes changed, one damage at a time. Exits
+cut off at random lengths and has random bytes changed, one damage at a time. With
+--records it is the summary, history, metrics and config of a finished run and the
+record of an export, which also get random values in place of theirs. Exits
 with 1 if a reader answered what it must not: other weights than were saved, an error
 that the command line would show as a traceback, a long wait, or much memory.
 """
@@ -25,6 +28,8 @@ from resnet_tf.startup import import_tensorflow
 flags.DEFINE_string("json_output", None, "File for the result.")
 flags.DEFINE_string("ckpt", "model_20", "Released model or checkpoint folder.")
 flags.DEFINE_integer("seed", 0, "Of the damages.")
+flags.DEFINE_bool("records", False, "Damage records of runs and of exports.")
+flags.DEFINE_integer("edits", 2000, "Values of each record.", lower_bound=0)
 flags.DEFINE_integer("truncations", 200, "Lengths of each file.", lower_bound=0)
 flags.DEFINE_integer("flips", 2000, "Bytes of each file.", lower_bound=0)
 
@@ -35,7 +40,7 @@ def main(argv) -> int:
     values = flags.FLAGS
     make_room(values.json_output)
     import_tensorflow()
-    from mutants import checkpoints, foreign
+    from mutants import checkpoints, foreign, records
     from mutants.tally import mutate
 
     record = {
@@ -44,10 +49,15 @@ def main(argv) -> int:
         **provenance(),
         "files": [],
     }
-    damages = values.truncations, values.flips, values.seed
+    edits = values.edits if values.records else 0
+    damages = values.truncations, values.flips, values.seed, edits
     with tempfile.TemporaryDirectory() as work:
-        own = checkpoints.readers(resolve(values.ckpt), Path(work))
-        for reader in itertools.chain(own, foreign.readers(Path(work))):
+        if values.records:
+            chosen = records.readers(Path(work))
+        else:
+            own = checkpoints.readers(resolve(values.ckpt), Path(work))
+            chosen = itertools.chain(own, foreign.readers(Path(work)))
+        for reader in chosen:
             for path in reader.files:
                 found = mutate(reader, path, *damages)
                 record["files"].append(found)

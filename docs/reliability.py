@@ -15,7 +15,8 @@ NOT_MEASURED = "Not measured."
 def mutations(record: dict) -> str:
     """What the readers answered to damaged files."""
     files = record["files"]
-    damages = sum(one["truncations"] + one["flips"] for one in files)
+    kinds = ("truncations", "flips", "edits")
+    damages = sum(one.get(kind, 0) for one in files for kind in kinds)
     found = sum(sum(one["findings"].values()) for one in files)
     words = paragraph(
         f"{damages:,} damages of {len(files)} files were tried, and what must not "
@@ -24,7 +25,10 @@ def mutations(record: dict) -> str:
         f"memory rose by at most {max(_grown(one) for one in files):.0f} MB while one "
         f"file was read again and again. {place(record)}"
     )
-    head = ["read as", "file", "bytes", "cut off", "bytes changed", "answers", "found"]
+    head = [
+        "read as", "file", "bytes", "cut off", "bytes changed", "values changed",
+        "answers", "found",
+    ]  # fmt: skip
     rows = (
         [
             one["reader"],
@@ -32,6 +36,7 @@ def mutations(record: dict) -> str:
             f"{one['bytes']:,}",
             f"{one['truncations']:,}",
             f"{one['flips']:,}",
+            f"{one.get('edits', 0):,}",
             "; ".join(f"{words}: {n:,}" for words, n in one["answers"].items()),
             "; ".join(one["findings"]) or "nothing",
         ]
@@ -75,9 +80,10 @@ def part(make: Callable[[dict], str], path: Path) -> str:
 
 def parts() -> dict[str, Callable[[], str]]:
     """Returns the parts of the page, by name."""
+    makers = {"mutations": mutations, "records": mutations, "kills": kills}
     return {
-        make.__name__: functools.partial(part, make, RECORDS / f"{make.__name__}.json")
-        for make in (mutations, kills)
+        name: functools.partial(part, make, RECORDS / f"{name}.json")
+        for name, make in makers.items()
     }
 
 

@@ -1,5 +1,6 @@
 """What a reader answers to damaged files, counted."""
 
+import itertools
 import resource
 import time
 from collections import Counter
@@ -7,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mutants.changes import Change, changes
+from mutants.changes import changes, edits
 
 from resnet_tf.errors import ResnetTfError
 
@@ -40,7 +41,12 @@ class Reader(NamedTuple):
 
 
 def mutate(
-    reader: Reader, path: Path, truncations: int, flips: int, seed: int
+    reader: Reader,
+    path: Path,
+    truncations: int,
+    flips: int,
+    seed: int,
+    edited: int = 0,
 ) -> dict[str, Any]:
     """Returns what the reader answers while `path` is damaged; it is whole after.
 
@@ -48,13 +54,14 @@ def mutate(
         reader: What reads it.
         path: One of the reader's files.
         truncations, flips, seed: See `changes`.
+        edited: Values that are changed, see `edits`; only of JSON and CSV.
 
     Returns:
-        JSON values: `reader`, `file`, `bytes`, `truncations`, `flips`, `answers`
-        and `findings` by number, `slowest_seconds`, and `grown_bytes`, by which the
-        process's peak of memory rose. A finding is an answer that must not be: other
-        weights than those that were saved, an error that the command line would show
-        as a traceback or in several lines, a long wait, or much memory.
+        JSON values: `reader`, `file`, `bytes`, `truncations`, `flips`, `edits`,
+        `answers` and `findings` by number, `slowest_seconds`, and `grown_bytes`, by
+        which the process's peak of memory rose. A finding is an answer that must not
+        be: other weights than those that were saved, an error that the command line
+        would show as a traceback or in several lines, a long wait, or much memory.
     """
     content = path.read_bytes()
     answers: Counter[str] = Counter()
@@ -62,7 +69,8 @@ def mutate(
     slowest, peak = 0.0, _peak_bytes()
     words = f"{seed} {reader.name} {path.name}"
     try:
-        for change in changes(len(content), truncations, flips, words):
+        damages = changes(len(content), truncations, flips, words)
+        for change in itertools.chain(damages, edits(content, edited, words)):
             _replace(path, change(content))
             start = time.monotonic()
             answer, right = answered(reader)
@@ -70,9 +78,9 @@ def mutate(
             slowest = max(slowest, seconds)
             answers[answer] += 1
             if not right:
-                findings[f"{answer} ({_words(change)})"] += 1
+                findings[f"{answer} ({change.place})"] += 1
             if seconds > SLOW_SECONDS:
-                findings[f"over {SLOW_SECONDS:.0f} s ({_words(change)})"] += 1
+                findings[f"over {SLOW_SECONDS:.0f} s ({change.place})"] += 1
     finally:
         _replace(path, content)
     if (grown := _peak_bytes() - peak) > LARGEST_GROWTH:
@@ -83,6 +91,7 @@ def mutate(
         "bytes": len(content),
         "truncations": truncations,
         "flips": flips,
+        "edits": edited,
         "answers": dict(answers.most_common()),
         "findings": dict(findings),
         "slowest_seconds": slowest,
@@ -113,7 +122,3 @@ def _replace(path: Path, content: bytes) -> None:
 
 def _peak_bytes() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _words(change: Change) -> str:
-    return f"{change.kind} at byte {change.at}, mask {change.mask}"

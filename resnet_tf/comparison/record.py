@@ -95,7 +95,7 @@ def _networks(
             **_counted(models[label]),
             "bytes": runs[0].bytes,
             **_errors(wrong[label]),
-            **_training(runs),
+            **training_figures(runs),
             "latency": latencies[label],
             "confusion": confusions[label].tolist(),
         }
@@ -139,7 +139,8 @@ def _deviations(values: np.ndarray) -> dict[str, float]:
     }
 
 
-def _training(runs: Sequence[FinishedRun]) -> dict[str, Any]:
+def training_figures(runs: Sequence[FinishedRun]) -> dict[str, Any]:
+    """Returns the figures of the trainings of one network, see `compare`."""
     summaries = [run.summary for run in runs]
 
     def values(name: str) -> list[Any]:

@@ -114,5 +114,5 @@ def _row(cells: dict[str, str]) -> Row | None:
             values[name] = float(values[name])
         values["step"] = int(values["step"])
         return Row(**values)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None

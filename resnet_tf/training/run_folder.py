@@ -194,7 +194,7 @@ class RunFolder:
         differing = differences(found, self.config)
         if differing:
             listed = ", ".join(
-                f"{name} ({old} there, {new} here)"
+                f"{name} ({old!s:.80} there, {new!s:.80} here)"
                 for name, (old, new) in differing.items()
             )
             raise CheckpointError(

@@ -1,11 +1,12 @@
 """Every file reader is given damaged files, briefly: `benchmarks/mutations.py`."""
 
 import itertools
+import json
 from collections import Counter
 
 import pytest
-from mutants import checkpoints, foreign, tally
-from mutants.changes import FLIP, TRUNCATION, Change, changes
+from mutants import checkpoints, foreign, records, tally
+from mutants.changes import FLIP, TRUNCATION, Change, changes, edits
 from mutants.tally import Reader, mutate
 
 from resnet_tf.checkpoints.weights import save_checkpoint
@@ -99,3 +100,30 @@ def test_no_reader_takes_a_damaged_file_for_a_whole_one(tiny, tmp_path):
         "CIFAR-10, binary", "CIFAR-10, archive", "decoded images", "image, PNG",
         "image, JPEG", "image, WEBP", "image, TIFF",
     }  # fmt: skip
+
+
+def test_edits_change_one_value():
+    content = json.dumps({"a": 1, "b": {"c": [2, 3]}}).encode()
+    found = [edit(content) for edit in edits(content, 200, "seed")]
+    assert found == [edit(content) for edit in edits(content, 200, "seed")]
+    assert {b'{"b": {"c": [2, 3]}}', b'{"a": null, "b": {"c": [2, 3]}}'} <= set(found)
+    table = b"step,epoch\r\n1,2\r\n"
+    rows = {edit(table) for edit in edits(table, 200, "seed")}
+    assert {b"step,epoch\r\nfast,2\r\n", b"step,nan\r\n1,2\r\n"} <= rows
+
+
+def test_no_damaged_record_ends_in_a_traceback(tmp_path):
+    answers = {}
+    for reader in records.readers(tmp_path):
+        for path in reader.files:
+            found = mutate(reader, path, 10, 40, 2, edited=70)
+            assert found["findings"] == {}, f"{reader.name}, {path.name}"
+            assert sum(found["answers"].values()) == 120
+            answers[reader.name, path.name] = found["answers"]
+    assert [name for _, name in answers] == [
+        "summary.json", "history.csv", "metrics.json", "config.json", "summary.json",
+        "config.json", "history.csv", "export.json",
+    ]  # fmt: skip
+    for (reader, _), counts in answers.items():
+        refused = counts.get("refused, exit code 4", 0)
+        assert (refused == 0) == (reader == "history, on resume")

@@ -75,3 +75,14 @@ def test_a_row_that_was_cut_off_is_removed(path):
     assert [r.step for r in history.rows] == [10, 20]
     history.append(row(30, 10.0))
     assert read_history(path)[-1] == row(30, 10.0)
+
+
+@pytest.mark.parametrize(
+    "step", ["inf", "-inf", "nan", "1e999", "9" * 200_000, "\0", "x"]
+)
+def test_a_step_that_is_no_number_ends_the_reports(tmp_path, step):
+    path = tmp_path / "history.csv"
+    numbers = ",1,1,1,1,1,1"
+    columns = ",".join(COLUMNS[:7])
+    path.write_text(f"{columns}\n1{numbers}\n{step}{numbers}\n3{numbers}\n")
+    assert [row.step for row in read_history(path)] == [1]

@@ -105,3 +105,13 @@ def test_a_finished_run_with_a_damaged_summary(tiny, tmp_path, content, message)
     (tmp_path / "summary.json").write_text(content)
     with pytest.raises(CheckpointError, match=f"summary.json: .*{message}"):
         resnet_tf.train(config, tmp_path)
+
+
+def test_a_long_value_of_another_experiment_is_cut(tiny, tmp_path):
+    config = tiny().to_dict()
+    config["train"]["init_from"] = "9" * 5000
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        CheckpointError, match=r"another experiment: init_f.* \(9{80} th"
+    ):
+        RunFolder(tmp_path, tiny())
