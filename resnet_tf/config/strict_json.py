@@ -48,11 +48,12 @@ def parse_object(
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r:.40} must occur once")
+    """Returns the object; refuses a repeated key in time linear in the pairs."""
+    result: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in result:
+            raise ValueError(f"the key {name!r:.40} must occur once")
+        result[name] = value
     return result
 
 

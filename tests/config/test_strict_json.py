@@ -49,3 +49,10 @@ def test_the_bounds_are_the_callers():
         parse_object(content, max_bytes=11)
     with pytest.raises(ValueError, match="too deep"):
         parse_object(content, max_depth=2)
+
+
+def test_a_repeated_key_at_the_end_of_many_is_found_in_one_pass():
+    """Comparing each key with all others would take minutes here."""
+    keys = b",".join(b'"%d":0' % number for number in range(90_000))
+    with pytest.raises(ValueError, match="the key '89999' must occur once"):
+        parse_object(b"{%s,%s}" % (keys, b'"89999":1'))
