@@ -1,16 +1,22 @@
 """The names of the files in a checkpoint folder, and its JSON read as data."""
 
+import contextlib
+import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from resnet_tf.config import ExperimentConfig, parse_object
 from resnet_tf.config.strict_json import MAX_BYTES
-from resnet_tf.disk import sha256, write_text
+from resnet_tf.disk import write_text
 from resnet_tf.errors import CheckpointError, MissingCheckpointError
 
 WEIGHTS, CONFIG, METRICS = "model.weights.h5", "config.json", "metrics.json"
+
+# The largest file of weights. The largest network of `config.size` needs half.
+MAX_WEIGHTS = 4 << 30
 
 
 def read_config(path: Path) -> ExperimentConfig:
@@ -19,7 +25,20 @@ def read_config(path: Path) -> ExperimentConfig:
     Raises:
         CheckpointError: If it is missing, no JSON, or has a wrong setting.
     """
-    data = read_json(path)
+    return parse_config(path, read_bytes(path, MAX_BYTES))
+
+
+def parse_config(path: Path, content: bytes) -> ExperimentConfig:
+    """Returns the experiment in the bytes of a `config.json`.
+
+    Args:
+        path: Where they come from, for messages.
+        content: The bytes.
+
+    Raises:
+        CheckpointError: If they are no JSON, or have a wrong setting.
+    """
+    data = _parse_json(path, content, MAX_BYTES)
     try:
         return ExperimentConfig.from_dict(data)
     except ValueError as error:
@@ -32,32 +51,59 @@ def read_json(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     Raises:
         CheckpointError: If the file is missing or holds no such object.
     """
-    require_file(path)
+    return _parse_json(path, read_bytes(path, max_bytes), max_bytes)
+
+
+def _parse_json(path: Path, content: bytes, max_bytes: int) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            return parse_object(file.read(max_bytes + 1), max_bytes)
-    except (OSError, ValueError) as error:
+        return parse_object(content, max_bytes)
+    except ValueError as error:
         raise CheckpointError(f"{path} is not JSON as it must be: {error}") from error
 
 
-def file_sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file that is read, in hexadecimal.
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """Returns the bytes of a file, whose size is checked before any is read.
 
     Raises:
-        CheckpointError: If it is missing or cannot be read.
+        CheckpointError: If the file is missing, larger than `max_bytes` or cannot be
+            read.
     """
+    with _opened(path, max_bytes) as file:
+        return file.read(max_bytes + 1)
+
+
+def file_sha256(path: Path, max_bytes: int = MAX_WEIGHTS) -> str:
+    """Returns the SHA-256 of a file in hexadecimal. Its size is checked before.
+
+    Raises:
+        CheckpointError: If the file is missing, larger than `max_bytes` or cannot be
+            read.
+    """
+    with _opened(path, max_bytes) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(path: Path, max_bytes: int) -> Iterator[BinaryIO]:
+    """Opens a regular file of at most `max_bytes` bytes."""
     require_file(path)
     try:
-        return sha256(path)
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > max_bytes:
+                raise CheckpointError(
+                    f"{path} must have at most {max_bytes} bytes, received {size}"
+                )
+            yield file
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def require_file(path: Path) -> None:
-    """Returns if there is a file.
+    """Raises if there is no file.
 
     Raises:
-        MissingCheckpointError: If not.
+        MissingCheckpointError: If nothing is there, or no regular file.
     """
     # Neither a pipe or a device, nor a name that no disk takes.
     if not os.path.isfile(path):

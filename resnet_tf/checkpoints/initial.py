@@ -15,8 +15,8 @@ from resnet_tf.checkpoints.grow import grow, require_growth
 from resnet_tf.checkpoints.hints import import_command, is_foreign
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.checkpoints.state_dict import read_state_dict
-from resnet_tf.checkpoints.weights import load_checkpoint, load_weights_strictly
-from resnet_tf.checkpoints.weights_file import head_shape
+from resnet_tf.checkpoints.weights import fill_strictly, load_checkpoint
+from resnet_tf.checkpoints.weights_file import StoredWeights
 from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
 from resnet_tf.data.host import PROBE_SECONDS, answers
 from resnet_tf.disk import user_path
@@ -134,24 +134,27 @@ def _other_network(theirs: ModelConfig, ours: ModelConfig, free: Set[str]) -> li
 def _from_weights_file(
     model: keras.Model, config: ExperimentConfig, path: Path
 ) -> _Loaded:
+    weights = StoredWeights.read(path)
     try:
-        network = dataclasses.replace(config.model, num_classes=_classes_in(path))
+        network = dataclasses.replace(config.model, num_classes=_classes(weights))
     except SettingError as error:
         raise CheckpointError(f"{path}: {error}") from error
     source = build_model(network, dtype="float32")
-    load_weights_strictly(source, path)
+    fill_strictly(source, weights)
     return _copy(source, model)
 
 
-def _classes_in(path: Path) -> int:
+def _classes(weights: StoredWeights) -> int:
     """Returns the classes of the head in a `.weights.h5`.
 
     Raises:
         CheckpointError: If there is no head, or the file cannot be read.
     """
-    shape = head_shape(path)
+    shape = weights.head_shape
     if not shape:
-        raise CheckpointError(f"{path} must hold a head named {HEAD}, received none")
+        raise CheckpointError(
+            f"{weights.path} must hold a head named {HEAD}, received none"
+        )
     return shape[-1]
 
 

@@ -20,6 +20,9 @@ _NAME = re.compile(r"step-(\d{8,})")
 _FILE = re.compile(
     rf"({re.escape(PARTIAL)}.*)?({_MANIFEST}|{_NOTES})|{_VARIABLES}[._].*"
 )
+# The state of AdamW: three numbers for each parameter of the largest network of
+# `config.size` are 6 GB.
+_MAX_BYTES = 8 << 30
 
 
 class RunState:
@@ -179,7 +182,7 @@ def fault(state: Path) -> str:
         if unknown := sorted(found - manifest.keys()):
             return f"{_MANIFEST} does not name {unknown[0]}"
         for name, digest in manifest.items():
-            if file_sha256(state / name) != digest:
+            if file_sha256(state / name, _MAX_BYTES) != digest:
                 return f"{name} has not the SHA-256 that {_MANIFEST} states"
     except CheckpointError as error:
         return str(error)

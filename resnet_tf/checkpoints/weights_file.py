@@ -5,113 +5,151 @@ expand a few bytes to gigabytes, data sets that are computed. None of it is in a
 that Keras writes of our networks, and all of it is refused here.
 """
 
+import contextlib
+import functools
+import hashlib
+import io
 import math
-import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from resnet_tf.errors import CheckpointError, MissingCheckpointError
+from resnet_tf.checkpoints.files import MAX_WEIGHTS, read_bytes
+from resnet_tf.errors import CheckpointError
 
-MAX_BYTES = 4 << 30
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _TYPES = (np.dtype("<f4"), np.dtype("<f2"))
 _MAX_OBJECTS, _MAX_DEPTH, _MAX_DIMENSIONS = 100_000, 16, 4
 # Keras numbers the layers of a kind; the head is the only `Dense` of each network.
 _HEAD = "layers/dense/vars/0"
+# Where Keras writes the state of the optimizer of a compiled model.
+_OPTIMIZER = "optimizer"
 
 Shapes = dict[str, tuple[int, ...]]
 
 
-def stored_shapes(path: Path) -> Shapes:
-    """Returns the shape of every weight in a `.weights.h5` by its name.
+@dataclass(frozen=True)
+class StoredWeights:
+    """The bytes of a `.weights.h5`. Whatever is asked is asked of these bytes.
 
-    Nothing is allocated for the weights.
+    The file may be the one of a model that contains the network as its only layer with
+    weights, such as a `Sequential` of the network and a softmax. The names are then
+    those inside the network. The state of an optimizer is never looked at.
 
-    Args:
-        path: float32 or float16 data sets in groups, each in one piece of this
-            file; a group may have a name.
-
-    Raises:
-        CheckpointError: If the file is missing, damaged or anything else than that.
+    Attributes:
+        path: Where the file lies, for messages.
+        content: Its bytes: float32 or float16 data sets in groups, each in one piece;
+            a group may have a name.
     """
-    with _opened(path) as file:
-        weights = dict(_data_sets(file))
-        if sum(weight.nbytes for weight in weights.values()) > os.path.getsize(path):
-            raise _refused(path, "its weights must be no larger than the file")
-        return {name: weight.shape for name, weight in weights.items()}
 
+    path: Path
+    content: bytes
 
-def head_shape(path: Path) -> tuple[int, ...] | None:
-    """Returns the shape of the head's kernel, None if there is no head.
+    @classmethod
+    def read(cls, path: Path, max_bytes: int = MAX_WEIGHTS) -> "StoredWeights":
+        """Reads a file once.
 
-    Args:
-        path: See `stored_shapes`.
+        Args:
+            path: The file.
+            max_bytes: Its largest size, which is checked before it is read.
 
-    Raises:
-        CheckpointError: See `stored_shapes`.
-    """
-    return stored_shapes(path).get(_HEAD)
+        Raises:
+            CheckpointError: If the file is missing, too large or cannot be read.
+        """
+        return cls(path, read_bytes(path, max_bytes))
 
+    @functools.cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the bytes, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
 
-def require_finite(path: Path) -> None:
-    """Returns if every weight in a file is a finite number.
+    @functools.cached_property
+    def shapes(self) -> Shapes:
+        """The shape of every weight by its name. Nothing is allocated for the weights.
 
-    Args:
-        path: What `stored_shapes` has accepted.
+        Raises:
+            CheckpointError: If the bytes are damaged or hold anything but weights.
+        """
+        with self._opened() as file:
+            weights = dict(_data_sets(file))
+            if sum(weight.nbytes for weight in weights.values()) > len(self.content):
+                raise ValueError("its weights must be no larger than the file")
+            shapes = {name: weight.shape for name, weight in weights.items()}
+        prefix = _wrapper(shapes)
+        return {name.removeprefix(prefix): shape for name, shape in shapes.items()}
 
-    Raises:
-        CheckpointError: If one is not, or the file cannot be read.
-    """
-    with _opened(path) as file:
-        for name, item in _data_sets(file):
-            if not np.isfinite(item[()]).all():
-                raise _refused(path, f"weights must be finite, {name} is not")
+    @property
+    def head_shape(self) -> tuple[int, ...] | None:
+        """Shape of the head's kernel, None if there is no head.
 
+        Raises:
+            CheckpointError: See `shapes`.
+        """
+        return self.shapes.get(_HEAD)
 
-class _opened:
-    """The file while it is open; whatever HDF5 says against it is one error."""
+    def values(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yields the name and the numbers of every weight, float32 or float16.
 
-    def __init__(self, path: Path):
-        self._path = path
+        Raises:
+            CheckpointError: If a number is not finite; and see `shapes`.
+        """
+        with self._opened() as file:
+            weights = dict(_data_sets(file))
+            prefix = _wrapper(weights)
+            for name, item in weights.items():
+                value = item[()]
+                if not np.isfinite(value).all():
+                    raise ValueError(f"weights must be finite, {name:.80} is not")
+                yield name.removeprefix(prefix), value
 
-    def __enter__(self) -> h5py.File:
-        path = self._path
-        if not os.path.isfile(path):
-            raise MissingCheckpointError(f"{path} is missing")
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[h5py.File]:
+        """Opens the bytes; whatever HDF5 says against them is one error."""
         try:
-            with open(path, "rb") as file:
-                if file.read(len(_SIGNATURE)) != _SIGNATURE:
-                    raise _refused(path, "it is no HDF5 file")
-                if os.fstat(file.fileno()).st_size > MAX_BYTES:
-                    raise _refused(path, f"it must have at most {MAX_BYTES} bytes")
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise _refused(path, error) from error
-        return self._file
-
-    def __exit__(self, kind: type | None, error: BaseException | None, _: Any) -> None:
-        self._file.close()
-        if isinstance(error, Exception) and not isinstance(error, CheckpointError):
-            raise _refused(self._path, error) from error
+            # HDF5 itself would look for a file within the file.
+            if not self.content.startswith(_SIGNATURE):
+                raise ValueError("it is no HDF5 file")
+            with h5py.File(io.BytesIO(self.content), "r") as file:
+                yield file
+        except CheckpointError:
+            raise
+        except Exception as error:  # damage shows anywhere in HDF5
+            raise unreadable(self.path, error) from error
 
 
-def _refused(path: Path, reason: object) -> CheckpointError:
+def unreadable(path: Path, reason: object) -> CheckpointError:
+    """Returns the error that a file cannot be read, in one line."""
     text = " ".join(str(reason).split())[:200]
     return CheckpointError(f"{path} cannot be read: {text}")
 
 
+def _wrapper(names: Collection[str]) -> str:
+    """Returns what comes before all names in the file of a model that contains the
+    network, "" where the file is the network's own."""
+    heads = [name for name in names if name.endswith(f"/{_HEAD}")]
+    if len(heads) != 1:
+        return ""
+    prefix = heads[0].removesuffix(_HEAD)
+    return prefix if all(name.startswith(prefix) for name in names) else ""
+
+
 def _data_sets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Yields every data set with its path, and refuses what is none or no group."""
+    """Yields every data set with its path, and refuses what is none or no group.
+
+    The state of an optimizer is passed over.
+    """
     waiting: list[tuple[str, h5py.Group, int]] = [("", file, 0)]
     seen: set[Any] = set()
     while waiting:
         prefix, group, depth = waiting.pop()
         for name in group:
             path = prefix + name
+            if path == _OPTIMIZER:
+                continue
             # Asked of the link, so that one out of the file is never followed.
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise ValueError(f"{path:.80} must be no link to elsewhere")

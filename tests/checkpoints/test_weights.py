@@ -216,6 +216,65 @@ def test_a_network_is_not_built_for_a_file_that_is_too_small(folder, monkeypatch
         load_checkpoint(folder)
 
 
+def test_the_bytes_that_are_verified_are_the_bytes_that_are_loaded(folder, monkeypatch):
+    """A run saves other weights while the network is built."""
+    expected = [weight.numpy() for weight in load_checkpoint(folder).model.weights]
+    config = load_checkpoint(folder).config
+    build = weights.build_model
+
+    def build_slowly(*args, **kwargs):
+        save_checkpoint(folder, build(config.model), config, {"step": 4})
+        return build(*args, **kwargs)
+
+    monkeypatch.setattr(weights, "build_model", build_slowly)
+    found = load_checkpoint(folder)
+    assert found.metrics["step"] == 3
+    for weight, old in zip(found.model.weights, expected, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
+@pytest.mark.parametrize("renamed", [["model.weights.h5"], ["metrics.json"]])
+def test_a_reader_between_two_renames_reads_once_again(
+    folder, config, tmp_path, monkeypatch, renamed
+):
+    save_checkpoint(tmp_path / "new", build_model(config.model), config, {"step": 4})
+    for name in renamed:
+        os.replace(tmp_path / "new" / name, folder / name)
+
+    def finish_the_save(seconds):
+        for path in (tmp_path / "new").iterdir():
+            os.replace(path, folder / path.name)
+
+    monkeypatch.setattr(weights.time, "sleep", finish_the_save)
+    assert load_checkpoint(folder).metrics["step"] == 4
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "config.json", "metrics.json"])
+def test_a_huge_file_is_refused_before_it_is_read(folder, name, monkeypatch):
+    monkeypatch.setattr(weights.hashlib, "sha256", lambda *_: pytest.fail("hashed"))
+    with open(folder / name, "r+b") as file:
+        file.truncate(30 << 30)  # a hole, it takes no room
+    message = rf"{name} must have at most \d+ bytes, received 32212254720"
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(folder)
+
+
+def test_a_negative_variance_is_refused(folder, config):
+    model = build_model(config.model)
+    before = [weight.numpy() for weight in model.weights]
+    changed = build_model(config.model)
+    variance = next(w for w in changed.weights if w.name == "moving_variance")
+    variance.assign(-np.ones(variance.shape))
+    save_checkpoint(folder, changed, config, {})
+    message = "must hold variances of at least 0, received -1 in .*moving_variance"
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(folder)
+    with pytest.raises(CheckpointError, match=message):
+        load_weights_strictly(model, folder / "model.weights.h5")
+    for weight, old in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
 def test_refused_weights_leave_the_model_as_it_was(folder, config):
     model = build_model(config.model)
     before = [weight.numpy() for weight in model.weights]

@@ -6,12 +6,21 @@ import h5py
 import numpy as np
 import pytest
 
-from resnet_tf.checkpoints.weights_file import (
-    head_shape,
-    require_finite,
-    stored_shapes,
-)
+from resnet_tf.checkpoints.weights_file import StoredWeights
 from resnet_tf.errors import CheckpointError
+
+
+def stored_shapes(path):
+    return StoredWeights.read(path).shapes
+
+
+def head_shape(path):
+    return StoredWeights.read(path).head_shape
+
+
+def require_finite(path):
+    for _ in StoredWeights.read(path).values():
+        pass
 
 
 @pytest.fixture
