@@ -197,6 +197,12 @@ class TorchConv2D(keras.layers.Conv2D):
             inputs = tf.pad(inputs, [[0, 0], *border, [0, 0]])
         return super().call(inputs)
 
+    def convolution_op(self, inputs, kernel):
+        # `convolves` knows the padding "same" only.
+        if not any(self._border) and native.convolves(inputs, kernel, self.strides):
+            return native.convolution(inputs, tf.convert_to_tensor(kernel))
+        return super().convolution_op(inputs, kernel)
+
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
         padded = (

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import native
-from resnet_tf.config import TrainConfig
+from resnet_tf.config import ModelConfig, TrainConfig
 from resnet_tf.errors import SettingError
+from resnet_tf.models import build_model
 from resnet_tf.training import trainer as trainer_module
 from resnet_tf.training.trainer import Trainer
 from tests.training.test_trainer import arrays, trained
@@ -45,6 +46,37 @@ def test_two_updates_are_those_of_tensorflow(tiny, order):
     # by a few thousandths; images changed by 1e-6 do the same without these kernels.
     assert _distance(own, arrays(plain)) < 0.02 * _distance(own, start)
     np.testing.assert_allclose(own.metrics.result(), plain.metrics.result(), rtol=1e-3)
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": "uva_googlenet"},
+        {"model": "uva_densenet"},
+        {"bottleneck": True, "order": "pre", "shortcut": "B", "num_residual_blocks": 1},
+        {"model": "densenet", "depth": 10, "growth_rate": 12, "compression": 0.5},
+    ],
+    ids=["googlenet", "uva_densenet", "bottleneck", "densenet"],
+)
+def test_every_family_has_the_gradients_of_tensorflow(settings):
+    model = build_model(ModelConfig(**settings))
+    images = tf.random.stateless_normal((8, 32, 32, 3), [0, 0])
+    weights = [weight.value for weight in model.trainable_weights]
+
+    def gradients(own: bool):
+        with native.computing(own), tf.GradientTape() as tape:
+            loss = tf.reduce_sum(
+                tf.math.log_softmax(model(images, training=True))[:, 0]
+            )
+        return loss, tape.gradient(loss, weights)
+
+    loss, received = gradients(True)
+    expected_loss, expected = gradients(False)
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-4)
+    norm = tf.linalg.global_norm(expected)
+    difference = [a - b for a, b in zip(received, expected, strict=True)]
+    assert tf.linalg.global_norm(difference) < 0.02 * norm
 
 
 @needs_kernels
