@@ -10,6 +10,7 @@ from resnet_tf.config import RESNET, DataConfig, ExperimentConfig, ModelConfig
 from resnet_tf.reporting.progress import duration
 
 OFFICIAL_TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "digits": 360}
+OFFICIAL_TEST_IMAGES["cifar100_coarse"] = 10_000
 
 
 def write_card(folder: Path) -> None:

@@ -7,6 +7,7 @@ are views of the fields declared in the sections.
 from resnet_tf.config.data import DataConfig
 from resnet_tf.config.datasets import (
     CIFAR_OF_CLASSES,
+    COARSE,
     DATASETS,
     FOLDER,
     DatasetInfo,
@@ -30,6 +31,7 @@ from resnet_tf.config.train import TrainConfig
 
 __all__ = [
     "CIFAR_OF_CLASSES",
+    "COARSE",
     "DATASETS",
     "DEFAULT_RECIPE",
     "FAMILIES",

@@ -15,6 +15,7 @@ from resnet_tf.config.datasets import (
 from resnet_tf.config.fields import Section, field
 from resnet_tf.errors import SettingError
 
+Dataset = Literal["cifar10", "cifar100", "cifar100_coarse", "digits", "folder"]
 _LARGEST_SIDE = 512
 
 
@@ -22,10 +23,10 @@ _LARGEST_SIDE = 512
 class DataConfig(Section):
     """The images: where they come from and how they are shown."""
 
-    dataset: Literal["cifar10", "cifar100", "digits", "folder"] = field(
+    dataset: Dataset = field(
         "cifar10",
-        "Data set; 'digits' is part of the package, 'folder' is --data_dir with one "
-        "folder of images a class.",
+        "Data set; 'cifar100_coarse' has the 20 superclasses, 'digits' is part of the "
+        "package, 'folder' is --data_dir with one folder of images a class.",
     )
     data_dir: str | None = field(
         None,

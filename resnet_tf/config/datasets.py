@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from resnet_tf.errors import SettingError
@@ -61,9 +62,12 @@ DATASETS = {
         std=(0.37654078, 0.37654078, 0.37654078),
     ),
 }
+# CIFAR-100 with the labels of its 20 superclasses.
+COARSE = "cifar100_coarse"
+DATASETS[COARSE] = dataclasses.replace(DATASETS["cifar100"], num_classes=20)
 # The CIFAR data sets by their number of classes.
 CIFAR_OF_CLASSES = {
-    info.num_classes: name for name, info in DATASETS.items() if name != "digits"
+    DATASETS[name].num_classes: name for name in ("cifar10", "cifar100")
 }
 # A folder of images: its numbers are only known once it is listed.
 FOLDER = "folder"

@@ -9,12 +9,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from resnet_tf.data.cache import Arrays
+from resnet_tf.data.cifar_layouts import LAYOUTS, Layout
 from resnet_tf.data.pickled_array import (
     ARRAY_SYMBOLS,
     ArrayError,
@@ -34,77 +34,9 @@ _MAX_OTHER_BYTES = 1 << 20
 _MAX_MEMBERS = 100
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """One official version of one data set.
-
-    Attributes:
-        folder: Name of the folder, also inside the archive.
-        archive: Name of the archive.
-        train: Names of the files of the training images, in order.
-        test: Name of the file of the test images.
-        num_classes: Number of labels.
-        labels: In the Python version, the key of the labels.
-        label_bytes: In the binary version, bytes before the pixels of an image,
-            of which the last is the label; 0 marks the Python version.
-    """
-
-    folder: str
-    archive: str
-    train: tuple[str, ...]
-    test: str
-    num_classes: int
-    labels: str = ""
-    label_bytes: int = 0
-
-    def files(self, test: bool) -> tuple[str, ...]:
-        return (self.test,) if test else self.train
-
-
-_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
-_LAYOUTS = {
-    "cifar10": (
-        _Layout(
-            folder="cifar-10-batches-py",
-            archive="cifar-10-python.tar.gz",
-            train=_BATCHES,
-            test="test_batch",
-            num_classes=10,
-            labels="labels",
-        ),
-        _Layout(
-            folder="cifar-10-batches-bin",
-            archive="cifar-10-binary.tar.gz",
-            train=tuple(f"{name}.bin" for name in _BATCHES),
-            test="test_batch.bin",
-            num_classes=10,
-            label_bytes=1,
-        ),
-    ),
-    "cifar100": (
-        _Layout(
-            folder="cifar-100-python",
-            archive="cifar-100-python.tar.gz",
-            train=("train",),
-            test="test",
-            num_classes=100,
-            labels="fine_labels",
-        ),
-        _Layout(
-            folder="cifar-100-binary",
-            archive="cifar-100-binary.tar.gz",
-            train=("train.bin",),
-            test="test.bin",
-            num_classes=100,
-            label_bytes=2,
-        ),
-    ),
-}
-
-
 def official_names(dataset: str) -> list[str]:
-    """Returns the names of the folders and archives, for "cifar10" or "cifar100"."""
-    layouts = _LAYOUTS[dataset]
+    """Returns the names of the folders and archives, of a data set."""
+    layouts = LAYOUTS[dataset]
     return [layout.folder for layout in layouts] + [x.archive for x in layouts]
 
 
@@ -112,7 +44,7 @@ def find(dataset: str, data_dir: Path) -> Path | None:
     """Returns the folder or archive with the official files, None without one.
 
     Args:
-        dataset: "cifar10" or "cifar100".
+        dataset: "cifar10", "cifar100" or "cifar100_coarse".
         data_dir: That folder or archive itself, or a folder that holds it. A
             folder of another name than the official one must be complete. A whole
             folder goes before an archive, and an archive before a folder in which
@@ -121,7 +53,7 @@ def find(dataset: str, data_dir: Path) -> Path | None:
     Raises:
         DataError: If `data_dir` is a file, but none of the official archives.
     """
-    layouts = _LAYOUTS[dataset]
+    layouts = LAYOUTS[dataset]
     folders = list(_folders(layouts, data_dir))
     for layout, path in folders:
         if _is_whole(layout, path):
@@ -142,14 +74,14 @@ def half_extracted(dataset: str, archive: Path) -> list[Path]:
     """Returns the incomplete official folders beside an archive that is used."""
     if not archive.is_file():
         return []
-    return [path for _, path in _folders(_LAYOUTS[dataset], archive.parent)]
+    return [path for _, path in _folders(LAYOUTS[dataset], archive.parent)]
 
 
 def decode(dataset: str, path: Path, test: bool) -> Arrays:
     """Returns the official test images, or the 50,000 others, in official order.
 
     Args:
-        dataset: "cifar10" or "cifar100" (fine labels).
+        dataset: "cifar10", "cifar100" (fine labels) or "cifar100_coarse".
         path: What `find` returned.
         test: Which split.
 
@@ -190,7 +122,7 @@ def decode(dataset: str, path: Path, test: bool) -> Arrays:
 def identity(path: Path, test: bool) -> str:
     """Returns a SHA-256 over the names, sizes and times of the split's files."""
     facts: list = [str(path.resolve()), test]
-    names = {n for pair in _LAYOUTS.values() for x in pair for n in x.files(test)}
+    names = {n for pair in LAYOUTS.values() for x in pair for n in x.files(test)}
     for file in [path] if path.is_file() else sorted(path / name for name in names):
         if file.is_file():
             stat = file.stat()
@@ -199,8 +131,8 @@ def identity(path: Path, test: bool) -> str:
 
 
 def _folders(
-    layouts: tuple[_Layout, ...], data_dir: Path
-) -> Iterator[tuple[_Layout, Path]]:
+    layouts: tuple[Layout, ...], data_dir: Path
+) -> Iterator[tuple[Layout, Path]]:
     """Yields the folders of official files at or in `data_dir`."""
     for layout in layouts:
         for path in (data_dir, data_dir / layout.folder):
@@ -208,7 +140,7 @@ def _folders(
                 yield layout, path
 
 
-def _is_whole(layout: _Layout, path: Path) -> bool:
+def _is_whole(layout: Layout, path: Path) -> bool:
     """Returns whether every file is there and has room for its pixels."""
     for test, total in ((False, NUM_TRAIN), (True, NUM_TEST)):
         names = layout.files(test)
@@ -219,7 +151,7 @@ def _is_whole(layout: _Layout, path: Path) -> bool:
     return True
 
 
-def _is_folder(layout: _Layout, path: Path) -> bool:
+def _is_folder(layout: Layout, path: Path) -> bool:
     # Unlike `Path.is_dir`, false also for a name that no disk takes.
     if layout.folder in (path.name, os.path.basename(os.path.realpath(path))):
         return os.path.isdir(path)
@@ -227,12 +159,12 @@ def _is_folder(layout: _Layout, path: Path) -> bool:
     return all(map(os.path.isfile, files))
 
 
-def _is_archive(layout: _Layout, path: Path) -> bool:
+def _is_archive(layout: Layout, path: Path) -> bool:
     return path.name == layout.archive and os.path.isfile(path)
 
 
-def _layout(dataset: str, path: Path) -> _Layout:
-    for layout in _LAYOUTS[dataset]:
+def _layout(dataset: str, path: Path) -> Layout:
+    for layout in LAYOUTS[dataset]:
         if _is_archive(layout, path) or _is_folder(layout, path):
             return layout
     raise DataError(f"{path} holds no official file of {dataset}")
@@ -245,7 +177,7 @@ def _check_size(file: Path, size: int, rows: int) -> None:
 
 
 def _from_folder(
-    layout: _Layout, path: Path, names: tuple[str, ...], rows: int
+    layout: Layout, path: Path, names: tuple[str, ...], rows: int
 ) -> Iterator[tuple[str, bytes]]:
     """Yields the name and the content of each file."""
     for name in names:
@@ -260,7 +192,7 @@ def _from_folder(
 
 
 def _from_archive(
-    layout: _Layout, path: Path, names: tuple[str, ...], rows: int
+    layout: Layout, path: Path, names: tuple[str, ...], rows: int
 ) -> Iterator[tuple[str, bytes]]:
     """Yields the name and the content of each wanted member, in one pass.
 
@@ -311,7 +243,7 @@ class _Bounded:
 
 
 def _read_rows(
-    file: Path, content: bytes, rows: int, layout: _Layout
+    file: Path, content: bytes, rows: int, layout: Layout
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the planes uint8 (rows, 3072) and labels of a binary file."""
     width = layout.label_bytes + ROW_BYTES
@@ -321,11 +253,11 @@ def _read_rows(
             f"it has {len(content)}"
         )
     table = np.frombuffer(content, np.uint8).reshape(rows, width)
-    return table[:, layout.label_bytes :], table[:, layout.label_bytes - 1]
+    return table[:, layout.label_bytes :], table[:, layout.label_at]
 
 
 def _read_batch(
-    file: Path, content: bytes, rows: int, layout: _Layout, test: bool
+    file: Path, content: bytes, rows: int, layout: Layout, test: bool
 ) -> tuple[np.ndarray, list[int]]:
     """Returns the planes uint8 (rows, 3072) and labels of a pickled file."""
     try:

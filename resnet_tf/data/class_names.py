@@ -14,6 +14,13 @@ CLASS_NAMES = {
         "sunflower sweet_pepper table tank telephone television tiger tractor train "
         "trout tulip turtle wardrobe whale willow_tree wolf woman worm".split()
     ),
+    "cifar100_coarse": (
+        "aquatic_mammals fish flowers food_containers fruit_and_vegetables "
+        "household_electrical_devices household_furniture insects large_carnivores "
+        "large_man-made_outdoor_things large_natural_outdoor_scenes "
+        "large_omnivores_and_herbivores medium_mammals non-insect_invertebrates people "
+        "reptiles small_mammals trees vehicles_1 vehicles_2".split()
+    ),
 }
 CLASS_NAMES = {name: tuple(names) for name, names in CLASS_NAMES.items()}
 

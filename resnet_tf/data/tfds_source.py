@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_tf.config import DataConfig
+from resnet_tf.config import COARSE, DataConfig
 from resnet_tf.data.cache import Arrays, cached, split_folder
 from resnet_tf.data.cifar_files import official_names
 from resnet_tf.data.class_names import CLASS_NAMES
@@ -64,9 +64,14 @@ def load(config: DataConfig, test: bool) -> Split:
 
 def prepared_version(config: DataConfig) -> str | None:
     """Returns the newest version of which the description is on disk."""
-    home = data_dir(config) / config.dataset
+    home = data_dir(config) / _prepared(config)
     versions = [v for v in _versions(home) if os.path.isfile(home / v / _INFO)]
     return max(versions, key=lambda v: [int(n) for n in v.split(".")], default=None)
+
+
+def _prepared(config: DataConfig) -> str:
+    """Returns the name under which TFDS has the data set."""
+    return "cifar100" if config.dataset == COARSE else config.dataset
 
 
 def _versions(home: Path) -> list[str]:
@@ -77,7 +82,7 @@ def _versions(home: Path) -> list[str]:
 
 
 def _refuse_half_prepared(config: DataConfig) -> None:
-    home = data_dir(config) / config.dataset
+    home = data_dir(config) / _prepared(config)
     if versions := _versions(home):
         missing = home / versions[-1] / _INFO
         raise MissingDataError(
@@ -91,7 +96,7 @@ def _no_data(config: DataConfig, reason: str) -> str:
     return (
         f"dataset {config.dataset} is not in {data_dir(config)} and {reason}: give "
         "--data_dir=DIR (or TFDS_DATA_DIR) that holds what TFDS prepares, "
-        f"{config.dataset}/VERSION/{_INFO} with its records, or one of the official "
+        f"{_prepared(config)}/VERSION/{_INFO} with its records, or one of the official "
         f"{names}; or run once online without --nodownload; or use --dataset=digits, "
         "which needs no data"
     )
@@ -101,7 +106,7 @@ def _download(config: DataConfig) -> str:
     import tensorflow_datasets as tfds
 
     print(f"downloading {config.dataset} to {data_dir(config)}", flush=True)
-    builder = tfds.builder(config.dataset, data_dir=data_dir(config))
+    builder = tfds.builder(_prepared(config), data_dir=data_dir(config))
     try:
         builder.download_and_prepare()
     except Exception as error:
@@ -114,9 +119,9 @@ def _download(config: DataConfig) -> str:
 
 def _identity(config: DataConfig, version: str, split: str) -> str:
     """Returns a SHA-256 over the description and the files of the split."""
-    folder = data_dir(config) / config.dataset / version
+    folder = data_dir(config) / _prepared(config) / version
     facts = [config.dataset, version, split, str(folder.resolve())]
-    records = _records(folder, config.dataset, split)
+    records = _records(folder, _prepared(config), split)
     try:
         facts.append((folder / _INFO).read_text("utf-8", "replace"))
         for path in records:
@@ -146,20 +151,23 @@ def _decode(config: DataConfig, version: str, split: str) -> Arrays:
     tfds.disable_progress_bar()
     read = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     try:
-        builder = tfds.builder(f"{config.dataset}:{version}", data_dir=data_dir(config))
+        builder = tfds.builder(
+            f"{_prepared(config)}:{version}", data_dir=data_dir(config)
+        )
         examples = builder.as_dataset(split=split, read_config=read)
         batches = list(tfds.as_numpy(examples.batch(1000)))
+        label = "coarse_label" if config.dataset == COARSE else "label"
         columns = {
             name: np.concatenate([batch[name] for batch in batches])
-            for name in ("id", "image", "label")
+            for name in ("id", "image", label)
         }
     except Exception as error:  # each damaged file raises a kind of its own
         reason = " ".join(str(error).split())[:300]
-        folder = data_dir(config) / config.dataset / version
-        files = _records(folder, config.dataset, split)
+        folder = data_dir(config) / _prepared(config) / version
+        files = _records(folder, _prepared(config), split)
         raise DataError(
             f"dataset {config.dataset} ({', '.join(map(str, files))}) cannot be read: "
             f"{reason}; prepare it again"
         ) from error
     order = np.argsort(columns["id"], kind="stable")
-    return columns["image"][order], columns["label"][order].astype(np.int32)
+    return columns["image"][order], columns[label][order].astype(np.int32)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from resnet_tf.config import DATASETS, RESNET, ExperimentConfig
+from resnet_tf.config import COARSE, DATASETS, RESNET, ExperimentConfig
 from resnet_tf.config.datasets import IMAGENET_MEAN, IMAGENET_STD
 
 
@@ -109,7 +109,9 @@ def _normalizations(dataset: str) -> list[Mistake]:
     for name, info in DATASETS.items():
         whose = f"{name}'s"
         words = f"it was trained with the mean and the deviation of {name}"
-        if name == dataset or dataset in ("cifar10", "cifar100"):
+        # The coarse labels have the pixels of cifar100.
+        other = dataset in ("cifar10", "cifar100") and name != COARSE
+        if name == dataset or other:
             ways.append(_scaled(f"{whose} mean", words, info.mean, info.std))
     return ways
 

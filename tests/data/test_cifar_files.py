@@ -552,3 +552,16 @@ def test_a_half_extracted_folder_is_passed_over(tmp_path):
     assert find("cifar10", tmp_path) == path
     assert half_extracted("cifar10", path) == []
     assert "no data_batch_5" in refused("cifar10", path, test=False)
+
+
+@pytest.mark.parametrize("folder", VERSIONS["cifar100"])
+def test_the_coarse_labels(tmp_path, folder):
+    path = write_folder(tmp_path, folder)
+    assert find("cifar100_coarse", tmp_path) == path
+    for pack_it in (False, True):
+        found = pack(path) if pack_it else path
+        for test in (False, True):
+            images, labels = decode("cifar100_coarse", found, test)
+            expected = images_and_labels("cifar100", test)
+            np.testing.assert_array_equal(images, expected[0])
+            np.testing.assert_array_equal(labels, expected[1] // 5)

@@ -160,3 +160,37 @@ def test_where_data_is_looked_for(monkeypatch):
 
 def test_digits_need_nothing():
     ensure_available(DataConfig(dataset="digits", data_dir="/nowhere", download=False))
+
+
+def test_the_coarse_labels(tmp_path, monkeypatch):
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    folder = tmp_path / "cifar100" / "3.0.2"
+    folder.mkdir(parents=True)
+    for name in ("dataset_info.json", "cifar100-train.x", "cifar100-test.x"):
+        (folder / name).write_text("{}")
+    columns = {
+        "id": ["b", "a"],
+        "image": np.zeros((2, 32, 32, 3), np.uint8),
+        "label": np.array([50, 99]),
+        "coarse_label": np.array([19, 3]),
+    }
+    asked = []
+
+    class Builder:
+        def __init__(self, name, data_dir):
+            asked.append(name)
+
+        def as_dataset(self, **_):
+            return tf.data.Dataset.from_tensor_slices(columns)
+
+    monkeypatch.setattr(tfds, "builder", Builder)
+    for name, labels in (("cifar100_coarse", [3, 19]), ("cifar100", [99, 50])):
+        config = DataConfig(
+            dataset=name, data_dir=str(tmp_path), cache_dir=str(tmp_path / "c")
+        )
+        split = tfds_source.load(config, test=True)
+        assert split.labels.tolist() == labels
+        assert len(split.class_names) == (20 if name.endswith("coarse") else 100)
+    assert asked == ["cifar100:3.0.2"] * 2
