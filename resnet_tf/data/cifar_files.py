@@ -46,24 +46,22 @@ def find(dataset: str, data_dir: Path) -> Path | None:
     Args:
         dataset: "cifar10", "cifar100" or "cifar100_coarse".
         data_dir: That folder or archive itself, or a folder that holds it. A
-            folder of another name than the official one must be complete. A whole
-            folder goes before an archive, and an archive before a folder in which
-            files are missing or cut off.
+            folder of another name than the official one must be complete. An
+            archive goes before a folder in which files are missing or cut off.
 
     Raises:
         DataError: If `data_dir` is a file, but none of the official archives.
     """
     layouts = LAYOUTS[dataset]
-    folders = list(_folders(layouts, data_dir))
-    for layout, path in folders:
-        if _is_whole(layout, path):
-            return path
+    layout, folder = next(_folders(layouts, data_dir), (None, None))
+    if folder and _is_whole(layout, folder):
+        return folder
     for layout in layouts:
         for path in (data_dir, data_dir / layout.archive):
             if _is_archive(layout, path):
                 return path
-    if folders:
-        return folders[0][1]
+    if folder:
+        return folder
     if os.path.isfile(data_dir):
         names = " or ".join(layout.archive for layout in layouts)
         raise DataError(f"data_dir must be a folder or {names}, received {data_dir}")

@@ -550,6 +550,9 @@ def test_a_half_extracted_folder_is_passed_over(tmp_path):
     check("cifar10", archive)
     archive.unlink()
     assert find("cifar10", tmp_path) == path
+    # A folder of the other version does not hide it.
+    write_folder(tmp_path, "cifar-10-batches-bin")
+    assert find("cifar10", tmp_path) == path
     assert half_extracted("cifar10", path) == []
     assert "no data_batch_5" in refused("cifar10", path, test=False)
 

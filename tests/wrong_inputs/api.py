@@ -53,7 +53,8 @@ CALLS = [
     Call("a number for a name", lambda c: DataConfig(data_dir=3), ValueError,
          "data_dir must be a str, received 3"),
     Call("a choice that is none", lambda c: DataConfig(dataset="mnist"), ValueError,
-         "dataset must be one of cifar10, cifar100, digits, folder, received 'mnist'"),
+         "dataset must be one of cifar10, cifar100, cifar100_coarse, digits, folder, "
+         "received 'mnist'"),
     Call("a rate of nan", lambda c: OptimizerConfig(init_lr=float("nan")), ValueError,
          "init_lr must be finite, received nan"),
     Call("classes of another data set",
