@@ -7,14 +7,24 @@ from pathlib import Path
 import markup
 from comparison import processor
 
+from resnet_tf.checkpoints.resolve import pretrained_names
 from resnet_tf.interop.export_formats import FORMATS
 
 RECORDS = Path(__file__).resolve().parent / "export"
 
 
 def exports() -> str:
-    """What each format of one released model is worth, in its own runtime."""
-    records = [json.loads((RECORDS / f"{name}.json").read_text()) for name in FORMATS]
+    """What the formats of each released model are worth, in their own runtimes.
+
+    A model that exceeds a bound is shown like any other. Formats without a record
+    have no row.
+    """
+    return "\n\n".join(map(_model, pretrained_names()))
+
+
+def _model(name: str) -> str:
+    paths = [RECORDS / name / f"{form}.json" for form in FORMATS]
+    records = [json.loads(path.read_text()) for path in paths if path.exists()]
     first = records[0]
     images = f"{first['n']:,} {first['images']} images"
     told = markup.paragraph(
@@ -22,7 +32,7 @@ def exports() -> str:
         f"{images}; {processor(first['machine'])}."
     )
     head = ["format", "runtime", "size", "largest difference of a logit", "same class"]
-    head += ["error", "original's error", "one image"]
+    head += ["error", "original's error", "one image", "beyond its bound"]
     return f"{told}\n\n{markup.table(head, map(_row, records))}"
 
 
@@ -55,4 +65,5 @@ def _row(record: dict) -> list[str]:
         f"{record['error']:.2f} %",
         f"{record['original_error']:.2f} %",
         f"{record['latency_ms']:.2f} ms",
+        "; ".join(record["failures"]) or "no",
     ]

@@ -1,5 +1,6 @@
 import exports
 
+from resnet_tf.checkpoints.resolve import pretrained_names
 from resnet_tf.interop.export_formats import FORMATS
 
 RECORD = {
@@ -12,6 +13,7 @@ RECORD = {
     "error": 10.1,
     "original_error": 10.0,
     "latency_ms": 1.346,
+    "failures": [],
 }
 
 
@@ -25,10 +27,23 @@ def test_a_row():
         "10.10 %",
         "10.00 %",
         "1.35 ms",
+        "no",
     ]
 
 
-def test_every_format_has_a_row_and_a_bound():
-    for text in (exports.exports(), exports.bounds()):
-        assert text.count("\n| `") == len(FORMATS)
+def test_a_row_beyond_its_bound_says_so():
+    record = {**RECORD, "failures": ["the error is 0.80 points worse"]}
+    assert exports._row(record)[-1] == "the error is 0.80 points worse"
+
+
+def test_every_released_model_is_shown_with_its_int8_file():
+    models = pretrained_names()
+    text = exports.exports()
+    assert text.count("| `tflite_int8` |") == len(models)
+    for model in models:
+        assert f"`{model}`, " in text
+
+
+def test_every_format_has_a_bound():
+    assert exports.bounds().count("\n| `") == len(FORMATS)
     assert "| `tflite_int8` | any | 0.5 points |" in exports.bounds()
