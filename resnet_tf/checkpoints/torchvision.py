@@ -101,17 +101,25 @@ def assign(
             floating-point numbers, has two names or has no place in the network; the
             model is unchanged then.
     """
-    names = _NETWORKS[model.name]
-    left = current_names(state_dict)
+    left, layer_name = current_names(state_dict), layer_names(model.name)
     if not head:
-        left = {name: x for name, x in left.items() if _layer(name) != names.head}
+        theirs = layer_name(HEAD)
+        left = {name: x for name, x in left.items() if _layer(name) != theirs}
 
-    def layer_name(layer: str) -> str | None:
-        if layer == HEAD:
-            return names.head if head else None
-        return names.layer(layer)
+    def wanted(layer: str) -> str | None:
+        return layer_name(layer) if head or layer != HEAD else None
 
-    return assign_tensors(model, left, layer_name, f"torchvision's {model.name}")
+    return assign_tensors(model, left, wanted, f"torchvision's {model.name}")
+
+
+def layer_names(network: str) -> Callable[[str], str]:
+    """Returns the function from our names of layers to torchvision's.
+
+    Args:
+        network: A name in `NETWORKS`.
+    """
+    names = _NETWORKS[network]
+    return lambda layer: names.head if layer == HEAD else names.layer(layer)
 
 
 def _layer(name: str) -> str:

@@ -17,7 +17,8 @@ from resnet_tf.config import ExperimentConfig
 from resnet_tf.errors import CheckpointError
 from resnet_tf.interop.classes import data_of_classes
 from resnet_tf.interop.pytorch import pytorch_logits
-from resnet_tf.interop.residual import checked_assign, equal_lengths, structure
+from resnet_tf.interop.residual import Structure, equal_lengths, layer_names, structure
+from resnet_tf.interop.shapes import checked_assign
 from resnet_tf.interop.source import Published, Source
 
 # What is alike, as settings over the recipe "akamaster". The validation images
@@ -44,8 +45,7 @@ _CHENYAOFO = {
     "weight_decay": 5e-4,
 }
 
-
-_WIDTHS = (16, 32, 64)
+_STAGES = 3
 
 
 class _Project(NamedTuple):
@@ -116,13 +116,15 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
     """
     found = structure(state_dict)
     # Three stages of two convolutions a block; ImageNet's have a fourth.
-    if found is None or len(found.lengths) != len(_WIDTHS):
+    if found is None or len(found.lengths) != _STAGES:
         return None
     project = _PROJECTS[found.head]
-    if found.bottleneck or found.preactivated:
+    if found.preactivated:
+        raise CheckpointError(_preactivated(found))
+    if found.bottleneck:
         raise CheckpointError(
             f"{project.name} must have basic blocks of He et al. 2015, received "
-            + ("bottlenecks" if found.bottleneck else "pre-activation")
+            "bottlenecks"
         )
     blocks = equal_lengths(found, project.name)
     classes = head_classes(state_dict, project.head, project.name)
@@ -139,6 +141,7 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
         settings["shortcut"] = "B"
     elif project.head == "fc":
         found = found._replace(shortcut=found.shortcut or "downsample")
+    config = ExperimentConfig.from_flat(settings, "akamaster", data.info)
     owner = f"{project.name} ResNet-{depth}"
     tensors = without_counters(state_dict)
     error = project.errors.get((data.dataset, depth))
@@ -148,8 +151,8 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
         files=(path,),
         family=owner,
         url=project.url,
-        assign=checked_assign(state_dict, found, _WIDTHS, classes, owner),
-        config=ExperimentConfig.from_flat(settings, "akamaster", data.info),
+        assign=checked_assign(config.model, tensors, layer_names(found), owner),
+        config=config,
         pytorch=functools.partial(
             pytorch_logits, network=f"cifar_{project.head}", tensors=tensors
         ),
@@ -159,4 +162,22 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
             error, f"10,000 test images of {data.dataset}, README of {project.url}"
         ),
         notes=data.notes,
+    )
+
+
+def _preactivated(found: Structure) -> str:
+    """Returns why a pre-activation network of PyTorch is none of ours."""
+    if found.bottleneck:
+        theirs = "projects the raw input and has its stride in the 3x3 convolution"
+        ours = (
+            "preact164 and preact1001 project the normalized input and have it in the "
+            "first 1x1"
+        )
+    else:
+        theirs = "adds the raw input, which a projection leaves without batch norm"
+        ours = "resnet with order=pre and uva_preact normalize it there"
+    return (
+        "a pre-activation network, such as bearpaw/pytorch-classification's preresnet, "
+        "must be the function of a registered one, received one whose shortcut "
+        f"{theirs}; {ours}"
     )

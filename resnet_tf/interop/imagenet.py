@@ -10,6 +10,7 @@ from resnet_tf.errors import CheckpointError
 from resnet_tf.interop.classes import data_of_classes
 from resnet_tf.interop.pytorch import pytorch_logits
 from resnet_tf.interop.residual import known_lengths, structure
+from resnet_tf.interop.shapes import checked_assign
 from resnet_tf.interop.source import Published, Source
 
 URL = "https://pytorch.org/vision"
@@ -34,8 +35,9 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
         state_dict: Tensors by name, without the prefix "module.".
 
     Raises:
-        CheckpointError: If there is no head, a tensor has two names, or the network
-            is one of torchvision's that is not registered.
+        CheckpointError: If a tensor is missing, has another shape, two names or no
+            place in the network, or the network is one of torchvision's that is not
+            registered.
     """
     _require_known(state_dict)
     for network, sign in _SIGNS.items():
@@ -75,19 +77,20 @@ def _source(path: Path, network: str, state_dict: StateDict) -> Source:
         "validation_size": 0,
         "bn_epsilon": torchvision.BN_EPSILON,
     }
+    config = ExperimentConfig.from_flat(settings, "finetune224", data.info)
+    tensors = torchvision.current_names(state_dict)
+    owner = f"torchvision's {network}"
     where = f"50,000 validation images of ImageNet, top-1, {URL}"
     imagenet = classes == _IMAGENET_CLASSES
     return Source(
         files=(path,),
         family=f"torchvision {network}",
         url=URL,
-        config=ExperimentConfig.from_flat(settings, "finetune224", data.info),
-        assign=functools.partial(torchvision.assign, state_dict=state_dict),
-        pytorch=functools.partial(
-            pytorch_logits,
-            network=network,
-            tensors=torchvision.current_names(state_dict),
+        config=config,
+        assign=checked_assign(
+            config.model, tensors, torchvision.layer_names(network), owner
         ),
+        pytorch=functools.partial(pytorch_logits, network=network, tensors=tensors),
         published=Published(_ERRORS[network], where) if imagenet else None,
         notes=data.notes,
     )

@@ -5,24 +5,20 @@ A ResNet with torchvision's names and a 3x3 first kernel is the same network.
 
 import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from resnet_tf.checkpoints.state_dict import StateDict
-from resnet_tf.checkpoints.torch_layout import (
-    assign_tensors,
-    head_classes,
-    without_counters,
-)
-from resnet_tf.config import HEAD, ExperimentConfig, network_size
-from resnet_tf.errors import CheckpointError
+from resnet_tf.checkpoints.torch_layout import head_classes, without_counters
+from resnet_tf.config import HEAD, ExperimentConfig
 from resnet_tf.interop.classes import data_of_classes
 from resnet_tf.interop.pytorch import pytorch_logits
-from resnet_tf.interop.residual import checked_assign, known_lengths, structure
+from resnet_tf.interop.residual import known_lengths, layer_names, structure
+from resnet_tf.interop.shapes import checked_assign
 from resnet_tf.interop.source import Published, Source
 
 _NAME = "kuangliu/pytorch-cifar"
 _URL = f"https://github.com/{_NAME}"
-_WIDTHS = (64, 128, 256, 512)
 _LENGTHS = {(2, 2, 2, 2): "resnet18_cifar", (3, 4, 6, 3): "resnet34_cifar"}
 _TITLES = {
     "resnet18_cifar": "ResNet-18",
@@ -60,55 +56,46 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
             or a tensor is missing, has another shape or has no place in it.
     """
     if "dense1.0.conv1.weight" in state_dict:
-        return _densenet(path, state_dict)
+        head = _DENSENET_PARTS[HEAD]
+        return _source(path, _DENSENET, state_dict, head, _densenet_layer, _DENSENET)
     found = structure(state_dict)
     if found is None or len(found.lengths) < 4 or found.stem_side not in (0, 3):
         return None
     network = known_lengths(found, _LENGTHS)
-    classes = head_classes(state_dict, found.head, _TITLES[network])
-    owner = f"{_NAME} {_TITLES[network]}"
-    notes = () if found.head == "linear" else (_POOLING_NOTE,)
     found = found._replace(shortcut=found.shortcut or "shortcut")
-    assign = checked_assign(state_dict, found, _WIDTHS, classes, owner)
-    made = functools.partial(_source, path, network, state_dict, classes)
-    return made(assign, f"cifar_{found.head}", notes)
+    notes = () if found.head == "linear" else (_POOLING_NOTE,)
+    reference = f"cifar_{found.head}"
+    return _source(
+        path, network, state_dict, found.head, layer_names(found), reference, notes
+    )
 
 
-def _source(path, network, state_dict, classes, assign, reference, notes=()) -> Source:
-    data = data_of_classes(classes)
+def _source(
+    path: Path,
+    network: str,
+    state_dict: StateDict,
+    head: str,
+    layer_name: Callable[[str], str],
+    reference: str,
+    notes: tuple[str, ...] = (),
+) -> Source:
+    owner = f"{_NAME} {_TITLES[network]}"
+    data = data_of_classes(head_classes(state_dict, head, owner))
     settings = {**_SETTINGS, "model": network, "dataset": data.dataset}
+    config = ExperimentConfig.from_flat(settings, "akamaster", data.info)
+    tensors = without_counters(state_dict)
     error = _ERRORS.get(network) if data.dataset == "cifar10" and not notes else None
     where = f"10,000 test images of cifar10, README of {_URL}"
     return Source(
         files=(path,),
-        family=f"{_NAME} {_TITLES[network]}",
+        family=owner,
         url=_URL,
-        config=ExperimentConfig.from_flat(settings, "akamaster", data.info),
-        assign=assign,
-        pytorch=functools.partial(
-            pytorch_logits, network=reference, tensors=without_counters(state_dict)
-        ),
+        config=config,
+        assign=checked_assign(config.model, tensors, layer_name, owner),
+        pytorch=functools.partial(pytorch_logits, network=reference, tensors=tensors),
         published=None if error is None else Published(error, where),
         notes=(*data.notes, *notes),
     )
-
-
-def _densenet(path: Path, state_dict: StateDict) -> Source:
-    owner = f"{_NAME} {_TITLES[_DENSENET]}"
-    classes = head_classes(state_dict, "linear", owner)
-    tensors = without_counters(state_dict)
-    assign = functools.partial(
-        assign_tensors, tensors=tensors, layer_name=_densenet_layer, owner=owner
-    )
-    source = _source(path, _DENSENET, state_dict, classes, assign, _DENSENET)
-    needed = network_size(source.config.model).numbers
-    received = sum(tensor.size for tensor in tensors.values())
-    if received != needed:
-        raise CheckpointError(
-            f"{owner} must have {needed:,} numbers in its tensors, received "
-            f"{received:,}"
-        )
-    return source
 
 
 def _densenet_layer(name: str) -> str:

@@ -8,10 +8,44 @@ import functools
 import importlib.util
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 _GOOGLENET = (True, True, False, True, True, True, True, False, True, True)
+
+
+class _DenseNames(NamedTuple):
+    """The names of a CIFAR DenseNet; layers count from `first`."""
+
+    stem: str
+    layer: str
+    first: int
+    norm: str
+    transition: str
+    parts: tuple[str, str]
+    final: str
+    head: str
+
+
+_DENSENETS = {
+    "gpleiss/efficient_densenet_pytorch": _DenseNames(
+        "features.conv0",
+        "features.denseblock{}.denselayer{}",
+        1,
+        "norm",
+        "features.transition{}",
+        ("norm", "conv"),
+        "features.norm_final",
+        "classifier",
+    ),
+    "bearpaw/pytorch-classification": _DenseNames(
+        "conv1", "dense{}.{}", 0, "bn", "trans{}", ("bn1", "conv1"), "bn", "fc"
+    ),
+    "andreasveit/densenet-pytorch": _DenseNames(
+        "conv1", "block{}.layer.{}", 0, "bn", "trans{}", ("bn1", "conv1"), "bn1", "fc"
+    ),
+}
 
 
 def installed() -> bool:
@@ -69,6 +103,9 @@ class _Layers:
     def count(self, pattern: str) -> int:
         """Returns how many tensors have a name like `pattern`."""
         return sum(bool(re.fullmatch(pattern, name)) for name in self._made)
+
+    def has(self, name: str) -> bool:
+        return name in self._made
 
     def conv(self, x, name, stride=1):
         kernel, bias = self._made[f"{name}.weight"], self._made.get(f"{name}.bias")
@@ -201,12 +238,32 @@ def _densenet121_cifar(net: _Layers, x):
     return net.head(net.activate(net.norm(x, "bn")), "linear")
 
 
+def _cifar_densenet(net: _Layers, x, names: _DenseNames):
+    x = net.conv(x, names.stem)
+    for stage in (1, 2, 3):
+        layer = names.first
+        while net.has(f"{names.layer.format(stage, layer)}.conv1.weight"):
+            name = names.layer.format(stage, layer)
+            y = net.before(x, f"{name}.{names.norm}1", f"{name}.conv1")
+            if net.has(f"{name}.conv2.weight"):
+                y = net.before(y, f"{name}.{names.norm}2", f"{name}.conv2")
+            x, layer = net.join([x, y]), layer + 1
+        if stage < 3:
+            norm, conv = (f"{names.transition.format(stage)}.{x}" for x in names.parts)
+            x = net.mean_pool(net.before(x, norm, conv))
+    return net.head(net.activate(net.norm(x, names.final)), names.head)
+
+
 NETWORKS = {
     "cifar_linear": functools.partial(_resnet, head="linear"),
     "cifar_fc": functools.partial(_resnet, head="fc"),
     "resnet18": functools.partial(_resnet, head="fc", wide_stem=True),
     "densenet121": _densenet121,
     "densenet121_cifar": _densenet121_cifar,
+    **{
+        project: functools.partial(_cifar_densenet, names=names)
+        for project, names in _DENSENETS.items()
+    },
     "uva_googlenet": _uva_googlenet,
     "uva_resnet": _uva_resnet,
     "uva_preact": _uva_preact,

@@ -5,22 +5,15 @@ differ in the head (`linear` or `fc`), the shortcut (no tensors, `shortcut` or
 `downsample`), the number of stages and the side of the first kernel.
 """
 
-import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from resnet_tf.checkpoints.state_dict import StateDict
-from resnet_tf.checkpoints.torch_layout import (
-    assign_tensors,
-    require_tensors,
-    without_counters,
-)
 from resnet_tf.checkpoints.torchvision import resnet_layer
 from resnet_tf.config import HEAD
 from resnet_tf.errors import CheckpointError
 
-_NORM = ("weight", "bias", "running_mean", "running_var")
 _BLOCK = re.compile(r"layer(\d+)\.(\d+)\.")
 
 
@@ -80,61 +73,6 @@ def layer_names(found: Structure) -> Callable[[str], str]:
         return theirs.replace(".downsample.", f".{found.shortcut or 'downsample'}.")
 
     return name
-
-
-def checked_assign(
-    state_dict: StateDict,
-    found: Structure,
-    widths: tuple[int, ...],
-    classes: int,
-    owner: str,
-) -> Callable:
-    """Returns the function that gives a model the tensors, once all of them fit.
-
-    Args:
-        state_dict: Tensors by name.
-        found: Its structure.
-        widths: Channels of each stage.
-        classes: Outputs of the head.
-        owner: Whose network it is, for messages.
-
-    Raises:
-        CheckpointError: If a tensor is missing, has another shape or has no place in
-            the network. This takes no network, so it takes no time.
-    """
-    tensors = without_counters(state_dict)
-    shapes = dict(_shapes(found, widths, classes))
-    require_tensors(tensors, shapes, owner)
-    return functools.partial(
-        assign_tensors, tensors=tensors, layer_name=layer_names(found), owner=owner
-    )
-
-
-def _shapes(
-    found: Structure, widths: tuple[int, ...], classes: int
-) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yields the name and the shape of every tensor, in PyTorch's layout."""
-
-    def unit(conv: str, norm: str, outputs: int, inputs: int, side: int):
-        yield f"{conv}.weight", (outputs, inputs, side, side)
-        for kind in _NORM:
-            yield f"{norm}.{kind}", (outputs,)
-
-    yield from unit("conv1", "bn1", widths[0], 3, found.stem_side or 3)
-    channels = widths[0]
-    for stage, (length, width) in enumerate(
-        zip(found.lengths, widths, strict=True), start=1
-    ):
-        for block in range(length):
-            name = f"layer{stage}.{block}"
-            yield from unit(f"{name}.conv1", f"{name}.bn1", width, channels, 3)
-            yield from unit(f"{name}.conv2", f"{name}.bn2", width, width, 3)
-            if channels != width and found.shortcut:
-                shortcut = f"{name}.{found.shortcut}"
-                yield from unit(f"{shortcut}.0", f"{shortcut}.1", width, channels, 1)
-            channels = width
-    yield f"{found.head}.weight", (classes, channels)
-    yield f"{found.head}.bias", (classes,)
 
 
 def equal_lengths(found: Structure, owner: str) -> int:

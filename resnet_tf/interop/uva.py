@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from resnet_tf.checkpoints.state_dict import StateDict
-from resnet_tf.checkpoints.torch_layout import (
-    assign_tensors,
-    head_classes,
-    without_counters,
-)
+from resnet_tf.checkpoints.torch_layout import head_classes, without_counters
 from resnet_tf.config import HEAD, ExperimentConfig
 from resnet_tf.errors import CheckpointError
 from resnet_tf.interop.classes import data_of_classes
 from resnet_tf.interop.published import UVA_ERRORS, UVA_RECIPES, UVA_URL
 from resnet_tf.interop.pytorch import pytorch_logits
+from resnet_tf.interop.shapes import checked_assign
 from resnet_tf.interop.source import Published, Source
 
 _PUBLISHED = f"10,000 test images of cifar10, tutorial 5 of {UVA_URL}"
@@ -138,8 +135,8 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
             without which the activation is ReLU.
 
     Raises:
-        CheckpointError: If there is no head, or the hyper-parameters are another
-            network's.
+        CheckpointError: If the hyper-parameters are another network's, or a tensor
+            is missing, has another shape or has no place in the network.
         SettingError: If the activation is not known.
     """
     tensors = without_counters(state_dict)
@@ -158,16 +155,17 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
         # Theirs are 5,000 at random, so most of ours were trained on.
         "validation_size": 0,
     }
+    config = ExperimentConfig.from_flat(settings, UVA_RECIPES[model], about.info)
     return Source(
         files=(path,),
         family=f"UvA Deep Learning tutorial 5 {network.title}",
         url=UVA_URL,
-        config=ExperimentConfig.from_flat(settings, UVA_RECIPES[model], about.info),
-        assign=functools.partial(
-            assign_tensors,
-            tensors=tensors,
-            layer_name=lambda x: network.head if x == HEAD else network.layer(x),
-            owner=owner,
+        config=config,
+        assign=checked_assign(
+            config.model,
+            tensors,
+            lambda x: network.head if x == HEAD else network.layer(x),
+            owner,
         ),
         pytorch=functools.partial(
             pytorch_logits,

@@ -106,6 +106,38 @@ def wide_densenet(net, x):
     return net.head(net.norm_relu(x, "bn"), "linear", 10)
 
 
+DENSE_NAMES = {
+    "gpleiss": ("features.conv0", "features.denseblock{}.denselayer{}", 1, "norm",
+                "features.transition{}", ("norm", "conv"), "features.norm_final",
+                "classifier"),
+    "bearpaw": ("conv1", "dense{}.{}", 0, "bn", "trans{}", ("bn1", "conv1"), "bn",
+                "fc"),
+    "andreasveit": ("conv1", "block{}.layer.{}", 0, "bn", "trans{}",
+                    ("bn1", "conv1"), "bn1", "fc"),
+}  # fmt: skip
+
+
+def densenet(net, x, project, length, growth, wide=4, stem=None, share=2, classes=10):
+    """A CIFAR DenseNet; `wide` 0 is the plain form, 1 / `share` of channels is kept."""
+    stem_name, layer, first, norm, transition, parts, final, head = DENSE_NAMES[project]
+    x = net.conv(x, stem_name, stem or 2 * growth)
+    for stage in (1, 2, 3):
+        for index in range(length):
+            name = layer.format(stage, first + index)
+            new = net.norm_relu(x, f"{name}.{norm}1")
+            if wide:
+                new = net.conv(new, f"{name}.conv1", wide * growth, 1)
+                new = net.norm_relu(new, f"{name}.{norm}2")
+            new = net.conv(new, f"{name}.conv{2 if wide else 1}", growth)
+            x = np.concatenate([x, new], axis=-1)
+        if stage < 3:
+            name = transition.format(stage)
+            x = net.norm_relu(x, f"{name}.{parts[0]}")
+            x = net.conv(x, f"{name}.{parts[1]}", x.shape[-1] // share, 1)
+            x = tf.nn.avg_pool2d(x, 2, 2, "VALID").numpy()
+    return net.head(net.norm_relu(x, final), head, classes)
+
+
 def cifar_resnet(net, x, blocks, classes, option):
     x = net.norm_relu(net.conv(x, "conv1", 16), "bn1")
     for stage, width in enumerate((16, 32, 64), start=1):
@@ -228,6 +260,17 @@ NETWORKS = {
     "torchvision_cifar": (
         lambda net, x: wide_resnet(net, x, names=("fc", "downsample")), "", None),
     "densenet121_cifar": (wide_densenet, "", None),
+    "gpleiss_bc": (lambda net, x: densenet(net, x, "gpleiss", 2, 12), "module.", None),
+    "gpleiss_stem": (lambda net, x: densenet(
+        net, x, "gpleiss", 1, 8, stem=24, share=3, classes=7), "", None),
+    "bearpaw_bc": (lambda net, x: densenet(net, x, "bearpaw", 2, 12, classes=100),
+                   "module.", {"epoch": 3, "best_acc": 90.0}),
+    "bearpaw_plain": (lambda net, x: densenet(
+        net, x, "bearpaw", 2, 8, wide=0, stem=16, share=1), "", None),
+    "bearpaw_deep": (lambda net, x: densenet(net, x, "bearpaw", 16, 12), "", None),
+    "andreasveit_bc": (lambda net, x: densenet(net, x, "andreasveit", 2, 12), "", None),
+    "andreasveit_plain": (lambda net, x: densenet(
+        net, x, "andreasveit", 2, 12, wide=0, share=1), "", None),
     "chenyaofo100": (lambda net, x: cifar_resnet(net, x, 2, 100, "B"), "", None),
     "uva_googlenet": (uva_googlenet, "model.",
                       {"hyper_parameters": _hyper("GoogleNet")}),

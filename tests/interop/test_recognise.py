@@ -1,15 +1,19 @@
 """Each family's network, computed by hand, against ours with the same tensors."""
 
 import functools
+import re
 
 import keras
 import numpy as np
 import pytest
 
-from resnet_tf.config import ExperimentConfig
+from resnet_tf.checkpoints import torchvision
+from resnet_tf.config import ExperimentConfig, named_network
 from resnet_tf.errors import CheckpointError
+from resnet_tf.interop import cifar_resnet
 from resnet_tf.interop.imagenet import recognise as recognise_imagenet
 from resnet_tf.interop.recognise import recognise
+from resnet_tf.interop.shapes import network_layers
 from resnet_tf.models import build_model
 
 FAMILIES = {
@@ -199,17 +203,29 @@ def test_the_hash_in_the_name(made, write_torch, tmp_path):
     assert recognise(write_torch(tmp_path / "run-20241105.pt", data))
 
 
+def zeros(network: str, classes: int) -> dict[str, np.ndarray]:
+    """Tensors of the right names and shapes, by torchvision's names."""
+    names = torchvision.layer_names(network)
+    layers = network_layers(named_network(network, num_classes=classes))
+    return {
+        f"{names(layer)}.{kind}": np.zeros(shape, "float32")
+        for layer, kinds in layers
+        for kind, shape in kinds.items()
+    }
+
+
+def test_the_older_names_of_densenet121():
+    tensors = zeros("densenet121", 10)
+    old = {re.sub(r"(norm|conv)([12])\.", r"\1.\2.", x): y for x, y in tensors.items()}
+    assert old.keys() != tensors.keys()
+    assert torchvision.current_names(old) == tensors
+
+
 @pytest.mark.parametrize(
-    ("network", "tensors", "error"),
-    [
-        ("resnet18", {"layer4.1.conv2.weight": 512, "fc.weight": 512}, 30.24),
-        ("densenet121", {"features.denseblock1.denselayer1.norm.1.bias": 64}, 25.57),
-    ],
+    ("network", "error"), [("resnet18", 30.24), ("densenet121", 25.57)]
 )
-def test_torchvision(network, tensors, error, tmp_path):
-    tensors = {name: np.ones(size, "float32") for name, size in tensors.items()}
-    head = "fc.bias" if network == "resnet18" else "classifier.bias"
-    found = recognise_imagenet(tmp_path, tensors | {head: np.zeros(1000, "float32")})
+def test_torchvision(network, error, tmp_path):
+    found = recognise_imagenet(tmp_path, zeros(network, 1000))
     model, data = found.config.model, found.config.data
     assert (found.family, model.model) == (f"torchvision {network}", network)
     assert (model.num_classes, data.dataset) == (1000, "folder")
@@ -217,6 +233,56 @@ def test_torchvision(network, tensors, error, tmp_path):
     assert data.channel_mean == (0.485, 0.456, 0.406)
     assert found.published.error == error
     assert "one folder of images a class" in found.notes[0]
-    found = recognise_imagenet(tmp_path, tensors | {head: np.zeros(10, "float32")})
+    found = recognise_imagenet(tmp_path, zeros(network, 10))
     assert found.config.data.dataset == "cifar10"
     assert (found.published, found.notes) == (None, ())
+
+
+# Files of a few tensors, and the first tensor that each lacks.
+TINY = [
+    (["layer4.1.conv2.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight",
+      "layer2.0.conv1.weight", "layer2.1.conv1.weight", "layer3.0.conv1.weight",
+      "layer3.1.conv1.weight", "layer4.0.conv1.weight", "fc.weight", "fc.bias"],
+     {"conv1.weight": np.zeros((64, 3, 7, 7), "float32")},
+     "torchvision's resnet18 must have the tensor bn1.weight"),
+    (["features.denseblock1.denselayer1.conv1.weight", "classifier.bias"], {},
+     "torchvision's densenet121 must have the tensor features.conv0.weight"),
+    (["input_net.0.weight", "inception_blocks.0.conv_1x1.0.weight",
+      "output_net.2.bias"], {},
+     r"input_net.0.weight must have the shape \(64, 3, 3, 3\), received \(1,\)"),
+    (["input_net.0.weight", "blocks.0.block.0.net.0.weight", "output_net.4.bias"], {},
+     r"input_net.0.weight must have the shape \(32, 3, 3, 3\), received \(1,\)"),
+    (["input_net.0.weight", "blocks.0.net.0.weight", "output_net.2.bias"], {},
+     r"input_net.0.weight must have the shape \(16, 3, 3, 3\), received \(1,\)"),
+    (["input_net.0.weight", "blocks.0.net.5.weight", "output_net.2.bias"], {},
+     r"input_net.0.weight must have the shape \(16, 3, 3, 3\), received \(1,\)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("names", "kernels", "message"), TINY)
+def test_a_small_file_is_refused_before_a_network_is_built(
+    names, kernels, message, write_torch, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(keras, "Input", None)
+    data = {name: np.ones(10 if "bias" in name else 1, "f4") for name in names}
+    path = write_torch(tmp_path / "x.pth", {**data, **kernels})
+    with pytest.raises(CheckpointError, match=message):
+        recognise(path)
+
+
+PREACTIVATED = ["conv1.weight", "layer1.0.bn1.weight", "layer1.0.conv1.weight",
+                "layer2.0.conv1.weight", "layer3.0.conv1.weight", "bn.weight",
+                "layer2.0.downsample.0.weight", "fc.weight", "fc.bias"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ([], "adds the raw input, which a projection leaves without batch norm; resne"),
+        (["layer1.0.conv3.weight"], "projects the raw input and has its stride in the"),
+    ],
+)
+def test_a_preactivated_network_is_another_function(more, message, tmp_path):
+    tensors = {name: np.ones(10, "f4") for name in (*PREACTIVATED, *more)}
+    with pytest.raises(CheckpointError, match=f"preresnet, must be .*{message}"):
+        cifar_resnet.recognise(tmp_path, tensors)
