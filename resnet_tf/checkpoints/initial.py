@@ -13,8 +13,9 @@ from resnet_tf.checkpoints import torchvision
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.grow import grow, require_growth
 from resnet_tf.checkpoints.hints import import_command, is_foreign
+from resnet_tf.checkpoints.normalizer import values
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
-from resnet_tf.checkpoints.state_dict import read_state_dict
+from resnet_tf.checkpoints.state_dict import Weights, read_weights
 from resnet_tf.checkpoints.weights import fill_strictly, load_checkpoint
 from resnet_tf.checkpoints.weights_file import StoredWeights
 from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
@@ -43,10 +44,11 @@ _FREE = {
 
 
 class _Loaded(NamedTuple):
-    """How many weights a source gave, and the classes of its head."""
+    """How many weights a source gave, the classes of its head, and notes."""
 
     weights: int
     classes: int
+    notes: tuple[str, ...] = ()
 
 
 def initialize(model: keras.Model, config: ExperimentConfig) -> str:
@@ -90,7 +92,7 @@ def initialize(model: keras.Model, config: ExperimentConfig) -> str:
             f"; the head of {loaded.classes} classes starts anew for "
             f"{config.model.num_classes}"
         )
-    return line
+    return ". ".join((line, " ".join(loaded.notes))) if loaded.notes else line
 
 
 def _from_checkpoint(model: keras.Model, config: ExperimentConfig) -> _Loaded:
@@ -185,13 +187,25 @@ def _from_torchvision(
             f"another network run {import_command(str(path))} and start from its output"
         )
     _require_epsilon(config)
-    state_dict = read_state_dict(path)
+    weights = read_weights(path, option=f"--key of {import_command(str(path))}")
+    state_dict = weights.tensors
     try:
         classes = torchvision.num_classes(network, state_dict)
         head = classes == config.model.num_classes
-        return _Loaded(torchvision.assign(model, state_dict, head=head), classes)
+        count = torchvision.assign(model, state_dict, head=head)
+        return _Loaded(count, classes, _notes(weights, config))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
+
+
+def _notes(weights: Weights, config: ExperimentConfig) -> tuple[str, ...]:
+    """Returns what lies in the file next to the weights that were loaded."""
+    if (normalizer := weights.normalizer) is None:
+        return weights.notes
+    data = config.data
+    same = normalizer.equals(data.channel_mean, data.channel_std)
+    here = "the same" if same else values(data.channel_mean, data.channel_std)
+    return (*weights.notes, f"{normalizer.sentence}; this training has {here}.")
 
 
 def _require_epsilon(config: ExperimentConfig) -> None:

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from resnet_tf.checkpoints.hints import conversion
+from resnet_tf.checkpoints.normalizer import Normalizer, find_normalizer
 from resnet_tf.checkpoints.safetensors_file import is_safetensors, read_safetensors
 from resnet_tf.checkpoints.torch_file import read_torch
 from resnet_tf.checkpoints.torch_values import Opaque
 from resnet_tf.errors import CheckpointError
+from resnet_tf.streams import visible
 
 StateDict = dict[str, np.ndarray]
 
@@ -28,7 +30,7 @@ _WRAPPERS = frozenset(
 # The first layers of the networks that are known, each after some prefix.
 _FIRST = re.compile(
     r"(?:^|\.)(?=(?:"
-    r"layer1\.0\.conv1|dense1\.0\.conv1|input_net\.0|"
+    r"layer1\.0\.conv1|dense1\.0\.conv1|block1\.layer\.0\.conv1|input_net\.0|"
     r"features\.denseblock1\.denselayer1\.conv\.?1"
     r")\.weight$)"
 )
@@ -38,7 +40,7 @@ _BESIDE = re.compile(
     r"acc|accuracy|top[15]|auroc|f1|precision|recall|confmat|confusion_matrix)"
     r"(?:$|[._])"
 )
-_MAX_NAMED = 8
+_MAX_NAMED, _MOST_NOTED = 8, 4
 
 
 class Weights(NamedTuple):
@@ -48,14 +50,29 @@ class Weights(NamedTuple):
         tensors: Its tensors by the names that the network gives them.
         key: Where they lie, such as "ema_state_dict" or "state_dict.model"; "." for
             the top.
-        passed_over: Names of other tensors beside them.
+        passed_over: Names of other tensors next to them.
         data: All that the file holds.
+        normalizer: The mean and the deviation of the images, if the file has them.
     """
 
     tensors: StateDict
     key: str
     passed_over: tuple[str, ...]
     data: Any
+    normalizer: Normalizer | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on where the network lies, and on the tensors that are not used."""
+        notes = []
+        if self.key != ".":
+            notes.append(f"The network lies under `{visible(self.key)}` in the file.")
+        if others := self.passed_over:
+            some = ", ".join(f"`{visible(x[:80])}`" for x in others[:_MOST_NOTED])
+            rest = len(others) - _MOST_NOTED
+            more = f" and {rest} more" * (rest > 0)
+            notes.append(f"Tensors beside the network were passed over: {some}{more}.")
+        return tuple(notes)
 
 
 class _Place(NamedTuple):
@@ -70,24 +87,30 @@ class _Place(NamedTuple):
         return ".".join((*self.path, self.prefix.rstrip("."))).strip(".") or "."
 
 
-def read_weights(path: Path, key: str | None = None) -> Weights:
+def read_weights(path: Path, key: str | None = None, option: str = "--key") -> Weights:
     """Returns the weights of a network in a file of `torch.save` or safetensors.
 
     Args:
         path: The file.
         key: Where in the file the network lies, see `find_weights`.
+        option: What takes a key, for messages.
 
     Raises:
         CheckpointError: If the file is missing or damaged; see `find_weights`.
     """
     data = read_safetensors(path) if is_safetensors(path) else read_torch(path)
     try:
-        return find_weights(data, key, path)
+        return find_weights(data, key, path, option)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def find_weights(data: Any, key: str | None = None, path: Path | None = None):
+def find_weights(
+    data: Any,
+    key: str | None = None,
+    path: Path | None = None,
+    option: str = "--key",
+) -> Weights:
     """Returns the `Weights` of the network in what `read_torch` returned.
 
     Args:
@@ -96,6 +119,7 @@ def find_weights(data: Any, key: str | None = None, path: Path | None = None):
         key: Where the network lies, if the file holds several: a `Weights.key`, or
             the beginning of one.
         path: The file, for the command in the message about a whole network.
+        option: What takes a key, for messages.
 
     Raises:
         CheckpointError: If there are no tensors or several networks, or `key` names
@@ -105,32 +129,27 @@ def find_weights(data: Any, key: str | None = None, path: Path | None = None):
     networks = [found for place in places for found in _networks(place)]
     if not networks:
         _refuse_whole_networks(data, path or Path("x.pth"))
+        _refuse_hidden_tensors(data)
     chosen = _chosen(networks or places, key)
     if not chosen:
         raise CheckpointError(_nothing(data, networks or places, key))
     if networks and len(chosen) > 1 and not _alike(chosen):
         known = ", ".join(repr(place.key) for place in chosen[:_MAX_NAMED])
         raise CheckpointError(
-            f"it holds {len(chosen)} networks: choose one with --key, which must be "
-            f"one of {known}"
+            f"it holds {len(chosen)} networks: choose one with {option}, which must "
+            f"be one of {known}"
         )
     # Without a known network, the most tensors say best what is there.
     place = chosen[0] if networks else max(chosen, key=lambda x: len(x.tensors))
     longer = [x.prefix for x in networks if x.path == place.path and x != place]
-    return _weights(place, longer, data, strict=bool(networks) and key is None)
+    wanted = option if networks and key is None else None
+    return _weights(place, longer, data, wanted)
 
 
 def _places(data: Any) -> Iterator[_Place]:
     """Yields each dict with tensors once, however often it is shared."""
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), data)]
-    seen = set()
-    while waiting:
-        path, item = waiting.pop()
-        is_tree = isinstance(item, dict | list | tuple) and type(item) is not Opaque
-        if id(item) in seen or not is_tree:
-            continue
-        seen.add(id(item))
-        entries = list(item.items() if isinstance(item, dict) else enumerate(item))
+    for path, item in _items(data):
+        entries = item.items() if isinstance(item, dict) else ()
         tensors = {
             name: value
             for name, value in entries
@@ -138,6 +157,21 @@ def _places(data: Any) -> Iterator[_Place]:
         }
         if tensors:
             yield _Place(path, tensors, _shared_prefix(tensors))
+
+
+def _items(data: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yields each container and each `Opaque` once, with the keys that lead to it."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), data)]
+    seen = set()
+    while waiting:
+        path, item = waiting.pop()
+        if id(item) in seen or not isinstance(item, dict | list | tuple):
+            continue
+        seen.add(id(item))
+        yield path, item
+        if isinstance(item, Opaque):
+            continue
+        entries = list(item.items() if isinstance(item, dict) else enumerate(item))
         waiting.extend(
             ((*path, str(name)[:80]), value) for name, value in reversed(entries)
         )
@@ -223,25 +257,43 @@ def _in_longer(name: str, place: _Place, longer: list[str] | tuple[()]) -> bool:
     )
 
 
-def _weights(place: _Place, longer: list[str], data: Any, strict: bool) -> Weights:
+def _weights(
+    place: _Place, longer: list[str], data: Any, option: str | None
+) -> Weights:
     """Returns the weights at a place, and names the tensors that are none.
 
+    Args:
+        place: The place.
+        longer: Longer prefixes in the same dict, those of other networks.
+        data: All that the file holds.
+        option: What takes a key, if no key was given for a known network: then no
+            layer may lie outside of it.
+
     Raises:
-        CheckpointError: If `strict` and a layer lies beside the network.
+        CheckpointError: If a layer does.
     """
+    normalizer = find_normalizer(place.tensors, place.prefix)
+    if normalizer:
+        place = place._replace(
+            tensors={
+                name: tensor
+                for name, tensor in place.tensors.items()
+                if name not in normalizer.names
+            }
+        )
     own = _own(place, longer)
     network = {name: x for name, x in own.items() if not _BESIDE.search(name)}
     outside = [name for name in place.tensors if not name.startswith(place.prefix)]
-    for name in outside if strict else ():
+    for name in outside if option else ():
         is_layer = name.endswith(".weight") and place.tensors[name].ndim > 1
         if is_layer and not _BESIDE.search(name):
             raise CheckpointError(
                 f"it holds the layer {name[:80]!r} beside the network "
-                f"{place.key!r}, which has no place for it; --key={place.key} "
-                "passes it over"
+                f"{place.key!r}, which has no place for it; to pass it over, give "
+                f"{place.key!r} to {option}"
             )
     passed_over = (*(name for name in own if name not in network), *outside)
-    return Weights(network, place.key, passed_over, data)
+    return Weights(network, place.key, passed_over, data, normalizer)
 
 
 def _nothing(data: Any, places: list[_Place], key: str | None) -> str:
@@ -259,6 +311,17 @@ def _refuse_whole_networks(data: Any, path: Path) -> None:
             f"it holds a whole pickled network ({name}), not weights; if you trust "
             f"it, for this runs its code, turn it into a state dict: {line}"
         )
+
+
+def _refuse_hidden_tensors(data: Any) -> None:
+    for path, item in _items(data):
+        if isinstance(item, Opaque) and item.hides_tensors:
+            where = f"under the key {'.'.join(path)!r:.80}" if path else "at the top"
+            raise CheckpointError(
+                f"it holds tensors in an object of the type {item.name!r:.80} {where}, "
+                "which is not read: save a plain dict of tensors by name instead, such "
+                "as dict(weights)"
+            )
 
 
 def _whole_networks(data: Any) -> Iterator[tuple[str, str]]:

@@ -64,10 +64,12 @@ class Opaque(NamedTuple):
     Attributes:
         name: What would make it, such as "pathlib.PosixPath".
         is_module: Whether it is a whole PyTorch network.
+        hides_tensors: Whether tensors are among its arguments or its state.
     """
 
     name: str
     is_module: bool = False
+    hides_tensors: bool = False
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -136,9 +138,14 @@ def _parsed(item: PersistentId) -> tuple[str, Storage, tuple[int, int] | None] |
     raise ValueError("a storage is named otherwise than by PyTorch")
 
 
-def _objects(value: object) -> Iterator[object]:
-    """Yields every object in a described pickle once, at any depth."""
-    waiting, seen = [value], set()
+def _objects(value: object, seen: set[int] | None = None) -> Iterator[object]:
+    """Yields every object in a described pickle once, at any depth.
+
+    Args:
+        value: Where to begin.
+        seen: Identities of objects that are left out; those that are yielded join them.
+    """
+    waiting, seen = [value], set() if seen is None else seen
     while waiting:
         item = waiting.pop()
         if id(item) in seen:
@@ -166,6 +173,7 @@ class PlainValues:
         self._done: dict[int, object] = {}
         # Every honest entry is copied once, and no pickle has more entries.
         self._copies_left = MAX_OPCODES
+        self._searched: set[int] = set()
 
     def __call__(self, item: object, depth: int = 0) -> Any:
         """Returns the data.
@@ -195,7 +203,7 @@ class PlainValues:
             case Call(Symbol(module, name)):
                 return self._called(f"{module}.{name}", item.args, item, plain)
             case Call(function):
-                return _opaque(_name_of(function), item)
+                return self._opaque(_name_of(function), item)
         return item
 
     def _storage(self, item: PersistentId) -> np.ndarray | Opaque:
@@ -235,9 +243,24 @@ class PlainValues:
             args = args[1:] if name == _DEFAULT_DICT else args
             attributes = call.state if name == _NAMESPACE else ()
             return self._dict((*args, call.items, *attributes), plain)
+        if call.items:
+            # What a pickle sets by key is the data of a subclass of dict.
+            return self._dict((call.items,), plain)
         if name in _TENSORS | _PARAMETERS or name.removeprefix("torch.") in TYPES:
             raise ValueError(f"a call of {name} is none of PyTorch's")
-        return _opaque(name, call)
+        return self._opaque(name, call)
+
+    def _opaque(self, name: str, call: Call) -> Opaque:
+        is_module = any(
+            isinstance(state, dict) and state.keys() >= _MODULE for state in call.state
+        )
+        # Each object is searched once: what several objects share, the first hides.
+        hidden = [
+            _is_tensor(item)
+            for part in (call.args, call.state, call.elements)
+            for item in _objects(part, self._searched)
+        ]
+        return Opaque(name, is_module, any(hidden))
 
     def _dict(
         self, parts: Iterable[object], plain: Callable[[object], Any]
@@ -285,11 +308,11 @@ def _name_of(function: object) -> str:
     return "object"
 
 
-def _opaque(name: str, call: Call) -> Opaque:
-    is_module = any(
-        isinstance(state, dict) and state.keys() >= _MODULE for state in call.state
-    )
-    return Opaque(name, is_module)
+def _is_tensor(item: object) -> bool:
+    match item:
+        case Call(Symbol(module, name)):
+            return f"{module}.{name}" in _TENSORS
+    return False
 
 
 def _view(array: np.ndarray, offset: object, size: object, stride: object):

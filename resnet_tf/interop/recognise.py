@@ -7,20 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from resnet_tf.checkpoints.files import file_sha256
-from resnet_tf.checkpoints.state_dict import Weights, read_weights
+from resnet_tf.checkpoints.normalizer import Normalizer, values
+from resnet_tf.checkpoints.state_dict import read_weights
 from resnet_tf.errors import CheckpointError, MissingCheckpointError, SettingError
-from resnet_tf.interop import cifar_resnet, imagenet, kuangliu, uva
+from resnet_tf.interop import cifar_resnet, densenet, imagenet, kuangliu, uva
 from resnet_tf.interop.source import Source
 from resnet_tf.interop.tf1 import read_tf1
 from resnet_tf.interop.tf1_file import is_tf1
 
 KNOWN = (
     "akamaster/pytorch_resnet_cifar10, chenyaofo/pytorch-cifar-models, "
-    "kuangliu/pytorch-cifar (ResNet-18, ResNet-34, DenseNet-121), torchvision's "
-    "resnet18 or densenet121, UvA tutorial 5, or a TensorFlow checkpoint of "
-    "wenxinxu/resnet-in-tensorflow"
+    "kuangliu/pytorch-cifar (ResNet-18, ResNet-34, DenseNet-121), DenseNets of "
+    "gpleiss/efficient_densenet_pytorch, bearpaw/pytorch-classification or "
+    "andreasveit/densenet-pytorch, torchvision's resnet18 or densenet121, UvA tutorial "
+    "5, or a TensorFlow checkpoint of wenxinxu/resnet-in-tensorflow"
 )
-_MOST_NAMED = 4
 # PyTorch's hub ends a name in the first digits of the file's SHA-256; without a
 # letter among them it may as well be a date.
 _HASH_IN_NAME = re.compile(r".*-(?=\d*[a-f])([0-9a-f]{8})\.(?:th|pth|pt)")
@@ -64,6 +65,7 @@ def _read_foreign(path: Path, key: str | None) -> Source:
     found = (
         uva.recognise(path, tensors, weights.data)
         or cifar_resnet.recognise(path, tensors)
+        or densenet.recognise(path, tensors)
         or kuangliu.recognise(path, tensors)
         or imagenet.recognise(path, tensors)
     )
@@ -72,19 +74,34 @@ def _read_foreign(path: Path, key: str | None) -> Source:
             f"the weights must be of {KNOWN}, received {len(tensors)} tensors such "
             f"as {next(iter(tensors), '')!r:.80}"
         )
-    return dataclasses.replace(found, notes=(*found.notes, *_notes(weights)))
+    notes = (*found.notes, *weights.notes)
+    if weights.normalizer is None:
+        return dataclasses.replace(found, notes=notes)
+    return _normalized(dataclasses.replace(found, notes=notes), weights.normalizer)
 
 
-def _notes(weights: Weights) -> tuple[str, ...]:
-    """Returns what the card says of the place and of the other tensors."""
-    notes = []
-    if weights.key != ".":
-        notes.append(f"The network lies under `{weights.key}` in the file.")
-    if others := weights.passed_over:
-        some = ", ".join(f"`{name[:80]}`" for name in others[:_MOST_NAMED])
-        more = f" and {len(others) - _MOST_NAMED} more" * (len(others) > _MOST_NAMED)
-        notes.append(f"Tensors beside the network were passed over: {some}{more}.")
-    return tuple(notes)
+def _normalized(source: Source, normalizer: Normalizer) -> Source:
+    """Returns the source with the preprocessing that the file holds."""
+    data = source.config.data
+    usual = (data.channel_mean, data.channel_std)
+    if normalizer.equals(*usual):
+        note = f"{normalizer.sentence}, as this import assumes."
+        return dataclasses.replace(source, notes=(*source.notes, note))
+    data = dataclasses.replace(
+        data,
+        normalization="mean_std",
+        channel_mean=normalizer.mean,
+        channel_std=normalizer.std,
+    )
+    note = (
+        f"{normalizer.sentence}. It decides the preprocessing here; without it, this "
+        f"import assumes {values(*usual)}."
+    )
+    return dataclasses.replace(
+        source,
+        config=dataclasses.replace(source.config, data=data),
+        notes=(*source.notes, note),
+    )
 
 
 def _read_tf1(path: Path, key: str | None) -> Source:

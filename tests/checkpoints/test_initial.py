@@ -200,6 +200,40 @@ def test_from_torchvision(classes, tmp_path):
     np.testing.assert_array_equal(model.get_layer(HEAD).kernel, expected)
 
 
+def test_what_lies_beside_torchvisions_network_is_named(tmp_path):
+    tensors = {f"1.{name}": x for name, x in resnet18_tensors().items()}
+    beside = {"0.mean": np.float32([0.5, 0.5, 0.5]), "0.std": np.ones(3, "float32"),
+              "n_averaged": np.ones(1, "float32")}  # fmt: skip
+    write_torch(tmp_path / "resnet18.pth", beside | tensors)
+    config = finetune("resnet18", tmp_path / "resnet18.pth")
+    text = initialize(build_model(config.model), config)
+    assert text == line(config.train.init_from, CLASSES, 102) + (
+        ". The network lies under `1` in the file. Tensors beside the network were "
+        "passed over: `n_averaged`. The file holds a normalizer, '0.mean' and '0.std': "
+        "mean 0.5000, 0.5000, 0.5000 and std 1.0000, 1.0000, 1.0000; this training has "
+        "mean 0.4850, 0.4560, 0.4060 and std 0.2290, 0.2240, 0.2250."
+    )
+
+
+def test_a_file_of_several_networks_points_to_import(tiny, tmp_path):
+    tensors = {"layer1.0.conv1.weight": np.ones(4, "float32"), "fc.bias": np.ones(4)}
+    two = {f"{net}.{name}": x for net in ("a", "b") for name, x in tensors.items()}
+    two["b.fc.bias"] = np.zeros(4)
+    path = tmp_path / "two nets.pth"
+    write_torch(path, two)
+    assert refused(finetune("resnet18", path), model=small(tiny)) == (
+        f"{path}: it holds 2 networks: choose one with --key of python -m resnet_tf "
+        f"import '{path}' --output='two nets_imported', which must be one of 'a', 'b'"
+    )
+    write_torch(path, {f"a.{x}": y for x, y in tensors.items()} | {
+        "head.weight": np.ones((2, 2), "float32")})  # fmt: skip
+    message = refused(finetune("resnet18", path), model=small(tiny))
+    assert message.endswith(
+        f"give 'a' to --key of python -m resnet_tf import '{path}' "
+        "--output='two nets_imported'"
+    )
+
+
 def test_torchvision_of_another_network(tiny, tmp_path):
     path = tmp_path / "a.pth"
     write_torch(path, {"fc.bias": np.zeros(1000), "conv1.weight": np.zeros(3)})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import resnet_tf
+from resnet_tf.checkpoints.normalizer import values
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.cli.main import main
 from resnet_tf.interop import pytorch
@@ -140,6 +141,39 @@ def test_one_of_two_networks(made, write_torch, tmp_path, capsys):
     card = (tmp_path / "new" / "README.md").read_text()
     assert "The network lies under `ema_state_dict` in the file." in card
     assert "two tensors of one shape that\nare swapped" in card
+
+
+NORMALIZERS = [
+    # Another one than akamaster's, and the same.
+    ((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616),
+     "It decides the preprocessing here; without it, this import assumes mean 0.4850, "
+     "0.4560, 0.4060 and std 0.2290, 0.2240, 0.2250."),
+    ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "as this import assumes."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mean", "std", "says"), NORMALIZERS)
+def test_a_normalizer_decides_the_preprocessing(
+    mean, std, says, made, write_torch, tmp_path, capsys
+):
+    network = made("akamaster7")
+    tensors = {f"1.{name}": x for name, x in network.tensors.items()}
+    tensors |= {
+        "0.mean": np.float32(mean).reshape(1, 3, 1, 1),
+        "0.std": np.float32(std),
+    }
+    run(write_torch(tmp_path / "sequential.pth", tensors), tmp_path / "new")
+    checkpoint = load_checkpoint(tmp_path / "new")
+    data = checkpoint.config.data
+    assert (data.normalization, data.channel_mean, data.channel_std) == (
+        "mean_std", mean, std)  # fmt: skip
+    holds = f"The file holds a normalizer, '0.mean' and '0.std': {values(mean, std)}"
+    card = (tmp_path / "new" / "README.md").read_text()
+    for text in (card, capsys.readouterr().out):
+        assert holds in text and says in text
+    logits = checkpoint.model(network.images).numpy()
+    largest = np.abs(network.logits).max()
+    np.testing.assert_allclose(logits, network.logits, atol=1e-4 * largest)
 
 
 def test_a_safetensors_file(made, tmp_path):
