@@ -1,7 +1,6 @@
 """The command line: one absl flag a setting, derived from `resnet_tf.config`."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -72,20 +71,19 @@ def config_from_flags(values: flags.FlagValues) -> ExperimentConfig:
 def run(
     main: Callable[[flags.FlagValues], None],
     define: Callable[[flags.FlagValues], None],
-    usage: str,
+    usage: str | None,
     argv: Sequence[str] | None = None,
     stopped: str = "stopped",
 ) -> None:
-    """Parses the flags and calls `main`; what the user can mend ends in one line.
+    """Parses the flags and calls `main`; what the user can fix ends in one line.
 
     Args:
         main: The script.
         define: Defines its flags.
-        usage: What `--help` says above the flags.
+        usage: What `--help` says above the flags; None in `python -OO`.
         argv: Arguments; those of the process if None.
         stopped: The line after Ctrl-C or SIGTERM.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # TensorFlow reads this when it is imported: only what it cannot go on from.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
@@ -95,9 +93,9 @@ def run(
     guarded(lambda: main(_parsed(values, usage, argv)), stopped)
 
 
-def _parsed(values: flags.FlagValues, usage: str, argv: Sequence[str]):
+def _parsed(values: flags.FlagValues, usage: str | None, argv: Sequence[str]):
     if not _HELP.isdisjoint(argv):
-        print(f"{usage}\nflags:\n{values.get_help('', False)}", flush=True)
+        print(f"{usage or ''}\nflags:\n{values.get_help('', False)}", flush=True)
         sys.exit(0)
     try:
         rest = values([sys.argv[0], *argv])[1:]

@@ -6,7 +6,13 @@
 The same command goes on where an earlier one stopped.
 """
 
+import signal
 from collections.abc import Sequence
+
+if __name__ == "__main__":
+    # Ctrl-C during the imports ends the process without a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from absl import flags
 

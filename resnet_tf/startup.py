@@ -103,8 +103,8 @@ def hidden_stderr(shown_on_error: bool = True) -> Iterator[None]:
         os.dup2(hidden.fileno(), 2)
         try:
             yield
-        except BaseException:
-            if shown_on_error:
+        except BaseException as error:
+            if shown_on_error and not isinstance(error, KeyboardInterrupt):
                 hidden.seek(0)
                 os.write(visible, hidden.read())
             raise

@@ -22,6 +22,11 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def error_line(message: str) -> str:
+    """Returns the line on stderr for an error."""
+    return f"error: {visible(' '.join(message.split()))}"
+
+
 class Terminal(str):
     """Text with control sequences of this package, for `sys.stdout.write`."""
 

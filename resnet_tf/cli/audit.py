@@ -7,6 +7,7 @@ import sys
 from resnet_tf.config import NETWORKS, unknown
 from resnet_tf.errors import SettingError
 from resnet_tf.startup import import_tensorflow
+from resnet_tf.streams import reader_is_gone
 
 _HEADINGS = ("network", "parameters", "conv", "BN", "FC", "buffers", "MACs",
              "field", "depth", "published", "verdict")  # fmt: skip
@@ -46,6 +47,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     rows, notes = [], set()
     for name in names:
+        if reader_is_gone():
+            break
         if name.endswith(_SUFFIX):
             row = audit_file(name, arguments.against)
         else:

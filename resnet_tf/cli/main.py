@@ -65,21 +65,25 @@ def name_of(module: ModuleType) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs one command; what the user can mend ends in one line.
+    """Runs one command; what the user can fix ends in one line.
 
     Args:
         argv: Arguments; those of the process if None.
     """
     # TensorFlow reads this when it is imported: only what it cannot go on from.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    guarded(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> None:
     parser = _Parser(prog="python -m resnet_tf", description="Tools of resnet_tf.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in COMMANDS:
         name = name_of(module)
-        text = module.__doc__.partition("\n")[0]
+        text = (module.__doc__ or "").partition("\n")[0]  # None in python -OO
         command = commands.add_parser(name, help=text, description=text)
         module.add_arguments(command)
         _show_defaults(command)
         command.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
-    guarded(lambda: arguments.run(arguments))
+    arguments.run(arguments)

@@ -1,18 +1,20 @@
-"""How a command ends: one line for what the user can mend, and an exit code."""
+"""How a command ends: one line for what the user can fix, and an exit code."""
 
-import os
+import errno
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from resnet_tf.errors import ResnetTfError, StoppedError
+from resnet_tf import streams
+from resnet_tf.errors import OutputError, ResnetTfError, StoppedError
+from resnet_tf.training.signals import interrupting
 
 USAGE, STOPPED = 2, 75
 
 
 def fail(message: str, code: int) -> NoReturn:
     """Prints `message` as one line on stderr and exits with `code`."""
-    print("error:", " ".join(message.split()), file=sys.stderr, flush=True)
+    print(streams.error_line(message), file=sys.stderr, flush=True)
     sys.exit(code)
 
 
@@ -21,18 +23,34 @@ def guarded(main: Callable[[], None], stopped: str = "stopped") -> None:
 
     Args:
         main: The command.
-        stopped: The line after Ctrl-C.
+        stopped: The line after Ctrl-C or SIGTERM.
     """
+    streams.prepare()
     try:
-        main()
+        _ended(main, stopped)
+    except SystemExit as end:
+        if not end.code:
+            _require_output()
+        raise
+    _require_output()
+
+
+def _ended(main: Callable[[], None], stopped: str) -> None:
+    try:
+        with interrupting():
+            main()
     except StoppedError as stop:
-        print(stop, file=sys.stderr, flush=True)
+        print(streams.visible(str(stop)), file=sys.stderr, flush=True)
         sys.exit(stop.exit_code)
     except KeyboardInterrupt:
         print(stopped, file=sys.stderr, flush=True)
         sys.exit(STOPPED)
     except ResnetTfError as error:
         fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _require_output() -> None:
+    """Fails if stdout has not taken everything; a reader that has ended is no fault."""
+    error = streams.failure()
+    if error is not None and error.errno != errno.EPIPE:
+        fail(f"stdout cannot be written: {error.strerror}", OutputError.exit_code)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from resnet_tf.config import positive
 from resnet_tf.data.image_file import SUFFIXES, is_image
 from resnet_tf.evaluation.predict import Prediction, predict_files
+from resnet_tf.streams import reader_is_gone, visible
 
 _STDIN = "-"
 _LONGEST_LINE = 65_536  # bytes
@@ -61,6 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
             print(json.dumps(_record(found)), flush=True)
         elif found.error is None:
             print(_line(found), flush=True)
+        if reader_is_gone():
+            break
     if failures:
         sys.exit(1)
 
@@ -123,7 +126,7 @@ def _record(found: Prediction) -> dict:
 
 def _line(found: Prediction) -> str:
     cells = (f"{one.name} {100 * one.probability:.1f} %" for one in found.top)
-    return _visible(f"{found.path}: {', '.join(cells)}")
+    return visible(f"{found.path}: {', '.join(cells)}")
 
 
 def _fail(message: str, failures: list[str]) -> None:
@@ -132,9 +135,4 @@ def _fail(message: str, failures: list[str]) -> None:
 
 
 def _say(message: str) -> None:
-    print(_visible(message), file=sys.stderr, flush=True)
-
-
-def _visible(text: str) -> str:
-    """Returns text without what would move a cursor or what cannot be encoded."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    print(visible(message), file=sys.stderr, flush=True)

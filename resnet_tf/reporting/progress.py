@@ -4,6 +4,7 @@ import sys
 import time
 
 from resnet_tf.reporting.history import Row
+from resnet_tf.streams import Terminal
 
 
 class Progress:
@@ -29,7 +30,8 @@ class Progress:
                 f"{self._position(step)} | {images_per_second:,.0f} images/s | "
                 f"{self._time_left(step)} left"
             )
-            print(f"\r{line}\x1b[K", end="", flush=True)
+            sys.stdout.write(Terminal(f"\r{line}\x1b[K"))
+            sys.stdout.flush()
 
     def report(self, row: Row) -> None:
         """Prints a report."""
@@ -48,8 +50,9 @@ class Progress:
             f"{row.images_per_second:,.0f} images/s",
             f"{self._time_left(row.step)} left",
         ]
-        clear = "\r\x1b[K" if self._moving else ""
-        print(clear + " | ".join(parts), flush=True)
+        if self._moving:
+            sys.stdout.write(Terminal("\r\x1b[K"))
+        print(" | ".join(parts), flush=True)
 
     def _position(self, step: int) -> str:
         width = len(str(self._train_steps))

@@ -18,6 +18,7 @@ from resnet_tf.disk import write_text
 from resnet_tf.errors import OutputError, PeerError, StoppedError
 from resnet_tf.machine import cores
 from resnet_tf.ownership import listed
+from resnet_tf.streams import error_line
 
 _POLL = 0.1  # seconds
 _GRACE = 8.0  # seconds for a worker to end by itself, and again after SIGTERM
@@ -69,7 +70,7 @@ def launch(command: Sequence[str], workers: int, log_dir: Path) -> int:
     if first is None:
         stopped = any(worker.process.returncode for worker in started)
         return StoppedError.exit_code if stopped else 0
-    print("error:", _obituary(started, first), file=sys.stderr, flush=True)
+    print(error_line(_obituary(started, first)), file=sys.stderr, flush=True)
     code = started[first].process.returncode
     return code if code > 0 else PeerError.exit_code
 

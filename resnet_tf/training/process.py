@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from resnet_tf import streams
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.errors import ResnetTfError, StoppedError
+from resnet_tf.training.signals import interrupting
 from resnet_tf.training.train import train
 
 
@@ -30,6 +32,9 @@ def train_apart(config: ExperimentConfig, run_dir: Path) -> int:
     process.start()
     with _passing_on(process):
         process.join()
+    # A signal that comes before the process can handle it ends it with nothing to save.
+    if -process.exitcode in (signal.SIGINT, signal.SIGTERM):
+        return StoppedError.exit_code
     return process.exitcode
 
 
@@ -37,11 +42,15 @@ def train_apart(config: ExperimentConfig, run_dir: Path) -> int:
 def exiting() -> Iterator[None]:
     """Ends a process with the code of an error, after its line; a stop, which its
     parent knows of, needs none."""
+    streams.prepare()
     try:
-        yield
+        with interrupting():
+            yield
+    except KeyboardInterrupt:
+        sys.exit(StoppedError.exit_code)
     except ResnetTfError as error:
         if not isinstance(error, StoppedError):
-            print("error:", " ".join(str(error).split()), file=sys.stderr, flush=True)
+            print(streams.error_line(str(error)), file=sys.stderr, flush=True)
         sys.exit(error.exit_code)
 
 

@@ -10,6 +10,39 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _AT_ONCE = b"stopped at once; the same command goes on from the last checkpoint\n"
 
 
+@contextlib.contextmanager
+def interrupting() -> Iterator[None]:
+    """Lets Ctrl-C and SIGTERM end the work in the context, with all its cleaning up.
+
+    Some libraries turn the exception into one of their own; it ends the context as
+    `KeyboardInterrupt` all the same. A signal that the process ignores stays ignored.
+    Outside the main thread, it does nothing.
+
+    Raises:
+        KeyboardInterrupt: After a signal.
+    """
+    received = []
+
+    def handle(number: int, frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    with contextlib.ExitStack() as cleanup:
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                previous = signal.getsignal(number)
+                if previous != signal.SIG_IGN:
+                    signal.signal(number, handle)
+                    handler = previous or signal.SIG_DFL
+                    cleanup.callback(signal.signal, number, handler)
+        try:
+            yield
+        except BaseException as error:
+            if received and not isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            raise
+
+
 class StopSignals:
     """Context in which the first signal is a wish and the second ends the process.
 

@@ -3,6 +3,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import zipfile
 
 import numpy as np
@@ -12,8 +13,10 @@ import tensorflow as tf
 import resnet_tf
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.cli.main import main
+from resnet_tf.cli.outcome import guarded
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data import digits
+from resnet_tf.errors import OutputError
 from resnet_tf.interop import export as export_module
 from resnet_tf.interop import export_formats
 from resnet_tf.interop.export import export
@@ -279,3 +282,27 @@ def test_int8_with_max_pooling(tmp_path):
     found = export(tmp_path / "c", "tflite_int8", tmp_path / "m")
     assert found["agreement"] > 80
     assert found["logit_difference"] < 0.3 * found["largest_logit"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_of_an_export(tmp_path, capsys, number):
+    def work():
+        with export_module._written(tmp_path / "a.tflite") as partial:
+            partial.write_text("half")
+            os.kill(os.getpid(), number)
+            signal.pause()
+
+    with pytest.raises(SystemExit) as stop:
+        guarded(work)
+    assert stop.value.code == 75
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_comes_during_an_export_stays(tmp_path):
+    output = tmp_path / "a.tflite"
+    with pytest.raises(OutputError, match="must be a new path"):
+        with export_module._written(output) as partial:
+            partial.write_text("new")
+            output.write_text("mine")
+    assert output.read_text() == "mine"
+    assert os.listdir(tmp_path) == ["a.tflite"]
