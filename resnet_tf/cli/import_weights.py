@@ -16,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         help="File of weights of PyTorch or safetensors, from akamaster, chenyaofo, "
-        "kuangliu, torchvision or the UvA tutorial 5, or the prefix of a TF1 "
-        "checkpoint such as model_110.ckpt-79999; the network is recognised.",
+        "kuangliu, gpleiss, bearpaw, andreasveit, torchvision or the UvA tutorial 5, "
+        "or the prefix of a TF1 checkpoint such as model_110.ckpt-79999; the network "
+        "is recognised.",
     )
     parser.add_argument(
         "--key",
