@@ -40,6 +40,7 @@ _FREE = {
     "bn_momentum",
     "bn_eval",
     "memory_efficient",
+    "dropout_rate",
 }
 
 

@@ -66,6 +66,29 @@ def too_large_for_drop_last(batch_size: int, num_images: int) -> str:
     )
 
 
+def images_an_epoch(num_images: int, batch_size: int, drop_last: bool) -> int:
+    """Returns how many training images the updates of an epoch use.
+
+    Args:
+        num_images: Training images, those that validate left out.
+        batch_size: Images in an update.
+        drop_last: Whether an epoch ends at its last full batch.
+
+    Raises:
+        SettingError: If no full batch is in an epoch that ends at its last one.
+    """
+    if not drop_last:
+        return num_images
+    if batch_size > num_images:
+        raise SettingError(too_large_for_drop_last(batch_size, num_images))
+    return num_images - num_images % batch_size
+
+
+def in_epochs(steps: int, num_images: int, batch_size: int, drop_last: bool) -> float:
+    """Returns how many epochs so many updates are; see `images_an_epoch`."""
+    return steps * batch_size / images_an_epoch(num_images, batch_size, drop_last)
+
+
 def to_steps(
     values: Mapping[str, Any], num_images: int, batch_size: int
 ) -> dict[str, Any]:
@@ -82,10 +105,8 @@ def to_steps(
     """
     result = {name: v for name, v in values.items() if name not in STEPS_OF}
     permuted = values.get("sampling", "permutation") == "permutation"
-    if permuted and values.get("drop_last"):
-        if batch_size > num_images:
-            raise SettingError(too_large_for_drop_last(batch_size, num_images))
-        num_images -= num_images % batch_size
+    drop_last = permuted and bool(values.get("drop_last"))
+    num_images = images_an_epoch(num_images, batch_size, drop_last)
     for epochs, steps in STEPS_OF.items():
         if values.get(epochs) is not None:
             result[steps] = math.floor(values[epochs] * num_images / batch_size + 0.5)

@@ -37,6 +37,7 @@ class FieldSpec:
         minimum: Smallest value allowed, or None.
         maximum: Largest value allowed, or None.
         above: The value must be larger than this, or None.
+        below: The value must be smaller than this, or None.
         families: The values of `model` that the field applies to; empty: all.
         needs: The setting and its value without which the field means nothing.
         was: What a config written before the field existed means by leaving it
@@ -57,6 +58,7 @@ class FieldSpec:
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
+    below: float | None = None
     families: tuple[str, ...] = ()
     needs: tuple[str, Any] | None = None
     was: Any = REQUIRED
@@ -85,6 +87,7 @@ class FieldSpec:
             (self.minimum is None or value >= self.minimum, f"at least {self.minimum}"),
             (self.maximum is None or value <= self.maximum, f"at most {self.maximum}"),
             (self.above is None or value > self.above, f"above {self.above}"),
+            (self.below is None or value < self.below, f"below {self.below}"),
         ):
             if not ok:
                 raise SettingError(
@@ -146,6 +149,13 @@ def positive(name: str, value: Any) -> int:
     if value < 1:
         raise SettingError(f"{name} must be at least 1, received {value}")
     return int(value)
+
+
+def flag_value(value: Any) -> str:
+    """Returns a setting's value as the command line takes it: numbers with commas."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def field(default: Any, help: str, **rules: Any) -> Any:

@@ -110,6 +110,15 @@ class ModelConfig(Section):
         families=_DENSE,
         was=False,
     )
+    dropout_rate: float = field(
+        0.0,
+        "Share of the elements that training sets to 0 after each convolution but the "
+        "first one; Huang et al. 2017 take 0.2 without augmentation.",
+        minimum=0,
+        below=1,
+        families=(DENSENET,),
+        was=0.0,
+    )
     activation: Literal["relu", "tanh", "leakyrelu", "gelu"] = field(
         "relu", "Activation function.", families=UVA, was="relu"
     )

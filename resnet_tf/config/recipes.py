@@ -42,6 +42,7 @@ _USUAL = {
     "bn_momentum": 0.9,
     "bn_epsilon": 1e-5,
     "bn_eval": "moving",
+    "dropout_rate": 0.0,
     "sampling": "permutation",
     "drop_last": False,
     "crop": "padded",
@@ -159,8 +160,8 @@ def densenet2017() -> Settings:
     The paper drops the rate /10 at one half and at three quarters of the epochs; its
     code, https://github.com/liuzhuang13/DenseNet, does so as epochs 150 and 225
     begin, so after 149 and 224. The border of the crop and the dense head are that
-    code's too. The paper's column without augmentation also has dropout of
-    0.2, which this package does not have.
+    code's too. It is the paper's column with augmentation (C10+); the other one is
+    the recipe `densenet2017_noaug`.
     """
     return _usual(
         model="densenet",
@@ -175,6 +176,16 @@ def densenet2017() -> Settings:
         nesterov=True,
         weight_decay_on="all",
     )
+
+
+def densenet2017_noaug() -> Settings:
+    """Huang et al. 2017, section 4.2: the column without augmentation (C10).
+
+    As `densenet2017`, without crops and mirrored images, and with dropout of 0.2 after
+    each convolution but the first one.
+    """
+    changes = {"padding_size": 0, "flip": False, "dropout_rate": 0.2}
+    return {**densenet2017(), **changes}
 
 
 def uvadlc_sgd() -> Settings:
@@ -299,6 +310,7 @@ _RECIPES = (
     he2015,
     akamaster,
     densenet2017,
+    densenet2017_noaug,
     uvadlc_sgd,
     uvadlc_adamw,
     article34,

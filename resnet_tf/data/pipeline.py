@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_tf.config import DataConfig
-from resnet_tf.config.durations import too_large_for_drop_last
+from resnet_tf.config.durations import images_an_epoch
 from resnet_tf.data.augment import cutout, mixup, random_window, standardize, whiten
 from resnet_tf.data.part import WHOLE, Part
 from resnet_tf.data.resize import random_resized_crop, resize_and_crop
@@ -154,9 +154,7 @@ def batch_indices(
     """
     if sampling == "window":
         return _windows(num_images, batch_size, seed, start_step)
-    used = num_images - num_images % batch_size if drop_last else num_images
-    if not used:
-        raise SettingError(too_large_for_drop_last(batch_size, num_images))
+    used = images_an_epoch(num_images, batch_size, drop_last)
     first_epoch, done = divmod(start_step * batch_size, used)
 
     def permutation(epoch: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ from resnet_tf.layers.block import Block
 from resnet_tf.layers.bottleneck import PreActBottleneckBlock
 from resnet_tf.layers.convolution import Conv2D, TorchConv2D, conv, fan_in_uniform
 from resnet_tf.layers.dense import DenseLayer, Transition, compressed
+from resnet_tf.layers.dropout import dropout, dropout_seed, step_seed
 from resnet_tf.layers.inception import ConvUnit, InceptionBlock
 from resnet_tf.layers.pooling import MaxPool
 from resnet_tf.layers.residual import PreActResidualBlock, ResidualBlock
@@ -34,6 +35,9 @@ __all__ = [
     "batch_norms",
     "compressed",
     "conv",
+    "dropout",
+    "dropout_seed",
     "fan_in_uniform",
     "make_shortcut",
+    "step_seed",
 ]

@@ -8,6 +8,7 @@ from keras import ops
 
 from resnet_tf import native
 from resnet_tf.layers.block import Block
+from resnet_tf.layers.dropout import dropout
 from resnet_tf.layers.vectors import filled, missing
 
 
@@ -26,6 +27,8 @@ class DenseLayer(Block):
         memory_efficient: Whether the gradient computes the first concatenation,
             batch norm and activation again instead of keeping them, see
             `recomputed`. It pays for a list of inputs in a `tf.function`.
+        dropout_rate: Share of the elements that training sets to 0 after each
+            convolution, see `dropout`.
         **kwargs: See `Block`.
 
     Call arguments:
@@ -49,6 +52,7 @@ class DenseLayer(Block):
         bottleneck_width: int = 4,
         new_first: bool = False,
         memory_efficient: bool = False,
+        dropout_rate: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -57,6 +61,7 @@ class DenseLayer(Block):
         self.bottleneck_width = bottleneck_width
         self.new_first = new_first
         self.memory_efficient = memory_efficient
+        self.dropout_rate = dropout_rate
         self.bn1 = self._batch_norm("bn1")
         if bottleneck:
             self.conv1 = self._conv(bottleneck_width * growth_rate, 1, "conv1")
@@ -87,8 +92,11 @@ class DenseLayer(Block):
             if self._is_kept([tuple(part.shape) for part in parts]):
                 parts = [x]
             x = self._unit(self.bn1, self.conv1, x, training)
+        # Outside of what is recomputed: there is one mask.
+        x = _dropped(self, x, "conv1", training)
         if self.bottleneck:
             x = self._unit(self.bn2, self.conv2, x, training)
+            x = _dropped(self, x, "conv2", training)
         parts = [x, *parts] if self.new_first else [*parts, x]
         return parts if listed else _joined(parts)
 
@@ -138,6 +146,7 @@ class DenseLayer(Block):
             "bottleneck_width": self.bottleneck_width,
             "new_first": self.new_first,
             "memory_efficient": self.memory_efficient,
+            "dropout_rate": self.dropout_rate,
         }
 
 
@@ -150,6 +159,7 @@ class Transition(Block):
 
     Args:
         filters: Output channels.
+        dropout_rate: As in `DenseLayer`, before the pooling.
         **kwargs: See `Block`.
 
     Call arguments:
@@ -162,9 +172,10 @@ class Transition(Block):
     Reference: https://arxiv.org/abs/1608.06993
     """
 
-    def __init__(self, filters: int, **kwargs):
+    def __init__(self, filters: int, dropout_rate: float = 0.0, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
+        self.dropout_rate = dropout_rate
         self.bn = self._batch_norm("bn")
         self.conv = self._conv(filters, 1, "conv")
         self.pool = keras.layers.AveragePooling2D(
@@ -178,14 +189,26 @@ class Transition(Block):
     def call(self, inputs, training=None):
         x = _joined_for_kernels([inputs], training)
         x = self._bn_activation(self.bn, x, training)
-        return self.pool(self.conv(x, training=training))
+        x = _dropped(self, self.conv(x, training=training), "conv", training)
+        return self.pool(x)
 
     def compute_output_shape(self, input_shape):
         inner = self.conv.compute_output_shape(input_shape)
         return self.pool.compute_output_shape(inner)
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "dropout_rate": self.dropout_rate,
+        }
+
+
+def _dropped(layer: DenseLayer | Transition, x: tf.Tensor, name: str, training):
+    """Returns the output of convolution `name` after dropout, in training alone."""
+    if not (training and layer.dropout_rate):
+        return x
+    return dropout(x, layer.dropout_rate, f"{layer.name}/{name}")
 
 
 def compressed(channels: int, compression: float) -> int:

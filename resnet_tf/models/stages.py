@@ -75,17 +75,18 @@ def dense_stages(
         **dense_layer: See `DenseLayer`.
     """
     outputs = {}
+    options = {"dropout_rate": parts.config.dropout_rate, **parts.options}
     for stage, length in enumerate(lengths, start=1):
         if stage > 1:
             kept = compressed(x.shape[-1], compression)
-            x = Transition(kept, name=f"transition{stage - 1}", **parts.options)(x)
+            x = Transition(kept, name=f"transition{stage - 1}", **options)(x)
         maps = [x]
         for layer in range(1, length + 1):
             maps = DenseLayer(
                 memory_efficient=parts.config.memory_efficient,
                 name=f"stage{stage}_layer{layer}",
                 **dense_layer,
-                **parts.options,
+                **options,
             )(maps)
         join = keras.layers.Concatenate(
             name=f"stage{stage}_concat", dtype=parts.options["dtype"]

@@ -17,7 +17,8 @@ class Row:
 
     Attributes:
         step: Updates done.
-        epoch: Passes over the training images.
+        epoch: Passes over the training images, without those that `drop_last` leaves
+            out.
         seconds: Since the start of the run, resumed parts included.
         images_per_second: Training images since the last report over the time
             spent training them.

@@ -15,6 +15,7 @@ from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.run_state import RunState
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config import ExperimentConfig
+from resnet_tf.config.durations import in_epochs
 from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_splits, require_classes
 from resnet_tf.errors import StoppedError
@@ -312,10 +313,11 @@ class Run:
     def _row(self, validated: Result | None) -> Row:
         config = self._config
         loss, error = self._trainer.metrics.result()
+        images, size = len(self._train_images), config.train.train_batch_size
         rate = self._trainer.optimizer.rate_of(self._step - 1)
         return Row(
             step=self._step,
-            epoch=self._step * config.train.train_batch_size / len(self._train_images),
+            epoch=in_epochs(self._step, images, size, config.data.drop_last),
             seconds=time.monotonic() - self._started,
             images_per_second=self._images_per_second(),
             learning_rate=float(rate),

@@ -19,6 +19,7 @@ from resnet_tf.checkpoints.files import (
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.schema import require_summary
 from resnet_tf.config import ExperimentConfig, differences
+from resnet_tf.config.fields import flag_value
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
 from resnet_tf.ownership import require_own
@@ -199,8 +200,25 @@ class RunFolder:
             )
             raise CheckpointError(
                 f"run folder {self.path} belongs to another experiment: {listed}; "
-                "give another --run_dir"
+                f"give another --run_dir{_or_go_on(differing)}"
             )
+
+
+def _or_go_on(differing: dict[str, tuple[Any, Any]]) -> str:
+    """Returns the flags with which the same command goes on in the folder.
+
+    Args:
+        differing: What `differences` returned for the folder and the command.
+
+    Returns:
+        The end of a sentence; "" for another recipe or network, or where no flag
+        gives a setting the value in the folder.
+    """
+    old = {name: there for name, (there, _) in differing.items()}
+    if {"recipe", "model"} & old.keys() or None in old.values():
+        return ""
+    flags = " ".join(f"--{name}={flag_value(value)}" for name, value in old.items())
+    return f", or go on in this one with {flags}"
 
 
 def _is_run(folder: Path) -> bool:

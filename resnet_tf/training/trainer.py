@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from resnet_tf.config import HEAD, ExperimentConfig
 from resnet_tf.errors import SettingError
-from resnet_tf.layers import BatchNorm
+from resnet_tf.layers import BatchNorm, dropout_seed, step_seed
 from resnet_tf.models import POLICIES, build_model
 from resnet_tf.native import computing, reason
 from resnet_tf.training.loss_scale import LossScale
@@ -142,8 +142,19 @@ class Trainer:
     def _logits(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the logits (N, classes), of one lane after another."""
         parts = tf.split(images, self._config.train.lanes)
-        logits = [self.model(part, training=True) for part in parts]
+        logits = [self._lane_logits(part, lane) for lane, part in enumerate(parts)]
         return logits[0] if len(logits) == 1 else tf.concat(logits, axis=0)
+
+    def _lane_logits(self, images: tf.Tensor, lane: int) -> tf.Tensor:
+        """Returns the logits of one lane; its dropout masks follow from the seed, the
+        step, the replica and the lane."""
+        if not self._config.model.dropout_rate:
+            return self.model(images, training=True)
+        train = self._config.train
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        part = replica * train.lanes + lane
+        with dropout_seed(step_seed(train.seed, self.optimizer.step, part)):
+            return self.model(images, training=True)
 
     def _losses(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns the cross-entropy of each image, (N,)."""

@@ -20,6 +20,7 @@ from resnet_tf.config import (
     named_network,
     recipe_values,
 )
+from resnet_tf.config.durations import in_epochs
 from resnet_tf.config.fields import REQUIRED
 from resnet_tf.errors import SettingError
 
@@ -224,6 +225,15 @@ def test_drop_last_ends_an_epoch_at_its_last_full_batch():
     assert steps == (35_100, 52_650)
     window = ExperimentConfig.from_flat({"sampling": "window"}, "uvadlc_sgd")
     assert (window.train.train_steps, window.data.drop_last) == (63_281, False)
+
+
+def test_the_epochs_of_a_history_are_those_of_the_settings():
+    for recipe, epochs in (("uvadlc_sgd", 180), ("akamaster", 200)):
+        config = ExperimentConfig.from_flat({}, recipe)
+        images = 50_000 - config.data.validation_size
+        found = in_epochs(config.train.train_steps, images, 128, config.data.drop_last)
+        assert found == epochs
+    assert in_epochs(351, 45_000, 128, True) == 1
 
 
 @pytest.mark.parametrize("duration", [{}, {"train_steps": 9, "decay_epoch0": 0}])

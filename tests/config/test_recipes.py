@@ -24,6 +24,7 @@ def test_the_recipes():
         "he2015",
         "akamaster",
         "densenet2017",
+        "densenet2017_noaug",
         "uvadlc_sgd",
         "uvadlc_adamw",
         "article34",
@@ -107,6 +108,21 @@ def test_borders_and_heads_of_the_sources(recipe):
     names = ("head_initializer", "head_bias", "padding_color")
     flat = ExperimentConfig.from_flat({}, recipe).flat()
     assert tuple(flat[name] for name in names) == BORDERS_AND_HEADS[recipe]
+
+
+def test_the_column_without_augmentation():
+    one, other = (
+        ExperimentConfig.from_flat({}, name)
+        for name in ("densenet2017", "densenet2017_noaug")
+    )
+    assert differences(one, other) == {
+        "recipe": ("densenet2017", "densenet2017_noaug"),
+        "dropout_rate": (0.0, 0.2),
+        "padding_size": (4, 0),
+        "flip": (True, False),
+    }
+    resnet = ExperimentConfig.from_flat({"model": "resnet20"}, "densenet2017_noaug")
+    assert "dropout_rate" not in resnet.flat()
 
 
 def test_onecycle_is_thirty_epochs():

@@ -32,6 +32,7 @@ CONFIGS = {
     "memory_efficient": ModelConfig(
         model="densenet", depth=16, bottleneck=True, memory_efficient=True
     ),
+    "dropout": ModelConfig(model="densenet", depth=10, dropout_rate=0.5),
 }
 
 

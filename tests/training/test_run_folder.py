@@ -1,3 +1,4 @@
+import argparse
 import json
 import os
 import shutil
@@ -6,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import resnet_tf
+from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.errors import CheckpointError, RunFolderError
-from resnet_tf.training.run_folder import RunFolder
+from resnet_tf.training.run_folder import RunFolder, _or_go_on
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ExperimentConfig.from_flat({"num_residual_blocks": 1})
@@ -46,6 +48,58 @@ def test_a_folder_of_the_user_stays(tmp_path, files):
         f"which holds {', '.join(sorted(named))}"
     )
     assert contents(tmp_path) == before
+
+
+# What runs have that were made before these settings followed the papers.
+BEFORE = {
+    "shortcut": "A-pool",
+    "stride_padding": "end",
+    "head_initializer": "fan_in_normal",
+    "padding_color": "black",
+}
+
+
+def parsed(words):
+    """Returns the config of a command line."""
+    parser = argparse.ArgumentParser()
+    add_settings(parser)
+    arguments = parser.parse_args(words)
+    return experiment(given_settings(arguments), arguments.recipe)
+
+
+@pytest.mark.parametrize(
+    ("words", "old"),
+    [
+        (["--model=resnet20"], ["shortcut", "stride_padding"]),
+        (["--recipe=he2015"], list(BEFORE)),
+        (["--recipe=densenet2017"], ["head_initializer", "padding_color"]),
+    ],
+    ids=["resnet20", "he2015", "densenet2017"],
+)
+def test_a_run_from_before_says_how_to_go_on(tmp_path, words, old):
+    config = parsed(words).to_dict()
+    for section in config.values():
+        if isinstance(section, dict):
+            section.update({n: BEFORE[n] for n in old if n in section})
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "run.lock").touch()
+    with pytest.raises(CheckpointError) as caught:
+        RunFolder(tmp_path, parsed(words))
+    message = str(caught.value)
+    assert "\n" not in message
+    listed, end = message.split("; give another --run_dir, or go on in this one with ")
+    assert listed.startswith(f"run folder {tmp_path} belongs to another experiment: ")
+    assert sorted(end.split()) == sorted(f"--{name}={BEFORE[name]}" for name in old)
+    RunFolder(tmp_path, parsed([*words, *end.split()]))
+
+
+def test_flags_for_numbers_and_switches():
+    assert _or_go_on(
+        {"flip": (True, False), "channel_std": ((0.1, 0.2), (0.3, 0.4))}
+    ) == (", or go on in this one with --flip=true --channel_std=0.1,0.2")
+    # Another network or recipe is another experiment, and no flag says None.
+    for name, values in {"model": ("densenet", "resnet"), "resize": (None, 40)}.items():
+        assert _or_go_on({name: values}) == ""
 
 
 def test_what_comes_before_the_lock_is_seen(tmp_path):

@@ -190,6 +190,18 @@ def test_resuming_gives_the_same_bits(tiny, tmp_path, monkeypatch, where, precis
         )
 
 
+def test_resuming_draws_the_same_dropout(tiny, tmp_path, monkeypatch):
+    small = {"model": "densenet", "depth": 7, "growth_rate": 4}
+    fast = {"train_steps": 5, "report_freq": 5, "lanes": 2}
+    config = tiny(**small, **fast, dropout_rate=0.2, drop_last=True)
+    resnet_tf.train(config, tmp_path / "straight")
+    train_killed(config, tmp_path / "killed", monkeypatch, 2)
+    resnet_tf.train(config, tmp_path / "killed")
+    assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
+    (row,) = read_history(tmp_path / "killed" / "history.csv")
+    assert row.epoch == 5 / 78  # full batches of 16 in 1,257 images
+
+
 def test_a_run_killed_before_its_first_report_starts_again(tiny, tmp_path, monkeypatch):
     config = tiny()
     train_killed(config, tmp_path, monkeypatch, 1)

@@ -92,6 +92,49 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(tiny):
     assert moved == {"logits/kernel", "logits/bias"}
 
 
+DROPOUT = {"model": "densenet", "depth": 7, "growth_rate": 4, "dropout_rate": 0.5}
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_dropout_draws_by_seed_step_and_lane(tiny, precision):
+    config = tiny(**DROPOUT, lanes=2, mixed_precision=precision)
+    trainer = Trainer(config, tf.distribute.get_strategy())
+    image = tf.random.stateless_normal((1, 32, 32, 3), (0, 1))
+    logits = tf.function(lambda: trainer._logits(tf.concat([image, image], axis=0)))
+    first, again = logits().numpy(), logits().numpy()
+    np.testing.assert_array_equal(again, first)
+    assert np.all(first[0] != first[1])
+    trainer.optimizer.step.assign(1)
+    assert np.all(logits().numpy() != first)
+
+
+def test_dropout_draws_by_replica(tiny):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    trainer = Trainer(tiny(**DROPOUT), strategy)
+    image = tf.random.stateless_normal((1, 32, 32, 3), (0, 1))
+    run = tf.function(lambda: strategy.run(trainer._logits, args=(image,)))
+    one, other = strategy.experimental_local_results(run())
+    assert np.all(one.numpy() != other.numpy())
+
+
+def test_no_dropout_leaves_the_graph_as_it_is(tiny):
+    counts = []
+    for rate in (0.0, 0.5):
+        config = tiny(**DROPOUT | {"dropout_rate": rate})
+        trainer = Trainer(config, tf.distribute.get_strategy())
+        image = tf.zeros((16, 32, 32, 3))
+        graph = tf.function(trainer._logits).get_concrete_function(image).graph
+        kinds = [operation.type for operation in graph.get_operations()]
+        counts[rate] = (
+            sum("Random" in kind for kind in kinds),
+            len(trainer.model.weights),
+        )
+        inference = tf.function(trainer.model).get_concrete_function(image).graph
+        assert not [o for o in inference.get_operations() if "Random" in o.type]
+    (none, weights), (some, same) = counts
+    assert none == 0 and some > 0 and same == weights
+
+
 def test_adamw_lowers_the_loss(tiny):
     settings = {"optimizer": "adamw", "nesterov": False, "init_lr": 1e-2}
     first, _ = trained(tiny(**settings), 1).metrics.result()

@@ -1,0 +1,68 @@
+"""Dropout whose masks follow from a seed, so that a resumed run draws them again."""
+
+import contextlib
+import zlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import tensorflow as tf
+
+# Each thread has its own value: a distribution strategy has a thread per replica.
+_SEED: ContextVar[tf.Tensor | None] = ContextVar("dropout_seed", default=None)
+
+
+@contextlib.contextmanager
+def dropout_seed(seed: tf.Tensor) -> Iterator[None]:
+    """Makes `dropout` draw every mask inside the `with` block from one seed.
+
+    Args:
+        seed: int64 tensor (2,), the stateless seed of one call of the network.
+    """
+    token = _SEED.set(seed)
+    try:
+        yield
+    finally:
+        _SEED.reset(token)
+
+
+def step_seed(seed: int, step: tf.Tensor, part: tf.Tensor | int) -> tf.Tensor:
+    """Returns the seed of the masks of one part of one update.
+
+    Args:
+        seed: The run's seed.
+        step: Number of the update, from 0; integer scalar.
+        part: Number of the part of the batch, from 0: a replica or a lane of it.
+
+    Returns:
+        int64 tensor (2,).
+    """
+    key = tf.constant([seed, zlib.crc32(b"dropout")], tf.int64)
+    for number in (step, part):
+        key = tf.random.fold_in(key, tf.cast(number, tf.int64))
+    return key
+
+
+def dropout(x: tf.Tensor, rate: float, place: str) -> tf.Tensor:
+    """Returns x with random elements set to 0 and the others scaled by 1 / (1 - rate).
+
+    Outside of `dropout_seed`, as in `keras.Model.fit`, each call draws a new mask from
+    TensorFlow's global generator, which `keras.utils.set_random_seed` seeds.
+
+    Args:
+        x: Float tensor of any shape.
+        rate: Probability of each element to become 0, in [0, 1).
+        place: Name of the place in the network; each place has masks of its own.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference: Srivastava et al. 2014; Huang et al. 2017, section 4.2.
+    """
+    seed = _SEED.get()
+    if seed is None:
+        seed = tf.random.uniform((2,), maxval=tf.int64.max, dtype=tf.int64)
+    number = tf.constant(zlib.crc32(place.encode()), tf.int64)
+    seed = tf.random.fold_in(seed, number)
+    # float32 for every dtype: bfloat16 has only 128 numbers in [0, 1).
+    draws = tf.random.stateless_uniform(tf.shape(x), seed)
+    return tf.where(draws >= rate, x * (1 / (1 - rate)), tf.zeros((), x.dtype))
