@@ -18,6 +18,7 @@ from resnet_tf.config import (
 )
 from resnet_tf.data.sources import dataset_info
 from resnet_tf.disk import user_path
+from resnet_tf.training.run_folder import DATA
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,7 @@ def experiment(
         values: Explicit settings by name.
         recipe: A name in `RECIPES`.
         run_dir: The folder of the run if the user has named one: a run that is there
-            keeps the way in which its folder of images is split.
+            keeps the way in which its folder of images is split, and how many validate.
 
     Raises:
         CheckpointError: If the config of the run is damaged.
@@ -73,7 +74,13 @@ def _kept(values: Mapping[str, Any], run_dir: str | Path | None) -> dict[str, An
     if not os.path.isfile(path):
         return {}
     data = read_config(path).data
-    return {"folder_split": data.folder_split} if data.dataset == FOLDER else {}
+    if data.dataset != FOLDER:
+        return {}
+    kept = {"folder_split": data.folder_split}
+    # With a record of its images, the run itself says how they have changed.
+    if os.path.isfile(user_path(run_dir) / DATA):
+        kept["validation_size"] = data.validation_size
+    return kept
 
 
 def _add(group, spec: FieldSpec) -> None:

@@ -18,7 +18,7 @@ from resnet_tf.checkpoints.files import (
 )
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.schema import require_summary
-from resnet_tf.config import ExperimentConfig, differences
+from resnet_tf.config import FOLDER, ExperimentConfig, differences
 from resnet_tf.config.fields import flag_value
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
@@ -198,6 +198,10 @@ class RunFolder:
                 f"{name} ({old!s:.80} there, {new!s:.80} here)"
                 for name, (old, new) in differing.items()
             )
+            # Both follow from the number of images where the user does not say.
+            counted = {"validation_size", "train_steps"} & differing.keys()
+            if counted and self.config.data.dataset == FOLDER:
+                listed += "; the number of images in data_dir may have changed"
             raise CheckpointError(
                 f"run folder {self.path} belongs to another experiment: {listed}; "
                 f"give another --run_dir{_or_go_on(differing)}"

@@ -9,7 +9,7 @@ from resnet_tf.cli.settings import experiment
 
 @pytest.fixture
 def values(tmp_path):
-    """Thirty-nine images in three classes; a tenth is 3 images or one of each."""
+    """Nineteen images in each of three classes."""
     for name in ("ant", "bee", "cat"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for index in range(19):
@@ -29,7 +29,12 @@ def test_a_run_keeps_the_split_it_was_begun_with(values, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps(written))
     assert experiment(values, "quickstart", tmp_path / "run") == old
-    given = {**values, "folder_split": "class"}
+    for index in range(11):
+        (tmp_path / "photos" / "ant" / f"{index}.png").unlink()
+    assert experiment(values, "quickstart", tmp_path / "run").data.validation_size == 4
+    (tmp_path / "run" / "data.json").write_text("{}")
+    assert experiment(values, "quickstart", tmp_path / "run").data.validation_size == 5
+    given = {**values, "folder_split": "class", "validation_size": 3}
     assert experiment(given, "quickstart", tmp_path / "run") == new
 
 

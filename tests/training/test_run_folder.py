@@ -9,6 +9,7 @@ import pytest
 import resnet_tf
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import ExperimentConfig
+from resnet_tf.config.datasets import folder_info
 from resnet_tf.errors import CheckpointError, RunFolderError
 from resnet_tf.training.run_folder import RunFolder, _or_go_on
 
@@ -169,3 +170,19 @@ def test_a_long_value_of_another_experiment_is_cut(tiny, tmp_path):
         CheckpointError, match=r"another experiment: init_f.* \(9{80} th"
     ):
         RunFolder(tmp_path, tiny())
+
+
+def test_another_number_of_images_is_suspected(tmp_path):
+    def config(size: int) -> ExperimentConfig:
+        values = {"dataset": "folder", "data_dir": "x", "validation_size": size}
+        info = folder_info(num_classes=3, num_train=90)
+        return ExperimentConfig.from_flat(values, "quickstart", info)
+
+    with RunFolder(tmp_path / "run", config(9)).held():
+        (tmp_path / "run" / "history.csv").write_text("")
+    with pytest.raises(CheckpointError) as caught:
+        RunFolder(tmp_path / "run", config(8))
+    assert "(9 there, 8 here)" in str(caught.value)
+    assert "; the number of images in data_dir may have changed; give another" in (
+        str(caught.value)
+    )
