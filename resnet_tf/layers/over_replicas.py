@@ -38,7 +38,8 @@ def over_replicas(
     y = tf.nn.batch_normalization(x, batch_mean, batch_variance, offset, scale, epsilon)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     n = tf.cast(replicas * tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
-    unbiased = batch_variance * (n / (n - 1))
+    # As in TensorFlow's kernel, the variance of one number stays 0.
+    unbiased = batch_variance * (n / tf.maximum(n - 1, 1))
     share = 1 - momentum
     return (
         tf.cast(y, inputs.dtype),

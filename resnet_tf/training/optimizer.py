@@ -38,13 +38,7 @@ class Optimizer(tf.Module):
             for variable in variables
         ]
         self.loss_scale = loss_scale
-        self.step = tf.Variable(
-            0,
-            dtype=tf.int64,
-            trainable=False,
-            name="step",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
+        self.step = counter(0, "step")
 
     def rate_of(self, step: int | tf.Tensor) -> tf.Tensor:
         """Returns the rate of update `step`, from 0; float32 scalar."""
@@ -65,9 +59,7 @@ class Optimizer(tf.Module):
             if finite:
                 self._update(gradients)
             self.loss_scale.update(finite)
-        tf.raw_ops.AssignAddVariableOp(
-            resource=self.step.handle, value=tf.constant(1, tf.int64)
-        )
+        increment(self.step)
 
     def _update(self, gradients: list[tf.Tensor]) -> None:
         raise NotImplementedError
@@ -116,7 +108,8 @@ class AdamW(Optimizer):
     m = b1 * m + (1 - b1) * g; v = b2 * v + (1 - b2) * g^2; then, with the unbiased
     m' = m / (1 - b1^t) and v' = v / (1 - b2^t), t from 1,
     w = (1 - rate * d) * w - rate * m' / (sqrt(v') + epsilon). b1 is
-    `config.momentum`.
+    `config.momentum`. t counts the updates that were made: one that a loss scale
+    leaves out is not among them, as with PyTorch's `GradScaler`.
 
     Its arguments are those of `Optimizer`.
 
@@ -129,11 +122,15 @@ class AdamW(Optimizer):
         super().__init__(*args, **kwargs)
         self.moments = self._slots("moment")
         self.squares = self._slots("square")
+        if self.loss_scale:
+            self.updates = counter(0, "updates")
 
     def _update(self, gradients: list[tf.Tensor]) -> None:
         rate = self.rate_of(self.step)
         beta1, beta2 = self._config.momentum, self.BETA2
-        updates = tf.cast(self.step + 1, tf.float32)
+        # Without a loss scale every step is an update.
+        made = self.updates if self.loss_scale else self.step
+        updates = tf.cast(made + 1, tf.float32)
         power1, power2 = tf.pow(beta1, updates), tf.pow(beta2, updates)
         for variable, moment, square, gradient, decay in zip(
             self._variables,
@@ -160,6 +157,26 @@ class AdamW(Optimizer):
                 epsilon=self.EPSILON * tf.sqrt(1 - power2),
                 grad=gradient,
             )
+        if self.loss_scale:
+            increment(self.updates)
+
+
+def counter(value: int, name: str) -> tf.Variable:
+    """Returns an int64 variable that every replica changes alike, without exchange."""
+    return tf.Variable(
+        value,
+        dtype=tf.int64,
+        trainable=False,
+        name=name,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+def increment(variable: tf.Variable) -> None:
+    """Adds 1 to a counter."""
+    tf.raw_ops.AssignAddVariableOp(
+        resource=variable.handle, value=tf.constant(1, tf.int64)
+    )
 
 
 OPTIMIZERS = {"sgd": Momentum, "adamw": AdamW}

@@ -74,3 +74,15 @@ def test_without_a_strategy_it_is_batch_norm():
     for name in ("moving_mean", "moving_variance"):
         np.testing.assert_allclose(*(getattr(each, name) for each in layers), 1e-5)
     np.testing.assert_allclose(*(layer(x) for layer in layers), atol=1e-5)
+
+
+def test_one_number_a_channel_is_as_in_the_kernel():
+    """n / (n - 1) is infinite at n = 1."""
+    x = np.arange(7, dtype="float32").reshape(1, 1, 1, 7)
+    layers = [BatchNorm(), BatchNorm(synchronized=True)]
+    outputs = [layer(x, training=True) for layer in layers]
+    np.testing.assert_array_equal(*outputs)
+    for name in ("moving_mean", "moving_variance"):
+        one, other = (np.array(getattr(each, name)) for each in layers)
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+        assert np.isfinite(one).all()

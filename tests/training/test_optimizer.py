@@ -118,3 +118,19 @@ def test_the_scale_stays_at_least_one():
     scale = LossScale(initial=1.0)
     scale.update(tf.constant(False))
     assert float(scale.scale(tf.constant(1.0))) == 1.0
+
+
+def test_adamw_counts_the_updates_that_were_made():
+    """Three updates are left out; the next one is the first all the same."""
+    scale = LossScale(initial=8.0)
+    late = {"decay_step0": 9, "decay_step1": 9}
+    scaled, optimizer = make(scale, AdamW, init_lr=0.1, **late)
+    first, other = make(kind=AdamW, init_lr=0.1, **late)
+    for _ in range(3):
+        optimizer.apply([tf.constant([np.inf, 0.0]), tf.constant([0.0])])
+    for gradients in GRADIENTS:
+        optimizer.apply([tf.constant(g) for g in gradients])  # the scale is 1 now
+        other.apply([tf.constant(g) for g in gradients])
+    for one, two in zip(scaled, first, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert int(optimizer.step) == 6 and int(optimizer.updates) == 3
