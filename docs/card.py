@@ -6,7 +6,13 @@ from comparison import processor
 from markup import paragraph
 
 from resnet_tf.checkpoints.files import CONFIG, METRICS, read_config, read_json
-from resnet_tf.config import RESNET, DataConfig, ExperimentConfig, ModelConfig
+from resnet_tf.config import (
+    RESNET,
+    DataConfig,
+    ExperimentConfig,
+    ModelConfig,
+    TrainConfig,
+)
 from resnet_tf.reporting.progress import duration
 
 OFFICIAL_TEST_IMAGES = {"cifar10": 10_000, "cifar100": 10_000, "digits": 360}
@@ -58,7 +64,7 @@ test images decided nothing. {_test_note(metrics, data)}
 |---|---|
 | parameters | {metrics["parameters"]:,} |
 | updates | {sum(run["step"] for run in runs):,} of {train.train_batch_size} images |
-| activations in training | {train.mixed_precision} |
+{_lanes(train)}| activations in training | {train.mixed_precision} |
 | time | {duration(metrics["seconds"])}, {speed} |
 {_legs(runs)}| machine | {processor(machine)}, {machine["system"]} |
 | versions | {versions} |
@@ -72,6 +78,13 @@ any input; it was trained on no other resolutions, crops or colours than CIFAR's
 probabilities are {_trusted(metrics)}. `history.csv` has every report of
 {history}.
 """
+
+
+def _lanes(train: TrainConfig) -> str:
+    """Returns the row that tells how many parts of a batch were normalized."""
+    if train.lanes == 1:
+        return ""
+    return f"| lanes | {train.lanes}: batch norm normalized each part by itself |\n"
 
 
 def _network(model: ModelConfig) -> str:

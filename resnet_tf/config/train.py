@@ -95,7 +95,8 @@ class TrainConfig(Section):
     lanes: int = field(
         1,
         "Parts of a batch that are computed side by side, one core and one thread "
-        "each. Faster, but batch norm normalises each part by itself.",
+        "each. Faster, but batch norm normalizes each part by itself; its moving "
+        "averages move once an update, by the mean over the parts.",
         minimum=1,
         maximum=64,
         was=1,

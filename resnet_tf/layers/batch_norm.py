@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from resnet_tf import native
+from resnet_tf.layers.moving import move
 from resnet_tf.layers.over_replicas import over_replicas
 from resnet_tf.layers.vectors import check_channels, filled, missing, widened
 
@@ -41,15 +42,16 @@ class BatchNorm(keras.layers.BatchNormalization):
             to zeros.
         training: If True (and the layer is trainable), normalise with the
             batch's statistics and update the moving averages; else normalise
-            as `evaluation` says and update nothing.
+            as `evaluation` says and update nothing. A bool tensor decides when
+            the graph runs.
 
     Returns:
         Tensor of the shape and dtype of `inputs`.
 
     Raises:
         ValueError: If `momentum` or `epsilon` is out of range, `evaluation` is
-            unknown, or the inputs have not four dimensions or another number of
-            channels.
+            unknown, the dtype is float64, or the inputs have not four dimensions or
+            another number of channels.
 
     Reference: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
     """
@@ -72,6 +74,11 @@ class BatchNorm(keras.layers.BatchNormalization):
         if evaluation not in ("moving", "batch"):
             raise ValueError(
                 f"evaluation must be moving or batch, received {evaluation!r}"
+            )
+        if self.compute_dtype == "float64":
+            raise ValueError(
+                "dtype must be float32, mixed_bfloat16 or mixed_float16, received "
+                f"{self.dtype_policy.name}: the fused kernel has no float64"
             )
         self.evaluation = evaluation
 
@@ -100,6 +107,12 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=False, residual=None, relu=False):
         width = inputs.shape[-1]
+        if tf.is_tensor(training):
+            return tf.cond(
+                training,
+                lambda: self.call(inputs, True, residual, relu),
+                lambda: self.call(inputs, False, residual, relu),
+            )
         check_channels(width, self.gamma.shape[0], training)
         training = bool(training) and self.trainable
         if training and not self.synchronized and native.normalizes(inputs):
@@ -124,8 +137,8 @@ class BatchNorm(keras.layers.BatchNormalization):
             residual=residual,
             relu=relu,
         )
-        self.moving_mean.assign(mean)
-        self.moving_variance.assign(variance)
+        move(self.moving_mean, mean)
+        move(self.moving_variance, variance)
         return y
 
     def _normalized(self, inputs, training):
@@ -156,8 +169,8 @@ class BatchNorm(keras.layers.BatchNormalization):
             )
         y, moving_mean, moving_variance, *_ = outputs
         if training:
-            self.moving_mean.assign(moving_mean[:channels])
-            self.moving_variance.assign(moving_variance[:channels])
+            move(self.moving_mean, moving_mean[:channels])
+            move(self.moving_variance, moving_variance[:channels])
         return y
 
     def compute_output_shape(self, input_shape):

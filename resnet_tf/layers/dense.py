@@ -9,6 +9,7 @@ from keras import ops
 from resnet_tf import native
 from resnet_tf.layers.block import Block
 from resnet_tf.layers.dropout import dropout
+from resnet_tf.layers.moving import move, moved_at_once
 from resnet_tf.layers.vectors import filled, missing
 
 
@@ -116,7 +117,7 @@ class DenseLayer(Block):
         def unit(*tensors):
             weights = tensors[len(parts) :]
             state = list(zip(variables, weights, strict=True))
-            with keras.StatelessScope(state) as scope:
+            with moved_at_once(), keras.StatelessScope(state) as scope:
                 x = _joined_for_kernels(tensors[: len(parts)], training)
                 y = self._unit(bn, conv, x, training)
                 return y, *map(scope.get_current_value, moving)
@@ -126,7 +127,7 @@ class DenseLayer(Block):
         y, *moved = recomputed(unit, newest)(*parts, *weights)
         if training and bn.trainable:
             for variable, value in zip(moving, moved, strict=True):
-                variable.assign(value)
+                move(variable, value)
         return y
 
     def compute_output_shape(self, input_shape):

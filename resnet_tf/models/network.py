@@ -1,6 +1,7 @@
 """The Keras model that every network of this package is, however deep."""
 
 import keras
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
@@ -35,6 +36,15 @@ class Network(keras.Model):
             _outputs_struct=structure,
             _outputs=given,
             output_names=self.output_names[-len(given) :],
+        )
+
+    def call(self, inputs, training=None, mask=None):
+        if not tf.is_tensor(training):
+            return super().call(inputs, training=training, mask=mask)
+        return tf.cond(
+            training,
+            lambda: super(Network, self).call(inputs, training=True, mask=mask),
+            lambda: super(Network, self).call(inputs, training=False, mask=mask),
         )
 
 

@@ -31,7 +31,8 @@ class Parts:
         options: Arguments of every `Block`.
 
     Raises:
-        SettingError: If `input_shape` or `name` is wrong.
+        SettingError: If `input_shape` or `name` is wrong, or Keras is set to
+            channels first.
         ValueError: If `config` describes another family.
     """
 
@@ -48,6 +49,7 @@ class Parts:
             raise ValueError(
                 f"config.model must be {' or '.join(families)}, received {config.model}"
             )
+        _require_channels_last()
         self.config = config
         self._dtype = dtype
         self._input_shape = _image_shape(input_shape, config)
@@ -125,6 +127,19 @@ class Parts:
         if self.config.head_bias == "fan_in_uniform":
             start["bias_initializer"] = fan_in_uniform(channels)
         return start
+
+
+def _require_channels_last() -> None:
+    """Raises if Keras's layers would take the channels for the height.
+
+    Raises:
+        SettingError: If so.
+    """
+    if (found := keras.config.image_data_format()) != "channels_last":
+        raise SettingError(
+            "keras.config.image_data_format() must be channels_last for images "
+            f"(N, H, W, C), received {found}"
+        )
 
 
 def _image_shape(shape, config: ModelConfig) -> tuple[int | None, int | None, int]:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from resnet_tf.config import HEAD, ExperimentConfig
 from resnet_tf.errors import SettingError
 from resnet_tf.layers import BatchNorm, dropout_seed, step_seed
+from resnet_tf.layers.moving import moved_once
 from resnet_tf.models import POLICIES, build_model
 from resnet_tf.native import computing, reason
 from resnet_tf.training.loss_scale import LossScale
@@ -142,8 +143,11 @@ class Trainer:
     def _logits(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the logits (N, classes), of one lane after another."""
         parts = tf.split(images, self._config.train.lanes)
-        logits = [self._lane_logits(part, lane) for lane, part in enumerate(parts)]
-        return logits[0] if len(logits) == 1 else tf.concat(logits, axis=0)
+        if len(parts) == 1:
+            return self._lane_logits(images, 0)
+        with moved_once():
+            logits = [self._lane_logits(part, lane) for lane, part in enumerate(parts)]
+        return tf.concat(logits, axis=0)
 
     def _lane_logits(self, images: tf.Tensor, lane: int) -> tf.Tensor:
         """Returns the logits of one lane; its dropout masks follow from the seed, the

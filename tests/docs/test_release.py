@@ -1,5 +1,6 @@
 import json
 
+import card
 import numpy as np
 import pytest
 import shrink
@@ -63,14 +64,20 @@ def test_a_released_model(make_run, tmp_path):
     pretrained = resnet_tf.load_pretrained(target)
     found = pretrained.predict_images(generated_images(pretrained.config.data))
     np.testing.assert_allclose(found, shares, atol=1e-5)
-    card = (target / "README.md").read_text()
+    text = (target / "README.md").read_text()
     for part in ('ResNet-8 (order "pre") for digits', "project's own command:",
                  "of one run (seed 0)", "| time | 1 min 30 s", "75,290",
                  f"| temperature | {temperature:.4f}, fitted on 180 valid",
                  "probabilities are calibrated for its own data only",
                  "python train.py --recipe=quickstart --train_steps=4"):  # fmt: skip
-        assert part in card, part
-    assert "float16" not in card
+        assert part in text, part
+    assert "float16" not in text
+
+
+def test_a_card_tells_of_lanes(tiny):
+    row = "| lanes | 2: batch norm normalized each part by itself |\n"
+    assert card._lanes(tiny(lanes=2).train) == row
+    assert card._lanes(tiny().train) == ""
 
 
 def test_several_runs_and_float16(make_run, tmp_path):
@@ -91,11 +98,11 @@ def test_several_runs_and_float16(make_run, tmp_path):
         load_checkpoint(runs[1]).model.weights, model.weights, strict=True
     ):
         np.testing.assert_array_equal(old, new)
-    card = (target / "README.md").read_text()
+    text = (target / "README.md").read_text()
     for part in ("each going on from the weights of the one before",
                  "the last of 2 runs (seed 1)", "| updates | 8 of 16", "| run 2 | 4 ",
                  "| time | 3 min 00 s", "kernels in float16: validation"):  # fmt: skip
-        assert part in card, part
+        assert part in text, part
 
 
 def test_what_led_to_a_released_model_leads_to_the_next(

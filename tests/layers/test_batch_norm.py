@@ -187,3 +187,20 @@ def _gradients(function, x, weights, noise):
 def _error(found, expected) -> float:
     difference = tf.cast(found, "float64") - tf.cast(expected, "float64")
     return float(tf.norm(difference))
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_training_may_be_a_tensor(images, value):
+    layer, other = BatchNorm(), BatchNorm()
+    call = tf.function(lambda training: layer(images, training=training))
+    for training in (tf.constant(value), tf.Variable(value)):
+        found, expected = call(training), other(images, training=value)
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+        for one, two in zip(layer.weights, other.weights, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-6)
+
+
+def test_float64_is_one_line():
+    message = "^dtype must be float32, mixed_bfloat16 or mixed_float16, received floa"
+    with pytest.raises(ValueError, match=message):
+        BatchNorm(dtype="float64")

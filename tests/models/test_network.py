@@ -5,6 +5,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from resnet_tf import build_model, optimize_for_inference
 from resnet_tf.config import ModelConfig
@@ -77,6 +78,20 @@ def test_outputs_that_need_another_input_are_refused():
     one, other = keras.Input((2,)), keras.Input((2,))
     with pytest.raises(ValueError, match="not connected|disconnected"):
         Network(one, one + other)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_training_may_be_a_tensor(value, images):
+    model = build_model(ModelConfig(num_residual_blocks=1))
+    start = model.get_weights()
+    found = tf.function(lambda training: model(images, training=training))(
+        tf.constant(value)
+    )
+    changed = model.get_weights()
+    model.set_weights(start)
+    np.testing.assert_allclose(found, model(images, training=value), atol=1e-5)
+    for one, other in zip(changed, model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 @pytest.mark.slow

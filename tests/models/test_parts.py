@@ -1,4 +1,4 @@
-"""How the dense head starts."""
+"""How the dense head starts, and what a network refuses."""
 
 import keras
 import numpy as np
@@ -6,6 +6,7 @@ import pytest
 
 from resnet_tf import ModelConfig, build_model
 from resnet_tf.config import ExperimentConfig
+from resnet_tf.errors import SettingError
 from resnet_tf.models import registry
 
 # Deviation times sqrt(fan_in), and the largest value times sqrt(fan_in) of the uniform.
@@ -63,3 +64,16 @@ def test_the_other_weights_start_as_they_did():
 
     other = stem(head_initializer="he_fan_in", head_bias="fan_in_uniform")
     np.testing.assert_array_equal(stem(), other)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "uva_googlenet", "resnet18"])
+def test_channels_first_is_one_line(name, monkeypatch):
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+    message = "must be channels_last for images .* received channels_first$"
+    with pytest.raises(SettingError, match=message):
+        build_model(name)
+
+
+def test_float64_is_one_line():
+    with pytest.raises(ValueError, match="^dtype must be float32, .* received float64"):
+        build_model("resnet20", dtype="float64")

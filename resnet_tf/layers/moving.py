@@ -1,0 +1,49 @@
+"""When the moving averages of batch norm change, if it is called several times."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+_state = threading.local()
+
+
+def move(variable: keras.Variable, value: tf.Tensor) -> None:
+    """Assigns a new moving average, at once or at the end of `moved_once`."""
+    waiting = getattr(_state, "waiting", None)
+    if waiting is None:
+        variable.assign(value)
+    else:
+        waiting.setdefault(id(variable), (variable, []))[1].append(value)
+
+
+@contextlib.contextmanager
+def moved_once() -> Iterator[None]:
+    """Assigns each moving average once at the end: the mean of its new values.
+
+    All calls within start from the old average. So a call weighs
+    (1 - momentum) / calls, and all together weigh 1 - momentum.
+    """
+    with _waiting({}) as waiting:
+        yield
+    for variable, values in waiting.values():
+        variable.assign(tf.add_n(values) / len(values))
+
+
+@contextlib.contextmanager
+def moved_at_once() -> Iterator[None]:
+    """Undoes `moved_once` within: for assignments that a Keras scope catches."""
+    with _waiting(None):
+        yield
+
+
+@contextlib.contextmanager
+def _waiting(waiting: dict | None) -> Iterator[dict | None]:
+    before = getattr(_state, "waiting", None)
+    _state.waiting = waiting
+    try:
+        yield waiting
+    finally:
+        _state.waiting = before
