@@ -84,7 +84,12 @@ class _Place(NamedTuple):
 
     @property
     def key(self) -> str:
-        return ".".join((*self.path, self.prefix.rstrip("."))).strip(".") or "."
+        return self.full("").strip(".") or "."
+
+    def full(self, name: str) -> str:
+        """Returns a tensor's name after the keys that lead to it; that of the prefix
+        for an empty one."""
+        return ".".join((*self.path, name or self.prefix))
 
 
 def read_weights(path: Path, key: str | None = None, option: str = "--key") -> Weights:
@@ -143,7 +148,8 @@ def find_weights(
     place = chosen[0] if networks else max(chosen, key=lambda x: len(x.tensors))
     longer = [x.prefix for x in networks if x.path == place.path and x != place]
     wanted = option if networks and key is None else None
-    return _weights(place, longer, data, wanted)
+    normalizer = find_normalizer(_maybe_normalizers(places, place), place.full(""))
+    return _weights(place, longer, data, wanted, normalizer)
 
 
 def _places(data: Any) -> Iterator[_Place]:
@@ -257,8 +263,25 @@ def _in_longer(name: str, place: _Place, longer: list[str] | tuple[()]) -> bool:
     )
 
 
+def _maybe_normalizers(places: list[_Place], network: _Place) -> StateDict:
+    """Returns the tensors in the file that can be a mean or a deviation, by full name.
+
+    A single number is only taken from the network's own dict: others have statistics.
+    """
+    return {
+        place.full(name): tensor
+        for place in places
+        for name, tensor in place.tensors.items()
+        if not _BESIDE.search(name) and (tensor.size > 1 or place.path == network.path)
+    }
+
+
 def _weights(
-    place: _Place, longer: list[str], data: Any, option: str | None
+    place: _Place,
+    longer: list[str],
+    data: Any,
+    option: str | None,
+    normalizer: Normalizer | None,
 ) -> Weights:
     """Returns the weights at a place, and names the tensors that are none.
 
@@ -268,17 +291,17 @@ def _weights(
         data: All that the file holds.
         option: What takes a key, if no key was given for a known network: then no
             layer may lie outside of it.
+        normalizer: Tensors that are neither the network's nor passed over.
 
     Raises:
         CheckpointError: If a layer does.
     """
-    normalizer = find_normalizer(place.tensors, place.prefix)
     if normalizer:
         place = place._replace(
             tensors={
                 name: tensor
                 for name, tensor in place.tensors.items()
-                if name not in normalizer.names
+                if place.full(name) not in normalizer.names
             }
         )
     own = _own(place, longer)

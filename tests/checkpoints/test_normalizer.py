@@ -74,6 +74,29 @@ def test_it_is_no_tensor_of_the_network(names):
     assert found.normalizer.names == names
 
 
+@pytest.mark.parametrize("where", ["", "normalize."])
+def test_it_may_lie_in_another_dict(where):
+    network = {"layer1.0.conv1.weight": np.ones((2, 2), "f4")}
+    beside = {f"{where}mean": M, f"{where}std": S}
+    found = find_weights({"state_dict": network, **beside})
+    assert found.tensors == network
+    assert found.normalizer.names == (f"{where}mean", f"{where}std")
+    found = find_weights({"net": network, "image": beside})
+    assert found.normalizer.names == (f"image.{where}mean", f"image.{where}std")
+
+
+STATISTICS = [
+    {"loss": {"mean": np.array(0.3), "std": np.array(0.1)}},
+    {"metrics.mean": M, "metrics.std": S},
+]
+
+
+@pytest.mark.parametrize("statistics", STATISTICS)
+def test_statistics_of_a_training_are_none(statistics):
+    network = {"layer1.0.conv1.weight": np.ones((2, 2), "f4")}
+    assert find_weights({**network, **statistics}).normalizer is None
+
+
 def test_values_in_words():
     assert values(MEAN, STD) == (
         "mean 0.4914, 0.4822, 0.4465 and std 0.2471, 0.2435, 0.2616"

@@ -8,8 +8,8 @@ from resnet_tf.interop.recognise import recognise
 from resnet_tf.models import build_model
 
 pytest.importorskip("torch")
-NETWORKS = """akamaster chenyaofo10 uva_googlenet uva_resnet uva_preact
-uva_densenet""".split()
+NETWORKS = """akamaster chenyaofo10 uva_googlenet uva_resnet uva_preact uva_densenet
+gpleiss_bc bearpaw_bc bearpaw_plain andreasveit_plain""".split()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
