@@ -7,7 +7,8 @@ from pathlib import Path
 import markup
 from comparison import processor
 
-from resnet_tf.checkpoints.resolve import pretrained_names
+from resnet_tf.checkpoints.files import CONFIG, read_config
+from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root
 from resnet_tf.interop.export_formats import FORMATS
 
 RECORDS = Path(__file__).resolve().parent / "export"
@@ -26,10 +27,12 @@ def _model(name: str) -> str:
     paths = [RECORDS / name / f"{form}.json" for form in FORMATS]
     records = [json.loads(path.read_text()) for path in paths if path.exists()]
     first = records[0]
+    config = read_config(pretrained_root() / name / CONFIG)
     images = f"{first['n']:,} {first['images']} images"
     told = markup.paragraph(
-        f"`{first['checkpoint']}`, {first['metadata']['parameters']:,} parameters, on "
-        f"{images}; {processor(first['machine'])}."
+        f"`{first['checkpoint']}`, {markup.network(config.model)}, "
+        f"{first['metadata']['parameters']:,} parameters, on {images}; "
+        f"{processor(first['machine'])}."
     )
     head = ["format", "runtime", "size", "largest difference of a logit", "same class"]
     head += ["error", "original's error", "one image", "beyond its bound"]

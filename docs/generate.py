@@ -27,7 +27,7 @@ import resnet_or_densenet
 import scale
 import shortcuts
 import tutorial
-from markup import error
+from markup import error, network
 
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.checkpoints.resolve import pretrained_names
@@ -95,7 +95,7 @@ def models() -> str:
         config = read_config(folder / "config.json")
         cells = [
             f"[`{name}`](pretrained/{name}/README.md)",
-            f"{config.model.title}, {config.data.dataset}",
+            f"{network(config.model)}, {config.data.dataset}",
             f"{metrics['parameters']:,}",
             *(
                 error(metrics[f"{split}_error"], metrics[f"n_{split}"])

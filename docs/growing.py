@@ -22,6 +22,8 @@ def growth(record: dict) -> str:
         f"Each plan has {multiply_adds / 1e12:,.1f} times 10^12 multiply-adds forward "
         f"on {record['dataset']}: {record['epochs']:g} epochs of the deep "
         f"network. One run each. {place(record)}",
+        "The networks are those of the recipe `onecycle`: order `pre`, "
+        "shortcuts `A-pool`.",
         _winner(plans),
     )
     command = f"```\npython {record['command']}\n```"

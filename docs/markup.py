@@ -4,6 +4,7 @@ import statistics
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from resnet_tf.config import ModelConfig
 from resnet_tf.evaluation.statistics import wilson_interval
 
 
@@ -30,6 +31,12 @@ def error(percent: float, n: int) -> str:
     """Returns an error on n images with its 95 % interval (Wilson)."""
     low, high = wilson_interval(round(percent * n / 100), n)
     return f"{percent:.2f} % ({low:.2f} to {high:.2f}, n = {n:,})"
+
+
+def network(config: ModelConfig) -> str:
+    """Returns the title of a network, with the shortcut of a residual one."""
+    shortcut = f" ({config.shortcut})" if config.model == "resnet" else ""
+    return config.title + shortcut
 
 
 def paragraph(*sentences: str) -> str:

@@ -20,6 +20,11 @@ def method(run: Measured) -> str:
         f"start or a turn may take {plan['timeout']:g} s.",
         place(run),
     ]
+    if any(model.startswith("resnet") for _, model in run.networks):
+        lines.append(
+            "`resnet20` and the like are those of the TF1 original on all sides: order "
+            "`pre` and the shortcuts `A-pool`; those of the paper are `A-append`."
+        )
     busy = run.record.get("busy_before", {}).values()
     if busy:
         lines.append(

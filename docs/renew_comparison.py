@@ -22,7 +22,9 @@ from resnet_tf.evaluation.intervals import Parts, half_width, rate_interval
 FOLDER = Path(__file__).resolve().parent / "comparison"
 NOTE = (
     "The record of these runs has no answers to single images: the part of the images "
-    "is its upper bound, so these intervals are too wide rather than too narrow."
+    "is its upper bound, so these intervals are too wide rather than too narrow. Their "
+    "ResNet-20 has the shortcuts `A-pool`; by the name `resnet20` it has the paper's "
+    "now, `A-append`."
 )
 
 

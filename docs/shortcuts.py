@@ -19,11 +19,14 @@ def shortcuts(record: dict, folder: Path = RECORD.parent) -> str:
     """The picture, what each network ended with, and how it was trained."""
     slices = record["slices"]
     n = slices[0]["n"]
+    configs = [ExperimentConfig.from_dict(one["config"]) for one in slices]
+    kinds = [config.model.shortcut for config in configs]
     words = paragraph(
         f"Cross-entropy on {n:,} training images at "
         f"{record['size']} x {record['size']} points up to {record['radius']:g} times "
         "the length of each filter away; the cross is where the training ended. One "
-        f"run each. {place(record)}"
+        f"run each. {place(record)}",
+        f"The values of `--shortcut`, in turn: {', '.join(kinds)}.",
     )
     head = ["network", "updates", "validation error", "loss at the cross",
             "points better than guessing"]  # fmt: skip
@@ -31,7 +34,7 @@ def shortcuts(record: dict, folder: Path = RECORD.parent) -> str:
              error(one["validation_error"], one["n_validation"]),
              f"{one['loss']:.3f}", _share(folder / one["table"], one)]
             for one in slices)  # fmt: skip
-    commands = [command(ExperimentConfig.from_dict(one["config"])) for one in slices]
+    commands = [command(config) for config in configs]
     drawn = (
         "python -m resnet_tf landscape --ckpt "
         f"{' '.join(record['checkpoints'])} "

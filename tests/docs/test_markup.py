@@ -1,10 +1,18 @@
-from markup import paragraph, points, span, spread, table
+from markup import network, paragraph, points, span, spread, table
+
+from resnet_tf.config import ModelConfig, named_network
 
 
 def test_a_table():
     lines = "| a | b |\n|---|---|\n| 1 | x\\|y |"
     assert table(["a", "b"], [["1", "x|y"]]) == lines
     assert table(["a", "b"], []) == "Not measured."
+
+
+def test_a_network_says_its_shortcut():
+    assert network(ModelConfig(num_residual_blocks=3)) == "ResNet-20 (A-pool)"
+    assert network(named_network("resnet20")) == "ResNet-20 (A-append)"
+    assert network(named_network("densenet40_k12")) == "DenseNet-40 (k = 12)"
 
 
 def test_numbers_with_their_range():

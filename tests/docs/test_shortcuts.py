@@ -39,6 +39,7 @@ def test_two_networks(tmp_path):
         "![The loss around network 0 and network 1](landscape/landscape.png)\n"
     )
     assert "on 500 training images at 3 x 3 points up to 1 times the length" in words
+    assert words.partition("in turn: ")[2].startswith("A-pool, none. | network |")
     error = "10.00 % (9.20 to 10.86, n = 5,000)"
     assert f"| network 0 | 2,109 | {error} | 0.250 | 67 % |\n" in text
     assert f"| network 1 | 2,109 | {error} | 0.250 | 33 % |\n" in text
