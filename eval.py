@@ -5,13 +5,12 @@ python eval.py --ckpt runs/MY_RUN/best --split=validation
 python eval.py --ckpt model_20 --report=report --against=runs/MY_RUN
 """
 
-import signal
 from collections.abc import Sequence
 
+from resnet_tf.training.signals import end_quietly
+
 if __name__ == "__main__":
-    # Ctrl-C during the imports ends the process without a traceback.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_quietly()
 
 from absl import flags
 

@@ -71,7 +71,8 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.11",
+    # TensorFlow 2.21 has no files for Python 3.14.
+    python_requires=">=3.11,<3.14",
     # The released models lie beside the package in a clone, inside it in a wheel.
     packages=[*find_packages(include=["resnet_tf*"]), "resnet_tf.pretrained"],
     ext_modules=[

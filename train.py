@@ -6,13 +6,12 @@
 The same command goes on where an earlier one stopped.
 """
 
-import signal
 from collections.abc import Sequence
 
+from resnet_tf.training.signals import end_quietly
+
 if __name__ == "__main__":
-    # Ctrl-C during the imports ends the process without a traceback.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_quietly()
 
 from absl import flags
 

@@ -1,10 +1,9 @@
 """`python -m resnet_tf COMMAND`; `--help` lists the commands."""
 
-import signal
+from resnet_tf.training.signals import end_quietly
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Ctrl-C during the imports ends the process without a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if __name__ in ("__main__", "__mp_main__"):
+    end_quietly()
 
 from resnet_tf.cli.main import main
 

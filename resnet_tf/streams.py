@@ -7,11 +7,13 @@ None of this may break off the work of a process, or be taken for a fault of a f
 import errno
 import io
 import os
+import re
 import sys
 
 _STREAMS = {1: "stdout", 2: "stderr"}
 # Single writes that move the cursor: the ends of printed lines.
 _ENDS = ("\n", "\r")
+_BREAKS = re.compile(r"\s*[\r\n]\s*")
 
 
 def visible(text: str) -> str:
@@ -24,7 +26,8 @@ def visible(text: str) -> str:
 
 def error_line(message: str) -> str:
     """Returns the line on stderr for an error."""
-    return f"error: {visible(' '.join(message.split()))}"
+    # Only breaks are joined: a path in the message may have two spaces.
+    return f"error: {visible(_BREAKS.sub(' ', message.strip()))}"
 
 
 class Terminal(str):

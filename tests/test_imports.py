@@ -11,12 +11,22 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "resnet_tf"
 
 # A room may import from itself and from the rooms listed for it.
-GROUND = {"errors", "config", "disk", "machine", "ownership", "startup", "streams"}
+GROUND = {
+    "errors",
+    "config",
+    "disk",
+    "machine",
+    "ownership",
+    "shell",
+    "startup",
+    "streams",
+}
 BELOW = {
     "errors": set(),
     "disk": {"errors"},
     "ownership": {"config", "disk", "errors", "streams"},
     "streams": set(),
+    "shell": set(),
     "machine": set(),
     "startup": {"errors"},
     "config": {"errors"},
@@ -33,7 +43,7 @@ BELOW["profiling"] = GROUND | {"models", "training"}
 BELOW["interop"] = GROUND | set(BELOW) - {"interop", "profiling"}
 BELOW["comparison"] = GROUND | set(BELOW) - {"comparison", "interop"}
 BELOW["cli"] = GROUND | set(BELOW) - {"cli"}
-BELOW["__main__"] = {"cli"}
+BELOW["__main__"] = {"cli", "training"}
 
 # What each room may take from outside the package.
 OUTSIDE = {
@@ -42,6 +52,7 @@ OUTSIDE = {
     "machine": set(),
     "ownership": set(),
     "streams": set(),
+    "shell": set(),
     "startup": {"keras", "tensorflow"},
     "native": {"tensorflow"},
     "config": set(),

@@ -80,8 +80,8 @@ def test_streams_that_something_else_has_replaced_stay(capsys):
 
 def test_an_error_is_one_line_without_control_characters(capsys):
     with pytest.raises(SystemExit):
-        fail("a\nb \x1b[31m/x\x07\x9b", 4)
-    assert capsys.readouterr().err == "error: a b \\x1b[31m/x\\x07\\x9b\n"
+        fail("a \n  b \x1b[31m/x  y\x07\x9b\n", 4)
+    assert capsys.readouterr().err == "error: a b \\x1b[31m/x  y\\x07\\x9b\n"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import json
 import shlex
 from pathlib import Path
 
+from resnet_tf.shell import word
+
 # The usual names of PyTorch's files and of safetensors.
 FOREIGN_SUFFIXES = (
     ".pth",
@@ -25,7 +27,7 @@ def is_foreign(name: str) -> bool:
 def import_command(name: str) -> str:
     """Returns the command that imports a file, ready to paste."""
     output = f"{_stem(name)}_imported"
-    return f"python -m resnet_tf import {_word(name)} --output={_word(output)}"
+    return f"python -m resnet_tf import {word(name)} --output={word(output)}"
 
 
 def conversion(path: Path, load: str, part: str, *arguments: str) -> str:
@@ -49,11 +51,6 @@ def _stem(name: str) -> str:
     known = [suffix for suffix in FOREIGN_SUFFIXES if base.lower().endswith(suffix)]
     longest = max(known, key=len, default=Path(base).suffix)
     return base[: len(base) - len(longest)] or "weights"
-
-
-def _word(text: str) -> str:
-    """Returns a path as one word of a command; a leading dash is no option."""
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def _text(path: Path) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from resnet_tf.config import DataConfig
 from resnet_tf.interop.source import Source
+from resnet_tf.shell import word
 
 
 def card(source: Source, metrics: Mapping[str, Any], folder: Path, split: str) -> str:
@@ -28,7 +29,7 @@ def card(source: Source, metrics: Mapping[str, Any], folder: Path, split: str) -
 The weights are that project's, under its licence: {source.url}
 
 ```
-python eval.py --ckpt {folder}
+python eval.py --ckpt {word(folder)}
 ```
 
 | error | images | |

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from resnet_tf.shell import word
+
 
 def closing(summary: dict[str, Any], run_dir: str, data_dir: str | None) -> list[str]:
     """Returns the errors and what to do next; the last line of each of several
@@ -31,5 +33,6 @@ def _errors(summary: dict[str, Any]) -> str:
 
 
 def _next(run_dir: str, data_dir: str | None) -> str:
-    where = f" --data_dir={data_dir}" if data_dir else ""
-    return f"everything is in {run_dir}; try: python eval.py --ckpt {run_dir}{where}"
+    where = f" --data_dir={word(data_dir)}" if data_dir else ""
+    command = f"python eval.py --ckpt {word(run_dir)}{where}"
+    return f"everything is in {run_dir}; try: {command}"

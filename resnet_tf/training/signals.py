@@ -10,6 +10,13 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _AT_ONCE = b"stopped at once; the same command goes on from the last checkpoint\n"
 
 
+def end_quietly() -> None:
+    """Lets Ctrl-C end the process at once and without a traceback, as long as it only
+    imports; `interrupting` changes that. An ignored Ctrl-C stays ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def interrupting() -> Iterator[None]:
     """Lets Ctrl-C and SIGTERM end the work in the context, with all its cleaning up.

@@ -1,3 +1,7 @@
+import shlex
+
+import pytest
+
 from resnet_tf.reporting.paths import command_line, without_folders
 
 
@@ -7,6 +11,36 @@ def test_paths_lose_their_folders():
     text = "/opt/lib/libx.so: cannot open (~/.cache/y.bin, '../venv/bin/python')"
     expected = "libx.so: cannot open (y.bin, 'python')"
     assert without_folders(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/home/alice/Secret Project/runs/x", "x"),
+        ("/home/alice/Secret Project/my run", "my run"),
+        ("/home/alice/Secret Project/", "Secret Project/"),
+        ("/home/alice/Secret /x", "x"),
+        ("/home/alice/O'Brien's Runs/x", "x"),
+        ("/home/alice/Project (old), v2/x", "x"),
+        ("//share/My Project/x", "x"),
+        ("~alice/Secret Project/x", "x"),
+        ("--ckpt=../Secret Project/x", "--ckpt=x"),
+        (
+            "no file /home/alice/Secret Project/x: is it there?",
+            "no file x: is it there?",
+        ),
+        ("no file '/home/a b/c d.bin', '~/e f/g'", "no file 'c d.bin', 'g'"),
+        ("/", "/"),
+    ],
+)
+def test_folders_with_spaces_are_lost_too(text, expected):
+    assert without_folders(text) == expected
+
+
+def test_a_command_can_be_pasted():
+    arguments = ["compare", "--runs", "/home/me/my runs/a b", "--output=../c d", "ü"]
+    line = command_line("python -m resnet_tf", arguments)
+    assert shlex.split(line)[3:] == ["compare", "--runs", "a b", "--output=c d", "ü"]
 
 
 def test_a_command_holds_no_path_of_this_machine():
