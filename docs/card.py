@@ -88,8 +88,9 @@ def _lanes(train: TrainConfig) -> str:
 
 
 def _network(model: ModelConfig) -> str:
-    order = f' (order "{model.order}")' if model.model == RESNET else ""
-    return model.title + order
+    """Returns the title and, of a residual network, its order and its shortcuts."""
+    form = f' (order "{model.order}", shortcuts "{model.shortcut}")'
+    return model.title + form * (model.model == RESNET)
 
 
 def _commands(runs: list[dict]) -> str:

@@ -65,7 +65,8 @@ def test_a_released_model(make_run, tmp_path):
     found = pretrained.predict_images(generated_images(pretrained.config.data))
     np.testing.assert_allclose(found, shares, atol=1e-5)
     text = (target / "README.md").read_text()
-    for part in ('ResNet-8 (order "pre") for digits', "project's own command:",
+    for part in ('ResNet-8 (order "pre", shortcuts "A-pool") for digits',
+                 "project's own command:",
                  "of one run (seed 0)", "| time | 1 min 30 s", "75,290",
                  f"| temperature | {temperature:.4f}, fitted on 180 valid",
                  "probabilities are calibrated for its own data only",
