@@ -176,7 +176,7 @@ def load_checkpoint(folder: Path, *, dtype: str = "float32") -> Checkpoint:
     """
     config, metrics, weights = _read(folder)
     _require_size(weights, config.model)
-    model = build_model(config.model, dtype=dtype)
+    model = build_model(config.model, dtype=dtype, input_shape=config.image_shape)
     fill_strictly(model, weights)
     return Checkpoint(folder, config, metrics, model)
 

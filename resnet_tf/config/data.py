@@ -56,7 +56,8 @@ class DataConfig(Section):
     )
     image_size: int = field(
         32,
-        "Height and width of what the network sees; must be the network's.",
+        "Height and width of what the network sees: the network's own, or for a "
+        "network of 32 a larger multiple of 16.",
         minimum=8,
         maximum=_LARGEST_SIDE,
         was=32,

@@ -16,6 +16,7 @@ from resnet_tf.config.datasets import DATASETS, DatasetInfo
 from resnet_tf.config.durations import too_large_for_drop_last
 from resnet_tf.config.fields import REQUIRED, FieldSpec, section_fields, unknown
 from resnet_tf.config.model import ModelConfig
+from resnet_tf.config.networks import CIFAR_SIDE
 from resnet_tf.config.optimizer import OptimizerConfig
 from resnet_tf.config.recipes import DEFAULT_RECIPE
 from resnet_tf.config.sections import SECTIONS, iter_fields
@@ -54,10 +55,22 @@ class ExperimentConfig:
             raise SettingError(
                 f"warmup_steps must be below train_steps={steps}, received {warmup}"
             )
-        if self.data.image_size != self.model.input_side:
+        self._check_image_size()
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what the network sees."""
+        return (self.data.image_size, self.data.image_size, 3)
+
+    def _check_image_size(self) -> None:
+        side, size = self.model.input_side, self.data.image_size
+        # Every network halves its maps up to three times.
+        larger = side == CIFAR_SIDE and size > side and size % 16 == 0
+        if size != side and not larger:
+            rule = f"{side} or a larger multiple of 16" if side == CIFAR_SIDE else side
             raise SettingError(
-                f"image_size must be {self.model.input_side} for "
-                f"model={self.model.model}, received {self.data.image_size}"
+                f"image_size must be {rule} for model={self.model.model}, "
+                f"received {size}"
             )
 
     def _check_batch(self, info: DatasetInfo | None) -> None:

@@ -107,9 +107,12 @@ NETWORKS = MappingProxyType(
 )
 
 
+CIFAR_SIDE = 32
+
+
 def input_side(model: str) -> int:
-    """Returns the height and width of the images that a family takes."""
-    return 224 if model in IMAGENET else 32
+    """Returns the height and width of the images that a family was made for."""
+    return 224 if model in IMAGENET else CIFAR_SIDE
 
 
 def require_same_network(name: str, given: Mapping[str, Any]) -> None:

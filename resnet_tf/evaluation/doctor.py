@@ -165,7 +165,9 @@ class _Networks:
         model = self._checkpoint.model
         if config.model == self._checkpoint.config.model:
             return model
-        other = build_model(config.model, dtype="float32")
+        other = build_model(
+            config.model, dtype="float32", input_shape=config.image_shape
+        )
         other.set_weights(model.get_weights())
         return other
 

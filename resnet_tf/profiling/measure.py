@@ -71,7 +71,11 @@ def _network(config: ExperimentConfig, work: str) -> tuple[Work, keras.Model]:
     """Returns the loop to measure, and the network that runs in it."""
     if work == TRAIN:
         return training(config)
-    model = build_model(config.model, dtype=POLICIES[config.train.mixed_precision])
+    model = build_model(
+        config.model,
+        dtype=POLICIES[config.train.mixed_precision],
+        input_shape=config.image_shape,
+    )
     model = optimize_for_inference(model)
     return inference(model, config.train.train_batch_size), model
 

@@ -49,7 +49,7 @@ def inference(model: keras.Model, batch: int, lanes: int = 1) -> Work:
 
 
 def _one_batch(config: ExperimentConfig) -> tf.data.Dataset:
-    batch, side = config.train.train_batch_size, config.model.input_side
+    batch, side = config.train.train_batch_size, config.data.image_size
     classes = config.model.num_classes
     images = tf.random.stateless_normal((batch, side, side, 3), (0, 0))
     labels = tf.random.stateless_uniform((batch,), (0, 0), 0, classes, tf.int32)

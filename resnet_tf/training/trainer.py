@@ -44,7 +44,9 @@ class Trainer:
         keras.utils.set_random_seed(train.seed)
         with strategy.scope():
             self.model = build_model(
-                config.model, dtype=POLICIES[train.mixed_precision]
+                config.model,
+                dtype=POLICIES[train.mixed_precision],
+                input_shape=config.image_shape,
             )
             if train.freeze == "backbone":
                 _freeze_backbone(self.model)

@@ -420,7 +420,20 @@ WRONG = [
         {"train_epochs": 0},
         "train_epochs must be at least one update, 0.00284 epochs here, received 0.0",
     ),
-    ({"image_size": 224}, "image_size must be 32 for model=resnet, received 224"),
+    (
+        {"image_size": 100},
+        "image_size must be 32 or a larger multiple of 16 for model=resnet, "
+        "received 100",
+    ),
+    (
+        {"image_size": 16},
+        "image_size must be 32 or a larger multiple of 16 for model=resnet, "
+        "received 16",
+    ),
+    (
+        {"model": "resnet18", "image_size": 256},
+        "image_size must be 224 for model=resnet18, received 256",
+    ),
     ({"resize": 16}, "resize must be from image_size=32 to twice that, received 16"),
     (
         {"crop": "resized", "crop_scale": (0.9, 0.8)},

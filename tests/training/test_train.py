@@ -359,6 +359,16 @@ def test_training_on_tfds_data(tiny, tmp_path, fake_cifar):
     assert list(result["per_class_error"])[:2] == ["airplane", "automobile"]
 
 
+def test_larger_images_train_the_same_network(tiny, tmp_path):
+    config = tiny(image_size=64, train_steps=2)
+    summary = resnet_tf.train(config, tmp_path / "run")
+    loaded = load_checkpoint(tmp_path / "run").model
+    assert loaded.input_shape == (None, 64, 64, 3)
+    assert loaded.count_params() == resnet_tf.build_model(config.model).count_params()
+    result = resnet_tf.evaluate(tmp_path / "run")
+    assert result["error"] == summary["test_error"]
+
+
 @pytest.mark.slow
 def test_resuming_after_500_of_1000_steps_gives_the_same_bits(
     tiny, tmp_path, monkeypatch

@@ -100,8 +100,9 @@ CASES = [
            "num_classes must be 10 for dataset=cifar10, received 100"),
     _train("mirrored digits", "--dataset=digits --flip",
            "flip must be false for dataset=digits"),
-    _train("the size of another network", "--model=resnet20 --image_size=64",
-           "image_size must be 32 for model=resnet, received 64"),
+    _train("the size of another network", "--model=resnet20 --image_size=50",
+           "image_size must be 32 or a larger multiple of 16 for model=resnet, "
+           "received 50"),
     _train("means of whitened images", "--channel_mean=0.1,0.2,0.3",
            "channel_mean needs normalization=mean_std, received whitening"),
     _train("a window of everything", "--sampling=window --train_batch_size=45000",
