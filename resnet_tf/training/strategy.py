@@ -1,11 +1,16 @@
 """Which devices a run uses."""
 
+import itertools
+
 import tensorflow as tf
 
 from resnet_tf.config import TrainConfig
 from resnet_tf.errors import SettingError
 from resnet_tf.training.cluster import Cluster
 from resnet_tf.training.rendezvous import bounded
+
+# More groups of devices than one strategy makes.
+_KEYS = 1000
 
 
 def make_strategy(
@@ -35,9 +40,24 @@ def make_strategy(
     if config.strategy == "one" or (config.strategy == "auto" and not several):
         return tf.distribute.get_strategy()
     _check(config, len(devices))
-    return tf.distribute.MirroredStrategy(
+    return _Mirrored(
         [device.removeprefix("/device:") for device in devices]
     )
+
+
+class _Mirrored(tf.distribute.MirroredStrategy):
+    """A strategy whose exchanges have keys of their own.
+
+    TensorFlow numbers the exchanges of each strategy from the same number on, and
+    remembers the shape of each number as long as the process lives. So a second
+    strategy would meet the shapes of the first one's network.
+    """
+
+    _bases = itertools.count(_KEYS, _KEYS)
+
+    def __init__(self, devices: list[str]):
+        self._collective_key_base = next(self._bases)
+        super().__init__(devices)
 
 
 def _multi_worker(config: TrainConfig, cluster: Cluster) -> tf.distribute.Strategy:
