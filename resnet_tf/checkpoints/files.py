@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from resnet_tf.config import ExperimentConfig, parse_object
 from resnet_tf.config.strict_json import MAX_BYTES
 from resnet_tf.disk import write_text
-from resnet_tf.errors import CheckpointError, MissingCheckpointError
+from resnet_tf.errors import CheckpointError, DivergedError, MissingCheckpointError
 
 WEIGHTS, CONFIG, METRICS = "model.weights.h5", "config.json", "metrics.json"
 
@@ -116,5 +116,13 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
 
 
 def json_text(data: dict[str, Any]) -> str:
-    """Returns the text of a JSON file."""
-    return json.dumps(data, indent=2) + "\n"
+    """Returns the text of a JSON file.
+
+    Raises:
+        DivergedError: If a number is not finite; JSON has no such numbers.
+    """
+    try:
+        return json.dumps(data, indent=2, allow_nan=False) + "\n"
+    except ValueError as error:
+        found = str(error).rpartition(": ")[2]
+        raise DivergedError(f"every figure must be finite, received {found}") from error

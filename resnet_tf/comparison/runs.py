@@ -125,15 +125,18 @@ def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
     Raises:
         CheckpointError: If its weights are damaged.
         DataError: If the images cannot be had, or are of other classes.
+        DivergedError: If an output is not finite.
     """
     config = replace(run.config.data, **data)
     images = load_split(config, "test")
     require_classes(images, run.config.model.num_classes, run.folder.class_names())
     # It imports TensorFlow.
-    from resnet_tf.evaluation.full_pass import checkpoint_pass
+    from resnet_tf.evaluation.full_pass import checkpoint_pass, finite
 
     full_pass = checkpoint_pass(run.folder.path, config)
-    return full_pass(images, run.config.train.test_batch_size)
+    result = full_pass(images, run.config.train.test_batch_size)
+    finite(result.logits, f"the test split, of {run.folder.path}")
+    return result
 
 
 def _differing(a: FinishedRun, b: FinishedRun) -> dict[str, tuple[Any, Any]]:

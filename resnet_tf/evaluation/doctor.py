@@ -15,7 +15,7 @@ from resnet_tf.config import ExperimentConfig, ModelConfig
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
 from resnet_tf.data.split import Split
 from resnet_tf.errors import DataError
-from resnet_tf.evaluation.full_pass import FullPass, Result
+from resnet_tf.evaluation.full_pass import FullPass, Result, finite
 from resnet_tf.evaluation.mistakes import Mistake, mistakes
 from resnet_tf.evaluation.statistics import confusion_matrix, wilson_interval
 from resnet_tf.models import build_model
@@ -134,6 +134,7 @@ def diagnosis(checkpoint: Checkpoint, images: Split) -> Diagnosis:
     """
     networks = _Networks(checkpoint)
     before = networks.result(images, AS_IT_IS)
+    finite(before.logits, "the test split")
     attempts = [_attempt(AS_IT_IS, before, before)]
     others = [_renumbered(before)]
     for way in mistakes(checkpoint.config):

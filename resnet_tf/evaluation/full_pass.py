@@ -13,6 +13,7 @@ from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.config import DataConfig
 from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.split import Split
+from resnet_tf.errors import DivergedError
 from resnet_tf.evaluation.statistics import wilson_interval
 from resnet_tf.models.inference import optimize_for_inference
 from resnet_tf.models.lanes import side_by_side
@@ -143,6 +144,29 @@ class FullPass:
             for start in range(0, len(images), batch_size)
         )
         return np.concatenate([self._predict(batch).numpy() for batch in batches])
+
+
+def finite(logits: np.ndarray, images: str = "the images") -> np.ndarray:
+    """Returns the logits as they are.
+
+    Finite weights can overflow: nothing that is made of such logits means anything.
+
+    Args:
+        logits: Float array (N, classes).
+        images: What they are of, for the message.
+
+    Raises:
+        DivergedError: If one is not finite.
+    """
+    right = np.isfinite(logits).all(axis=1)
+    if not right.all():
+        first = int(right.argmin())
+        raise DivergedError(
+            f"the network's outputs must be finite, received "
+            f"{logits[first][~np.isfinite(logits[first])][0]} for image {first} of "
+            f"{images}, and such outputs for {int((~right).sum())} of {len(right)}"
+        )
+    return logits
 
 
 def checkpoint_pass(

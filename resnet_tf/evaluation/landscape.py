@@ -13,6 +13,7 @@ import tensorflow as tf
 from resnet_tf.config import DataConfig
 from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.split import Split
+from resnet_tf.errors import DivergedError
 
 _BATCH = 250
 
@@ -35,6 +36,7 @@ class Landscape:
     n: int
 
 
+@np.errstate(over="ignore", invalid="ignore")  # refused by the loss
 def landscape(
     model: keras.Model,
     split: Split,
@@ -60,6 +62,7 @@ def landscape(
         progress: Called with the points done and all points, row by row.
 
     Raises:
+        DivergedError: If the loss of a point is not finite.
         ValueError: If `size` is not odd and above 1, or `radius` not above 0.
     """
     if size < 3 or size % 2 == 0 or not radius > 0:
@@ -85,11 +88,20 @@ def landscape(
                 for weight, c, a, b in zip(weights, center, first, second, strict=True):
                     weight.assign(c + np.float32(right) * a + np.float32(up) * b)
                 loss[i, j], error[i, j] = measure()
+                _require_finite(loss[i, j], right, up)
             progress((i + 1) * size, size * size)
     finally:
         for weight, value in zip(weights, center, strict=True):
             weight.assign(value)
     return Landscape(offsets, loss, error, len(split))
+
+
+def _require_finite(loss: float, right: float, up: float) -> None:
+    if not np.isfinite(loss):
+        raise DivergedError(
+            f"the loss must be finite, received {loss} at the offsets {right:g} and "
+            f"{up:g}; a smaller radius may help"
+        )
 
 
 def direction(weight: np.ndarray, seed: tuple[int, ...]) -> np.ndarray:

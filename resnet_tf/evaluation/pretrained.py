@@ -66,12 +66,16 @@ class Pretrained:
             float32 array (N, classes), each row of sum 1.
 
         Raises:
+            DivergedError: If an output of the network is not finite.
             SettingError: If the images have another type or shape, or `batch_size`
                 is below 1.
         """
         _require_images(images)
         batch_size = positive("batch_size", batch_size)
+        from resnet_tf.evaluation.full_pass import finite
+
         logits = self._full_pass.logits(_central_square(images), batch_size)
+        finite(logits)
         return softmax(logits, self.temperature or 1.0).astype(np.float32)
 
     @functools.cached_property

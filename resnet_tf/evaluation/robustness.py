@@ -7,7 +7,7 @@ import numpy as np
 
 from resnet_tf.data.corruptions import CORRUPTIONS, Corruption
 from resnet_tf.data.split import Split
-from resnet_tf.evaluation.full_pass import FullPass
+from resnet_tf.evaluation.full_pass import FullPass, finite
 from resnet_tf.evaluation.statistics import wilson_interval
 
 
@@ -61,7 +61,8 @@ def _wrong(
     count = 0
     for start in range(0, len(images), batch_size):
         batch = images.images[start : start + batch_size]
-        logits = full_pass.logits(corruption.apply(batch, strength, start), batch_size)
+        spoiled = corruption.apply(batch, strength, start)
+        logits = finite(full_pass.logits(spoiled, batch_size), corruption.name)
         truth = images.labels[start : start + batch_size]
         count += int(np.sum(logits.argmax(axis=1) != truth))
     return count

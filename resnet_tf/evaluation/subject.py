@@ -69,8 +69,16 @@ class Subject:
         return checkpoint_pass(self.folder, self.data, dtype, self.lanes)
 
     def result(self, images: Split) -> Result:
-        """Returns what its network makes of images."""
-        return self.full_pass(images, self.train.test_batch_size)
+        """Returns what its network makes of images.
+
+        Raises:
+            DivergedError: If an output is not finite.
+        """
+        from resnet_tf.evaluation.full_pass import finite
+
+        result = self.full_pass(images, self.train.test_batch_size)
+        finite(result.logits, f"the {result.split} split")
+        return result
 
     def described(self, result: Result) -> dict[str, Any]:
         """Returns a result with what it was made of, as JSON values."""

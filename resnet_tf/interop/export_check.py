@@ -11,7 +11,7 @@ import numpy as np
 
 from resnet_tf.data.split import Split
 from resnet_tf.evaluation.calibration import softmax
-from resnet_tf.evaluation.full_pass import FullPass
+from resnet_tf.evaluation.full_pass import FullPass, finite
 from resnet_tf.evaluation.pretrained import Pretrained
 from resnet_tf.interop.export_formats import Format
 from resnet_tf.interop.export_model import LOGITS, PROBABILITIES, Runner
@@ -38,7 +38,7 @@ def compared(
         `original_latency_ms` (median time from one image to its probabilities).
     """
     original = FullPass(pretrained.model, pretrained.config.data)(images, _BATCH)
-    logits = original.logits
+    logits = finite(original.logits)
     probabilities = softmax(logits, pretrained.temperature or 1.0)
     outputs = _whole(run, images.images)
     written = dataclasses.replace(original, logits=outputs[LOGITS])

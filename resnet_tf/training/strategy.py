@@ -40,9 +40,7 @@ def make_strategy(
     if config.strategy == "one" or (config.strategy == "auto" and not several):
         return tf.distribute.get_strategy()
     _check(config, len(devices))
-    return _Mirrored(
-        [device.removeprefix("/device:") for device in devices]
-    )
+    return _Mirrored([device.removeprefix("/device:") for device in devices])
 
 
 class _Mirrored(tf.distribute.MirroredStrategy):
