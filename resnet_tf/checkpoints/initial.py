@@ -156,7 +156,8 @@ def _classes(weights: StoredWeights) -> int:
     shape = weights.head_shape
     if not shape:
         raise CheckpointError(
-            f"{weights.path} must hold a head named {HEAD}, received none"
+            f"{weights.path} must hold a head named {HEAD}, received "
+            f"{weights.without_head()}"
         )
     return shape[-1]
 

@@ -91,6 +91,18 @@ class StoredWeights:
         """
         return self.shapes.get(_HEAD)
 
+    def without_head(self) -> str:
+        """Returns, for a message, what there is where `head_shape` is None."""
+        inner = [name for name in self.shapes if name.endswith(f"/{_HEAD}")]
+        if not inner:
+            return "none"
+        found = f"none outside of other models: {inner[0]:.80}"
+        if len(inner) > 1:
+            return f"{found} and {inner[1]:.80}"
+        prefix = inner[0].removesuffix(_HEAD)
+        other = next(name for name in self.shapes if not name.startswith(prefix))
+        return f"{found}, and {other:.80} of no network"
+
     def values(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yields the name and the numbers of every weight, float32 or float16.
 

@@ -1,5 +1,6 @@
 import socket
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -324,3 +325,63 @@ def test_imagenet_from_the_cache_needs_no_host(no_cache, tiny, monkeypatch):
     message = refused(finetune("densenet121", "imagenet"), model=small(tiny))
     assert "the download failed (URL fetch failure on a.h5): run it once" in message
     assert socket.getdefaulttimeout() is None
+
+
+def fitted(model, optimizer="adam"):
+    """Returns a model after two steps of Keras's own loop."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    images = np.random.default_rng(0).normal(size=(4, 32, 32, 3))
+    model.fit(images, np.arange(4), batch_size=2, verbose=0)
+    return model
+
+
+def test_what_fit_and_model_checkpoint_leave(tiny, tmp_path):
+    """Beside the weights lies the state of the optimizer."""
+    path = tmp_path / "a.weights.h5"
+    source = fitted(build_model(tiny().model))
+    source.save_weights(path)
+    with h5py.File(path) as file:
+        assert len(file["optimizer/vars"]) > 2
+    config = tiny(init_from=str(path))
+    model = build_model(config.model)
+    assert initialize(model, config) == line(path, 10)
+    assert_copied(model, source, head=True)
+
+
+@pytest.mark.parametrize("layers", ["sequential", "functional", "nested"])
+def test_a_model_that_contains_the_network(tiny, tmp_path, layers):
+    path = tmp_path / "a.weights.h5"
+    source = moved(tiny().model)
+    images = keras.Input((32, 32, 3))
+    parts = [keras.layers.RandomFlip(), keras.layers.Rescaling(0.5), source]
+    if layers == "functional":
+        whole = keras.Model(images, keras.layers.Softmax()(source(images)))
+    else:
+        whole = keras.Sequential([images, *parts, keras.layers.Softmax()])
+    if layers == "nested":
+        whole = keras.Sequential([images, whole])
+    whole.save_weights(path)
+    config = tiny(init_from=str(path))
+    model = build_model(config.model)
+    assert initialize(model, config) == line(path, 10)
+    assert_copied(model, source, head=True)
+
+
+def test_a_model_that_contains_more_is_refused(tiny, tmp_path):
+    path = tmp_path / "a.weights.h5"
+    images = keras.Input((32, 32, 3))
+    network = build_model(tiny().model)
+    keras.Sequential([images, network, keras.layers.PReLU()]).save_weights(path)
+    message = refused(tiny(init_from=str(path)))
+    assert "must hold a head named logits, received none" in message
+    assert "layers/network/layers/dense/vars/0" in message
+    assert "layers/p_re_lu/vars/0" in message
+
+
+def test_the_weight_that_differs_is_named(tiny, tmp_path):
+    path = tmp_path / "a.weights.h5"
+    build_model(tiny(num_residual_blocks=2).model).save_weights(path)
+    message = refused(tiny(init_from=str(path)))
+    name = "layers/pre_act_residual_block_1/bn2/vars/0"
+    assert message.endswith(f"{name}: (16,), the network has (32,) there")
