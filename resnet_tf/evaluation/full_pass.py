@@ -1,6 +1,8 @@
 """One pass over a split: every image once, whatever the batch size."""
 
 import copy
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,12 +110,8 @@ class FullPass:
     """
 
     def __init__(self, model: keras.Model, config: DataConfig, lanes: int = 1):
-        side = config.image_size
         self._config = config
-        self._predict = tf.function(
-            side_by_side(model, lanes),
-            input_signature=[tf.TensorSpec((None, side, side, 3))],
-        )
+        self._function = side_by_side(model, lanes)
 
     def __call__(self, split: Split, batch_size: int) -> Result:
         """Returns the result of one pass in batches of `batch_size`."""
@@ -128,9 +126,23 @@ class FullPass:
         Args:
             config: As that of the class, with the same `image_size`.
         """
+        self._predict  # noqa: B018  (traced here, for both)
         other = copy.copy(self)
         other._config = config
         return other
+
+    @functools.cached_property
+    def _predict(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """The compiled function from images (N, side, side, 3) to logits.
+
+        It is one concrete function: TensorFlow warns of retracing where one process
+        makes a few passes, each of which would trace a function of its own.
+        """
+        side = self._config.image_size
+        images = tf.TensorSpec((None, side, side, 3))
+        # No branch or loop depends on a tensor.
+        function = tf.function(self._function, autograph=False)
+        return function.get_concrete_function(images)
 
     def logits(self, images: np.ndarray, batch_size: int) -> np.ndarray:
         """Returns the logits of images, float32 array (N, classes).

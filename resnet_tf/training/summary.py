@@ -39,7 +39,7 @@ def summarize(
         OSError: If the metrics cannot be written.
     """
     config = folder.config
-    errors = _errors(folder.path, config, splits, workers)
+    errors = _errors(folder.path, rows[-1], config, splits, workers)
     _add(errors, folder.path, workers)
     summary = {
         "step": rows[-1].step,
@@ -50,7 +50,7 @@ def summarize(
     best = best_row(rows)
     if best is not None:
         if best.step != rows[-1].step:  # Else they are the same weights.
-            errors = _errors(folder.best, config, splits, workers)
+            errors = _errors(folder.best, best, config, splits, workers)
         _add(errors, folder.best, workers)
         summary["best_step"] = best.step
         summary |= {f"best_{name}": value for name, value in errors.items()}
@@ -73,19 +73,37 @@ def _peak_memory() -> int:
 
 
 def _errors(
-    checkpoint: Path, config: ExperimentConfig, splits: list[Split], workers: Workers
+    checkpoint: Path,
+    row: Row,
+    config: ExperimentConfig,
+    splits: list[Split],
+    workers: Workers,
 ) -> dict[str, Any]:
-    """Returns the errors of a saved checkpoint, as `eval.py` computes them."""
+    """Returns the errors of a saved checkpoint, as `eval.py` computes them.
+
+    Its report has the validation error where the run computes as `eval.py` does.
+    """
     full_pass = ShardedPass(
         checkpoint_pass(checkpoint, config.data, lanes=config.train.lanes), workers
     )
     errors: dict[str, Any] = {}
     for split in splits:
-        if len(split):
-            result = full_pass(split, config.train.test_batch_size)
-            errors[f"{split.name}_error"] = result.error
-            errors[f"n_{split.name}"] = result.n
+        if not len(split):
+            continue
+        if split.name == "validation" and _validates_as_eval(config):
+            error = row.validation_error
+        else:
+            error = full_pass(split, config.train.test_batch_size).error
+        errors[f"{split.name}_error"] = error
+        errors[f"n_{split.name}"] = len(split)
     return errors
+
+
+def _validates_as_eval(config: ExperimentConfig) -> bool:
+    """Tells whether a report's validation error is that of the saved weights in
+    float32, whatever the batch size."""
+    plain = config.train.mixed_precision == "float32"
+    return plain and config.model.bn_eval == "moving"
 
 
 def _add(errors: dict[str, Any], checkpoint: Path, workers: Workers) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from resnet_tf.config import HEAD, ExperimentConfig
@@ -66,8 +67,11 @@ class Trainer:
             self._wish = tf.Variable(False, trainable=False, name="wish")
         self._together = workers > 1
         self._variables = [v.value for v in self.model.trainable_variables]
+        # Only the loss scale has a branch that depends on a tensor.
         self._replica_step = tf.function(
-            self._step, jit_compile=True if train.jit_compile else None
+            self._step,
+            autograph=scaled,
+            jit_compile=True if train.jit_compile else None,
         )
 
     @tf.function(reduce_retracing=True)
@@ -99,8 +103,10 @@ class Trainer:
 
     def not_finite(self) -> str | None:
         """Returns the path of the first weight that is not finite, if any."""
-        finite = self._finite().numpy()
-        return None if finite.all() else self.model.weights[finite.argmin()].path
+        for weight in self.model.weights:
+            if not np.isfinite(weight.value.numpy()).all():
+                return weight.path
+        return None
 
     def sha256(self) -> str:
         """Returns the SHA-256 of the bytes of all weights, in hexadecimal."""
@@ -108,12 +114,6 @@ class Trainer:
         for weight in self.model.weights:
             digest.update(weight.value.numpy().tobytes())
         return digest.hexdigest()
-
-    @tf.function
-    def _finite(self) -> tf.Tensor:
-        """Returns whether each weight is finite, bool (weights,)."""
-        weights = [weight.value for weight in self.model.weights]
-        return tf.stack([tf.reduce_all(tf.math.is_finite(w)) for w in weights])
 
     def _step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
         optimizer = self.optimizer

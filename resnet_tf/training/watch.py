@@ -4,7 +4,9 @@ Nothing here changes the run: what it shows is computed from the weights as they
 with the moving averages of batch norm.
 """
 
+import functools
 from collections import defaultdict
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -90,18 +92,33 @@ class Watch:
         """Returns the norm of each block's gradient by the block's name."""
         images = normalize(self._images.images[:_GRADIENT_IMAGES], self._config.data)
         labels = tf.constant(self._images.labels[:_GRADIENT_IMAGES])
-        weights = [v.value for v in self._model.trainable_variables]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            logits = self._model(images, training=False)
-            loss = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            )
-        gradients = tape.gradient(loss, weights)
         squares: dict[str, float] = defaultdict(float)
-        for variable, gradient in zip(
-            self._model.trainable_variables, gradients, strict=True
+        for variable, square in zip(
+            self._model.trainable_variables,
+            self._squares(images, labels).numpy(),
+            strict=True,
         ):
             block = variable.path.partition("/")[0]
-            squares[f"gradient/{block}"] += float(tf.reduce_sum(gradient**2))
+            squares[f"gradient/{block}"] += float(square)
         return {name: square**0.5 for name, square in squares.items()}
+
+    @functools.cached_property
+    def _squares(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """The compiled function from images (N, side, side, 3) and labels (N,) to
+        the squared norm of the gradient of each trainable variable, (variables,)."""
+        weights = [v.value for v in self._model.trainable_variables]
+
+        def squares(images, labels):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(weights)
+                logits = self._model(images, training=False)
+                loss = tf.reduce_mean(
+                    tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+                )
+            gradients = tape.gradient(loss, weights)
+            return tf.stack([2 * tf.nn.l2_loss(gradient) for gradient in gradients])
+
+        side = self._config.data.image_size
+        return tf.function(squares, autograph=False).get_concrete_function(
+            tf.TensorSpec((None, side, side, 3)), tf.TensorSpec((None,), tf.int32)
+        )

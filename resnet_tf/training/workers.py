@@ -72,7 +72,9 @@ class Workers:
         gathered = self._sum(tf.constant(rows)).numpy()
         return gathered.astype(own.dtype).reshape(self.number, *own.shape)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.float64)])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, None), tf.float64)], autograph=False
+    )
     def _sum(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns the sum over the workers, of which each counts once."""
 
