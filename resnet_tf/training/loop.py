@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from resnet_tf.checkpoints.files import METRICS
@@ -29,6 +30,7 @@ from resnet_tf.training.announce import announcement
 from resnet_tf.training.cluster import Cluster
 from resnet_tf.training.divergence import diverged
 from resnet_tf.training.pace import Pace
+from resnet_tf.training.profile import StepProfile
 from resnet_tf.training.resume import last_report, open_history, require_agreement
 from resnet_tf.training.run_data import RunData
 from resnet_tf.training.run_folder import RunFolder
@@ -41,6 +43,8 @@ from resnet_tf.training.trainer import Trainer
 from resnet_tf.training.watch import Watch
 from resnet_tf.training.workers import Workers
 
+OnReport = Callable[[Row, keras.Model], None]
+
 
 def run(
     config: ExperimentConfig,
@@ -48,6 +52,7 @@ def run(
     cluster: Cluster | None = None,
     until: int | None = None,
     on_call: Callable[[int], None] | None = None,
+    on_report: OnReport | None = None,
 ) -> dict[str, Any]:
     """Does a run, or this worker's part of it, to its end; see `train`.
 
@@ -57,6 +62,7 @@ def run(
         cluster: The workers, which have met; None if this process is alone.
         until: The step after which to stop, or None.
         on_call: Called with the step after each call of the compiled loop.
+        on_report: Called by the chief with each row and the model.
 
     Returns:
         The summary.
@@ -66,7 +72,7 @@ def run(
     # Before anything else in TensorFlow: several workers need it so.
     workers = Workers(make_strategy(config.train, cluster), cluster)
     with workers.required():
-        summary = Run(config, folder, workers, until, on_call).complete()
+        summary = Run(config, folder, workers, until, on_call, on_report).complete()
     return {**summary, "worker": workers.index} if cluster else summary
 
 
@@ -79,6 +85,7 @@ class Run:
         workers: Those that do it together.
         until: The step after which to stop, or None.
         on_call: Called with the step after each call of the compiled loop.
+        on_report: Called by the chief with each row and the model.
     """
 
     def __init__(
@@ -88,12 +95,16 @@ class Run:
         workers: Workers,
         until: int | None = None,
         on_call: Callable[[int], None] | None = None,
+        on_report: OnReport | None = None,
     ):
         self._config = config
         self._folder = folder
         self._workers = workers
         self._until = until
         self._on_call = on_call
+        self._on_report = on_report
+        profiled = config.train.profile_steps if workers.chief else None
+        self._profile = StepProfile(profiled, folder.tensorboard)
         # The test images too, so that a damaged file is not found after hours.
         splits = load_splits(config.data)
         self._train_images, self._validation_images, self._test_images = splits
@@ -131,7 +142,7 @@ class Run:
             RunFolderError: If the folder cannot be written.
             StoppedError: After a signal, or after the step `until`.
         """
-        with self._signals:
+        with self._signals, self._profile:
             try:
                 self._train()
                 with self._signals.interruptible():
@@ -172,6 +183,7 @@ class Run:
         while True:
             if self._is_to_stop():
                 raise self._stopped()
+            self._profile.at(self._step)
             at_end = self._step == train.train_steps
             at_report = at_end or self._step % train.report_freq == 0
             if at_report and self._reported < self._step:
@@ -248,7 +260,8 @@ class Run:
             DivergedError: If the training loss or a weight is not finite.
         """
         first, end = self._step, self._config.train.train_steps
-        steps = pace.next_call(first, min(end, self._until or end))
+        last = self._profile.next_border(first, min(end, self._until or end))
+        steps = pace.next_call(first, last)
         # At all workers as many as the chief has chosen.
         steps = int(self._workers.gather([steps])[0, 0])
         start = time.monotonic()
@@ -296,6 +309,8 @@ class Run:
         at_end = self._step == self._config.train.train_steps
         with self._folder.writing():
             show.report(row, validated if at_end else None)
+        if self._on_report and self._workers.chief:
+            self._on_report(row, self._trainer.model)
 
     def _validated(self) -> Result | None:
         """Returns what the network makes of the validation images, if there are any.

@@ -23,6 +23,7 @@ from resnet_tf.config.fields import flag_value
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
 from resnet_tf.ownership import require_own
+from resnet_tf.training.extend import extends, other_way, replace_config
 from resnet_tf.training.lock import LOCK, locked
 
 # The names in the folder of a run that others read too.
@@ -118,6 +119,9 @@ class RunFolder:
                 # Its SHA-256 stands beside weights: an equal config keeps its bytes.
                 if not (self.path / CONFIG).exists():
                     write_json(self.path / CONFIG, self.config.to_dict())
+                elif differences(read_config(self.path / CONFIG), self.config):
+                    (self.path / SUMMARY).unlink(missing_ok=True)
+                    replace_config(self.path, self.config)
             yield
 
     @contextlib.contextmanager
@@ -157,7 +161,7 @@ class RunFolder:
         return read_metrics(path).get("class_names") if path.exists() else None
 
     def summary(self) -> dict[str, Any] | None:
-        """Returns the summary of a finished run, else None.
+        """Returns the summary if all updates of the config are done, else None.
 
         Raises:
             CheckpointError: If it is damaged.
@@ -167,7 +171,8 @@ class RunFolder:
             return None
         summary = read_json(path)
         require_summary(path, summary)
-        return summary
+        # A run that ended may go on to more updates.
+        return summary if summary["step"] >= self.config.train.train_steps else None
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Writes the summary: the run is finished."""
@@ -193,7 +198,7 @@ class RunFolder:
             return
         found = read_config(self.path / CONFIG)
         differing = differences(found, self.config)
-        if differing:
+        if differing and not extends(found, self.config):
             listed = ", ".join(
                 f"{name} ({old!s:.80} there, {new!s:.80} here)"
                 for name, (old, new) in differing.items()
@@ -204,7 +209,7 @@ class RunFolder:
                 listed += "; the number of images in data_dir may have changed"
             raise CheckpointError(
                 f"run folder {self.path} belongs to another experiment: {listed}; "
-                f"give another --run_dir{_or_go_on(differing)}"
+                f"{other_way(self.path, found, self.config)}{_or_go_on(differing)}"
             )
 
 

@@ -75,10 +75,13 @@ def _multi_worker(config: TrainConfig, cluster: Cluster) -> tf.distribute.Strate
 
 
 def _check(config: TrainConfig, replicas: int) -> None:
-    if config.train_batch_size % (replicas * config.lanes):
+    if config.train_batch_size % (replicas * config.lanes * config.accumulate):
         lanes = f" of {config.lanes} lanes" if config.lanes > 1 else ""
+        parts = config.accumulate
+        times = f" times accumulate={parts}" if parts > 1 else ""
         raise SettingError(
-            f"train_batch_size must be divisible by the {replicas} replicas{lanes}, "
+            f"train_batch_size must be divisible by the {replicas} replicas{lanes}"
+            f"{times}, "
             f"received {config.train_batch_size}"
         )
     if config.jit_compile and replicas > 1:

@@ -4,17 +4,21 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resnet_tf.config import ExperimentConfig, positive
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.disk import user_path
 from resnet_tf.errors import SettingError
+from resnet_tf.reporting.history import Row
 from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 from resnet_tf.training.cluster import Cluster, find_cluster
 from resnet_tf.training.rendezvous import meet
 from resnet_tf.training.run_data import require_same_data
 from resnet_tf.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import keras
 
 
 def train(
@@ -23,6 +27,7 @@ def train(
     *,
     until: int | None = None,
     on_call: Callable[[int], None] | None = None,
+    on_report: Callable[[Row, "keras.Model"], None] | None = None,
 ) -> dict[str, Any]:
     """Trains a network, or goes on where an earlier call stopped.
 
@@ -33,7 +38,10 @@ def train(
     The folder of the run holds everything: `config.json`, `data.json` (which images),
     `history.csv`, `tensorboard/`, `model.weights.h5` (the last weights), `best/` (the
     best on validation), `checkpoints/` (to go on from), `curves.png` and, at the end,
-    `summary.json`. A finished run is not done again. One process at a time can use it.
+    `summary.json`. A finished run is not done again, but it goes on where `train_steps`
+    is larger and the rates of the updates that are done stay the same: the schedule
+    "step", with an equal warm-up and equal drops so far. One process at a time can use
+    the folder.
 
     Where several workers do a run together (`TrainConfig.strategy`), all of them call
     this and all can read the folder; the first of them writes. Their number and that
@@ -46,6 +54,9 @@ def train(
             `train_steps` and more: go to the end.
         on_call: Called with the updates done, every second or two: after each call
             of the compiled loop.
+        on_report: Called with the row of each report, after it is saved, and with the
+            network, which it must not change. One of several workers calls it, the
+            first. What it raises ends the run, which can go on from that report.
 
     Returns:
         The summary. Errors are in percent, of the last weights, computed in
@@ -75,7 +86,7 @@ def train(
         print(f"{folder.path} is finished", flush=True)
         return summary
     ensure_available(config.data)
-    return _work(config, folder, until, on_call)
+    return _work(config, folder, until, on_call, on_report)
 
 
 def _work(
@@ -83,6 +94,7 @@ def _work(
     folder: RunFolder,
     until: int | None,
     on_call: Callable[[int], None] | None,
+    on_report: Callable[[Row, "keras.Model"], None] | None,
 ) -> dict[str, Any]:
     """Does the run, alone or with other workers; the chief has the folder."""
     cluster = find_cluster(config.train.strategy, os.environ)
@@ -94,7 +106,7 @@ def _work(
                 one_thread_an_operation()
             import_tensorflow()
             from resnet_tf.training.loop import run
-        return run(config, folder, cluster, until, on_call)
+        return run(config, folder, cluster, until, on_call, on_report)
 
 
 def _met(

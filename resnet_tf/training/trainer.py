@@ -12,6 +12,7 @@ from resnet_tf.layers import BatchNorm, dropout_seed, step_seed
 from resnet_tf.layers.moving import moved_once
 from resnet_tf.models import POLICIES, build_model
 from resnet_tf.native import computing, reason
+from resnet_tf.training.accumulate import accumulated
 from resnet_tf.training.loss_scale import LossScale
 from resnet_tf.training.metrics import TrainMetrics
 from resnet_tf.training.optimizer import OPTIMIZERS
@@ -116,18 +117,36 @@ class Trainer:
         return digest.hexdigest()
 
     def _step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
+        batch, parts = (images, labels), self._config.train.accumulate
+        if parts == 1:
+            gradients = self._gradients(*batch)
+        else:
+            loop = not self._config.train.sync_batch_norm
+            gradients = accumulated(self._gradients, batch, parts, loop)
+        self.optimizer.apply(self._summed(gradients))
+
+    def _gradients(
+        self, images: tf.Tensor, labels: tf.Tensor, part: int | tf.Tensor = 0
+    ) -> list[tf.Tensor]:
+        """Returns the gradients of these images' share of the loss, scaled where there
+        is a loss scale, and adds the images to the metrics.
+
+        Args:
+            images: Float tensor (N, H, W, 3).
+            labels: Labels (N,) or targets (N, classes).
+            part: Number of the micro-batch, from 0.
+        """
         optimizer = self.optimizer
         # Here and not around the loop: a strategy runs this in threads of its own.
         native = computing(self._config.train.kernels == "native")
         with native, tf.GradientTape() as tape:
-            logits = self._logits(images)
+            logits = self._logits(images, part)
             losses = self._losses(labels, logits)
             loss = tf.reduce_sum(losses) / self._config.train.train_batch_size
             if optimizer.loss_scale:
                 loss = optimizer.loss_scale.scale(loss)
-        gradients = tape.gradient(loss, self._variables)
-        optimizer.apply(self._summed(gradients))
         self.metrics.add(losses, labels, logits)
+        return tape.gradient(loss, self._variables)
 
     def _summed(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the gradients summed over the replicas, and notes who has asked to
@@ -142,23 +161,26 @@ class Trainer:
         self._stop.assign(wishes > 0)
         return gradients
 
-    def _logits(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the logits (N, classes), of one lane after another."""
-        parts = tf.split(images, self._config.train.lanes)
-        if len(parts) == 1:
-            return self._lane_logits(images, 0)
+    def _logits(self, images: tf.Tensor, part: int | tf.Tensor) -> tf.Tensor:
+        """Returns the logits (N, classes) of a micro-batch, one lane after another."""
+        lanes = self._config.train.lanes
+        if lanes == 1:
+            return self._lane_logits(images, part)
         with moved_once():
-            logits = [self._lane_logits(part, lane) for lane, part in enumerate(parts)]
+            logits = [
+                self._lane_logits(share, part * lanes + lane)
+                for lane, share in enumerate(tf.split(images, lanes))
+            ]
         return tf.concat(logits, axis=0)
 
-    def _lane_logits(self, images: tf.Tensor, lane: int) -> tf.Tensor:
+    def _lane_logits(self, images: tf.Tensor, lane: int | tf.Tensor) -> tf.Tensor:
         """Returns the logits of one lane; its dropout masks follow from the seed, the
-        step, the replica and the lane."""
+        step, the replica and the number of the lane among those of all its parts."""
         if not self._config.model.dropout_rate:
             return self.model(images, training=True)
         train = self._config.train
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        part = replica * train.lanes + lane
+        part = replica * train.accumulate * train.lanes + lane
         with dropout_seed(step_seed(train.seed, self.optimizer.step, part)):
             return self.model(images, training=True)
 

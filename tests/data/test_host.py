@@ -18,7 +18,7 @@ def test_a_silent_host_is_given_up(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         start = time.monotonic()
         assert not host.answers(f"127.0.0.1:{server.getsockname()[1]}")
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("seconds", [0, 60])
@@ -31,7 +31,7 @@ def test_a_name_that_is_not_found(monkeypatch, seconds):
     monkeypatch.setattr(host.urllib.request, "urlopen", look_up)
     start = time.monotonic()
     assert not host.answers("a.b")
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 30
 
 
 def test_a_host_that_says_no_answers(monkeypatch):

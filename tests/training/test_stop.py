@@ -4,9 +4,10 @@ import dataclasses
 import os
 import shutil
 import signal
-import threading
+from threading import Event
 
 import pytest
+import tensorflow as tf
 
 import resnet_tf
 from resnet_tf.checkpoints.files import read_json
@@ -103,22 +104,37 @@ def test_until_the_end_is_the_whole_run(tiny, tmp_path):
 
 
 def test_a_signal_stops_a_long_call_after_an_update(tiny, tmp_path, monkeypatch):
+    """The input of the fourth update sends the signal and waits until it is heard."""
     config = tiny(train_steps=5000, report_freq=5000, steps_per_call=5000)
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
-    prepare = loop.Trainer.prepare
+    batches, ask, heard = loop.training_batches, loop.Trainer.ask_to_stop, Event()
 
-    def prepared(*args):
-        graph = prepare(*args)
-        timer.start()
-        return graph
+    def asked(trainer):
+        ask(trainer)
+        heard.set()
 
-    monkeypatch.setattr(loop.Trainer, "prepare", prepared)
+    def send(number):
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert heard.wait(600)
+        return number
+
+    def sending(number, batch):
+        sent = tf.numpy_function(send, [number], tf.int64)
+        with tf.control_dependencies([sent]):
+            return tf.nest.map_structure(tf.identity, batch)
+
+    def interrupting(*args, **kwargs):
+        options = tf.data.Options()
+        options.experimental_optimization.inject_prefetch = False
+        data = batches(*args, **kwargs).enumerate().map(sending)
+        return data.with_options(options)
+
+    monkeypatch.setattr(loop.Trainer, "ask_to_stop", asked)
+    monkeypatch.setattr(loop, "training_batches", interrupting)
     with pytest.raises(StoppedError) as caught:
         resnet_tf.train(config, tmp_path)
-    timer.join()
-    step = caught.value.step
-    assert 0 < step < 5000
-    assert (tmp_path / "checkpoints" / f"step-{step:08d}").is_dir()
+    assert caught.value.step == 4
+    assert (tmp_path / "checkpoints" / "step-00000004").is_dir()
     assert not read_history(tmp_path / "history.csv")
 
 
@@ -150,7 +166,7 @@ def test_a_signal_breaks_off_the_last_evaluation(tiny, tmp_path, monkeypatch):
 
 def interrupted(*args):
     os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(10)
+    Event().wait(600)
 
 
 def test_a_kill_in_a_report_that_was_due_at_a_stop(
@@ -215,3 +231,17 @@ def test_deterministic_runs_are_equal_but_for_their_pace(tiny, tmp_path):
         pace = {"seconds": 0.0, "images_per_second": 0.0}
         assert dataclasses.replace(one, **pace) == dataclasses.replace(other, **pace)
     assert len({row.weights_sha256 for row in rows[0]}) == 2
+
+
+@pytest.mark.parametrize("precision", ["float32", pytest.param("float16", marks=slow)])
+def test_stops_leave_no_trace_with_accumulation(tiny, tmp_path, straight, precision):
+    more = {"accumulate": 4, "mixed_precision": precision}
+    stop(tiny(**settings(**more)), tmp_path, 3)
+    stop(tiny(**settings(**more)), tmp_path, END)
+    assert_equal(straight(tiny, **more), tmp_path)
+
+
+def test_a_profile_changes_no_bit(tiny, tmp_path, straight):
+    stop(tiny(**settings(profile_steps=(1, 3))), tmp_path, END)
+    assert_equal(straight(tiny), tmp_path)
+    assert len(list(tmp_path.glob("tensorboard/plugins/profile/*/*.xplane.pb"))) == 1

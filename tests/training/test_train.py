@@ -17,6 +17,7 @@ from resnet_tf.errors import (
 )
 from resnet_tf.reporting.history import read_history
 from resnet_tf.training import loop
+from resnet_tf.training import summary as summary_module
 
 
 def weights(folder):
@@ -228,6 +229,44 @@ def test_resuming_under_two_replicas(tiny, tmp_path, monkeypatch):
     train_killed(config, tmp_path / "killed", monkeypatch, 3)
     resnet_tf.train(config, tmp_path / "killed")
     assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
+
+
+def test_each_report_is_handed_out(tiny, tmp_path):
+    """It is saved by then: what the callback raises loses nothing."""
+    seen = []
+
+    def on_report(row, model):
+        saved = [np.array(weight) for weight in model.weights]
+        assert_equal(saved, weights(tmp_path))
+        seen.append(row)
+        if len(seen) == 1:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        resnet_tf.train(tiny(), tmp_path, on_report=on_report)
+    resnet_tf.train(tiny(), tmp_path, on_report=on_report)
+    assert seen == read_history(tmp_path / "history.csv")
+
+
+def test_the_end_takes_the_validation_errors_of_the_reports(
+    config, finished, tmp_path, monkeypatch
+):
+    """The weights of a report are validated once."""
+    run = unfinished(finished, tmp_path / "run")
+    splits = []
+    logits = summary_module.checkpoint_pass
+
+    def checkpoint_pass(*args, **kwargs):
+        full_pass = logits(*args, **kwargs)
+        return lambda split, size: splits.append(split.name) or full_pass(split, size)
+
+    monkeypatch.setattr(summary_module, "checkpoint_pass", checkpoint_pass)
+    summary = resnet_tf.train(config, run)
+    assert set(splits) == {"test"}
+    rows = {row.step: row for row in read_history(run / "history.csv")}
+    assert summary["validation_error"] == rows[5].validation_error
+    best = rows[summary["best_step"]]
+    assert summary["best_validation_error"] == best.validation_error
 
 
 def test_a_finished_run_is_not_done_again(config, finished, summary, capsys):

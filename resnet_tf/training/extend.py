@@ -1,0 +1,77 @@
+"""Whether a run may go on to more updates than it was begun with."""
+
+from pathlib import Path
+
+from resnet_tf.checkpoints.files import CONFIG, METRICS, json_text, write_json
+from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.config import ExperimentConfig, differences
+from resnet_tf.disk import replacing, sha256
+
+_LENGTH = "train_steps"
+_MAY_DIFFER = {_LENGTH, "decay_step0", "decay_step1"}
+
+
+def extends(before: ExperimentConfig, now: ExperimentConfig) -> bool:
+    """Tells whether `now` is `before` with more updates.
+
+    The rate of each update of `before` must be the same in `now`. This holds for the
+    schedule "step" where the warm-up is as long and the drops in `before` stay.
+
+    Args:
+        before: The experiment of a run folder.
+        now: The experiment that wants to run there.
+    """
+    names = differences(before, now).keys()
+    if _LENGTH not in names or not names <= _MAY_DIFFER:
+        return False
+    past = _past(before, before.train.train_steps)
+    return past is not None and past == _past(now, before.train.train_steps)
+
+
+def _past(config: ExperimentConfig, done: int) -> tuple[int, ...] | None:
+    """Returns what decides the rates of the first `done` updates; None if there are
+    fewer, or if every rate depends on the number of updates."""
+    steps, optimizer = config.train.train_steps, config.optimizer
+    if done > steps or optimizer.schedule != "step":
+        return None
+    warmup = optimizer.warmup_steps or round(optimizer.warmup_fraction * steps)
+    late = int(optimizer.first_decay_late)
+    drops = (optimizer.decay_step0 + late, optimizer.decay_step1 + late)
+    return warmup, *(min(drop, done) for drop in drops)
+
+
+def other_way(folder: Path, before: ExperimentConfig, now: ExperimentConfig) -> str:
+    """Returns how to go on where `now` may not run in the folder of `before`."""
+    way = "give another --run_dir"
+    if before.model == now.model and (folder / METRICS).exists():
+        way += f", and --init_from={folder} to start from its weights"
+    if differences(before, now).keys() != {_LENGTH}:
+        return way
+    if now.train.train_steps < before.train.train_steps:
+        return f"its updates cannot become fewer; {way}"
+    return (
+        f"with more updates, --schedule={now.optimizer.schedule} changes the rate of "
+        f"those done; {way}"
+    )
+
+
+def replace_config(folder: Path, config: ExperimentConfig) -> None:
+    """Gives a run folder the config with more updates.
+
+    Its metrics state the SHA-256 of the config, so both are replaced together.
+
+    Args:
+        folder: The run folder.
+        config: The experiment from now on.
+
+    Raises:
+        OSError: If the files cannot be written; those that were there stay.
+    """
+    metrics = folder / METRICS
+    if not metrics.exists():
+        write_json(folder / CONFIG, config.to_dict())
+        return
+    with replacing(folder / CONFIG, metrics) as (settings, stated):
+        settings.write_text(json_text(config.to_dict()), encoding="utf-8")
+        values = {**read_metrics(metrics), "config_sha256": sha256(settings)}
+        stated.write_text(json_text(values), encoding="utf-8")

@@ -1,0 +1,93 @@
+"""Runs that go on to more updates than they were begun with."""
+
+import shutil
+
+import pytest
+
+import resnet_tf
+from resnet_tf.checkpoints.weights import verified
+from resnet_tf.errors import CheckpointError, StoppedError
+from resnet_tf.training.equal import compare
+from resnet_tf.training.extend import extends
+
+SCHEDULE = {
+    "schedule": "step",
+    "warmup_fraction": 0.0,
+    "decay_step0": 3,
+    "decay_step1": 100,
+}
+
+
+@pytest.fixture(scope="module")
+def made(tiny):
+    def make(**settings):
+        return tiny(**{**SCHEDULE, **settings})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def finished(made, tmp_path_factory):
+    """The folder of a run of four updates; to change it, copy it."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    resnet_tf.train(made(), folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("settings", "answer"),
+    [
+        ({"train_steps": 6}, True),
+        ({"train_steps": 6, "decay_step1": 4}, True),
+        ({"train_steps": 6, "decay_step1": 3}, False),
+        ({"train_steps": 6, "decay_step0": 2}, False),
+        ({"train_steps": 6, "warmup_fraction": 0.5}, False),
+        ({"train_steps": 6, "seed": 1}, False),
+        ({"train_steps": 3}, False),
+        ({"decay_step1": 50}, False),
+        ({}, False),
+    ],
+)
+def test_what_extends_a_run(made, settings, answer):
+    assert extends(made(), made(**settings)) == answer
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "onecycle"])
+def test_a_rate_that_depends_on_the_length(tiny, schedule):
+    one, other = (tiny(schedule=schedule, train_steps=steps) for steps in (4, 6))
+    assert not extends(one, other)
+
+
+def test_a_warmup_that_grows_with_the_run_changes_the_rates(made):
+    one, other = (made(warmup_fraction=0.5, train_steps=steps) for steps in (4, 6))
+    assert not extends(one, other)
+
+
+def test_a_finished_run_goes_on_to_the_same_bits(made, finished, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    config = made(train_steps=6, decay_step1=5)
+    with pytest.raises(StoppedError):
+        resnet_tf.train(config, run, until=5)
+    assert not (run / "summary.json").exists()
+    # The weights of the shorter run are whole, and state the new config.
+    assert verified(run)[0].to_dict() == config.to_dict()
+    assert resnet_tf.train(config, run)["step"] == 6
+    resnet_tf.train(config, tmp_path / "straight")
+    result = compare(run, tmp_path / "straight")
+    assert result["differing"] == [] and result["reports_equal"]
+    with pytest.raises(CheckpointError, match="its updates cannot become fewer"):
+        resnet_tf.train(made(), run)
+
+
+def test_what_cannot_go_on_says_how(made, tiny, finished, tmp_path):
+    start = rf"give another --run_dir, and --init_from={finished} to start from its"
+    with pytest.raises(CheckpointError, match=rf"\(16 there, 32 here\); {start}"):
+        resnet_tf.train(made(train_batch_size=32), finished)
+    with pytest.raises(CheckpointError, match="give another --run_dir$"):
+        resnet_tf.train(made(num_residual_blocks=2), finished)
+    config = {"schedule": "cosine", "report_freq": 4}
+    with pytest.raises(StoppedError):
+        resnet_tf.train(tiny(**config), tmp_path, until=1)
+    message = "--schedule=cosine changes the rate of those done; give another --run_dir"
+    with pytest.raises(CheckpointError, match=message):
+        resnet_tf.train(tiny(train_steps=6, **config), tmp_path)
