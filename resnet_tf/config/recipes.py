@@ -31,7 +31,7 @@ OPEN = frozenset(
     "bottleneck compression stem_filters memory_efficient activation num_classes "
     "dataset validation_size folder_split image_size resize flip channel_mean "
     "channel_std init_from grow freeze seed mixed_precision jit_compile strategy "
-    "lanes kernels sync_batch_norm deterministic".split()
+    "lanes accumulate kernels sync_batch_norm deterministic".split()
 )
 
 # What the recipes below share; each names what it has otherwise.

@@ -38,10 +38,8 @@ def train(
     The folder of the run holds everything: `config.json`, `data.json` (which images),
     `history.csv`, `tensorboard/`, `model.weights.h5` (the last weights), `best/` (the
     best on validation), `checkpoints/` (to go on from), `curves.png` and, at the end,
-    `summary.json`. A finished run is not done again, but it goes on where `train_steps`
-    is larger and the rates of the updates that are done stay the same: the schedule
-    "step", with an equal warm-up and equal drops so far. One process at a time can use
-    the folder.
+    `summary.json`. A finished run is not done again; it goes on if `train_steps` is
+    larger and the rates so far stay the same. One process at a time can use it.
 
     Where several workers do a run together (`TrainConfig.strategy`), all of them call
     this and all can read the folder; the first of them writes. Their number and that
@@ -52,11 +50,9 @@ def train(
         run_dir: Its folder; `runs/<config.run_name()>` if None.
         until: Stop after so many updates of the run, as after a signal; None, or
             `train_steps` and more: go to the end.
-        on_call: Called with the updates done, every second or two: after each call
-            of the compiled loop.
-        on_report: Called with the row of each report, after it is saved, and with the
-            network, which it must not change. One of several workers calls it, the
-            first. What it raises ends the run, which can go on from that report.
+        on_call: Called with the updates done after each call of the compiled loop.
+        on_report: Called by the first worker after each report is saved, with its row
+            and the network, which it must not change. What it raises ends the call.
 
     Returns:
         The summary. Errors are in percent, of the last weights, computed in

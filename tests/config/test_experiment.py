@@ -393,7 +393,8 @@ WRONG = [
     ({"decay_step1": 1}, "decay_step1 must be at least decay_step0=40000, received 1"),
     (
         {"trainsteps": 5},
-        "unknown setting 'trainsteps'; did you mean train_steps, train_epochs",
+        "unknown setting 'trainsteps'; did you mean train_steps, train_epochs, "
+        "profile_steps",
     ),
     (
         {"model": "resnet21"},

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from resnet_tf import build_model
 from resnet_tf.checkpoints.files import write_json
@@ -27,6 +28,17 @@ def test_the_batch_size_does_not_matter(full_pass, split, batch_size):
     largest = np.abs(whole.logits).max()
     assert np.abs(result.logits - whole.logits).max() <= 1e-4 * largest
     np.testing.assert_array_equal(result.predictions, whole.predictions)
+
+
+def test_many_passes_of_one_process_give_no_warning(tiny, split, caplog):
+    """TensorFlow warns from the fifth function on that is traced in a call."""
+    logger = tf.get_logger()
+    logger.addHandler(caplog.handler)
+    model = build_model(tiny().model)
+    for _ in range(6):
+        FullPass(model, tiny().data)(split, 257)
+    logger.removeHandler(caplog.handler)
+    assert "retracing" not in caplog.text
 
 
 @pytest.mark.parametrize("lanes", [2, 4])
