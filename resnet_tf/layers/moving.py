@@ -45,7 +45,8 @@ def moves_kept() -> Iterator[Moves]:
 def means(moves: Moves) -> list[tuple[keras.Variable, tf.Tensor]]:
     """Returns each moving average and the mean of its new values."""
     return [
-        (variable, tf.add_n(values) / len(values)) for variable, values in moves.values()
+        (variable, tf.add_n(values) / len(values))
+        for variable, values in moves.values()
     ]
 
 

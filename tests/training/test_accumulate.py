@@ -58,7 +58,9 @@ def test_the_sum_of_the_parts():
 def test_the_number_of_the_part_is_known(loop):
     x = tf.range(6.0)
     run = tf.function(
-        lambda: accumulated(lambda x, part: [x * 2.0 ** tf.cast(part, tf.float32)], [x], 3, loop)
+        lambda: accumulated(
+            lambda x, part: [x * 2.0 ** tf.cast(part, tf.float32)], [x], 3, loop
+        )
     )
     np.testing.assert_array_equal(run()[0], [0 + 4 + 16, 1 + 6 + 20])
 
