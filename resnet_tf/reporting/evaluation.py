@@ -1,12 +1,12 @@
 """A report folder on one checkpoint: its figures, a page of them and pictures."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from resnet_tf.checkpoints.files import json_text
 from resnet_tf.disk import write_text
 from resnet_tf.reporting import evaluation_pictures as pictures
 from resnet_tf.reporting.page import (
@@ -41,7 +41,8 @@ def write_evaluation(
         OSError: If a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / JSON, json_text(record))
+    text = json.dumps(record, indent=2, allow_nan=False)
+    write_text(folder / JSON, f"{text}\n")
     pictures.draw_confusions(folder / pictures.CONFUSION, record)
     pictures.draw_reliability(folder / pictures.RELIABILITY, record)
     pictures.draw_robustness(folder / pictures.ROBUSTNESS, record, spoiled)
