@@ -161,7 +161,7 @@ class Trainer:
         self._stop.assign(wishes > 0)
         return gradients
 
-    def _logits(self, images: tf.Tensor, part: int | tf.Tensor) -> tf.Tensor:
+    def _logits(self, images: tf.Tensor, part: int | tf.Tensor = 0) -> tf.Tensor:
         """Returns the logits (N, classes) of a micro-batch, one lane after another."""
         lanes = self._config.train.lanes
         if lanes == 1:
