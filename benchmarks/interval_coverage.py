@@ -19,10 +19,6 @@ from resnet_tf.evaluation.intervals import half_width, parts, rate_interval
 from resnet_tf.evaluation.paired import differences
 from resnet_tf.reporting.provenance import provenance
 
-flags.DEFINE_string("json_output", None, "File for the result.")
-flags.DEFINE_integer("repetitions", 4000, "Of each cell.", lower_bound=1)
-flags.DEFINE_integer("seed", 0, "Of the random numbers.", lower_bound=0)
-
 SEED_POINTS = (0.0, 1.0, 5.0)  # deviation of a run's error in points
 RUNS = (2, 3, 5)
 KINDS = ("error", "difference", "difference, seeds alike")
@@ -32,6 +28,13 @@ _ERRORS = (0.20, 0.22)  # without an effect of seeds
 _IMAGES = 1.5  # deviation of an image's difficulty, the noise of an answer being 1
 _ALIKE = 0.5  # correlation: of one image in two networks; of one seed, where alike
 _CHUNK = 250
+
+
+def define_flags() -> None:
+    """Defines the flags: only for the script, since its tests import other scripts."""
+    flags.DEFINE_string("json_output", None, "File for the result.")
+    flags.DEFINE_integer("repetitions", 4000, "Of each cell.", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "Of the random numbers.", lower_bound=0)
 
 
 def main(argv) -> int:
@@ -133,4 +136,5 @@ def _mixed(common, correlation, draw):
 
 
 if __name__ == "__main__":
+    define_flags()
     app.run(main)
