@@ -21,8 +21,7 @@ def extends(before: ExperimentConfig, now: ExperimentConfig) -> bool:
         before: The experiment of a run folder.
         now: The experiment that wants to run there.
     """
-    names = differences(before, now).keys()
-    if _LENGTH not in names or not names <= _MAY_DIFFER:
+    if not _only_longer_or_shorter(before, now):
         return False
     past = _past(before, before.train.train_steps)
     return past is not None and past == _past(now, before.train.train_steps)
@@ -45,14 +44,19 @@ def other_way(folder: Path, before: ExperimentConfig, now: ExperimentConfig) -> 
     way = "give another --run_dir"
     if before.model == now.model and (folder / METRICS).exists():
         way += f", and --init_from={folder} to start from its weights"
-    if differences(before, now).keys() != {_LENGTH}:
+    if not _only_longer_or_shorter(before, now):
         return way
     if now.train.train_steps < before.train.train_steps:
         return f"its updates cannot become fewer; {way}"
     return (
-        f"with more updates, --schedule={now.optimizer.schedule} changes the rate of "
-        f"those done; {way}"
+        f"the rates of updates that are done would change under "
+        f"--schedule={now.optimizer.schedule}; {way}"
     )
+
+
+def _only_longer_or_shorter(before: ExperimentConfig, now: ExperimentConfig) -> bool:
+    names = differences(before, now).keys()
+    return _LENGTH in names and names <= _MAY_DIFFER
 
 
 def replace_config(folder: Path, config: ExperimentConfig) -> None:

@@ -31,9 +31,8 @@ def train(
 ) -> dict[str, Any]:
     """Trains a network, or goes on where an earlier call stopped.
 
-    SIGTERM or Ctrl-C saves after the update at hand and raises `StoppedError`; a
-    second one ends the process at once. A killed process loses the updates since its
-    last report.
+    SIGTERM or Ctrl-C saves after the update at hand and raises `StoppedError`; a second
+    one ends the process at once. A kill loses the updates since the last report.
 
     The folder of the run holds everything: `config.json`, `data.json` (which images),
     `history.csv`, `tensorboard/`, `model.weights.h5` (the last weights), `best/` (the
@@ -48,8 +47,7 @@ def train(
     Args:
         config: The experiment.
         run_dir: Its folder; `runs/<config.run_name()>` if None.
-        until: Stop after so many updates of the run, as after a signal; None, or
-            `train_steps` and more: go to the end.
+        until: Stop after so many updates, as after a signal; None: go to the end.
         on_call: Called with the updates done after each call of the compiled loop.
         on_report: Called by the first worker after each report is saved, with its row
             and the network, which it must not change. What it raises ends the call.

@@ -88,6 +88,6 @@ def test_what_cannot_go_on_says_how(made, tiny, finished, tmp_path):
     config = {"schedule": "cosine", "report_freq": 4}
     with pytest.raises(StoppedError):
         resnet_tf.train(tiny(**config), tmp_path, until=1)
-    message = "--schedule=cosine changes the rate of those done; give another --run_dir"
+    message = "rates of updates that are done would change under --schedule=cosine; "
     with pytest.raises(CheckpointError, match=message):
         resnet_tf.train(tiny(train_steps=6, **config), tmp_path)
