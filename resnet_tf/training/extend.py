@@ -6,6 +6,7 @@ from resnet_tf.checkpoints.files import CONFIG, METRICS, json_text, write_json
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.disk import replacing, sha256
+from resnet_tf.shell import word
 
 _LENGTH = "train_steps"
 _MAY_DIFFER = {_LENGTH, "decay_step0", "decay_step1"}
@@ -43,7 +44,7 @@ def other_way(folder: Path, before: ExperimentConfig, now: ExperimentConfig) -> 
     """Returns how to go on where `now` may not run in the folder of `before`."""
     way = "give another --run_dir"
     if before.model == now.model and (folder / METRICS).exists():
-        way += f", and --init_from={folder} to start from its weights"
+        way += f", and --init_from={word(folder)} to start from its weights"
     if not _only_longer_or_shorter(before, now):
         return way
     if now.train.train_steps < before.train.train_steps:

@@ -83,7 +83,10 @@ def test_what_cannot_go_on_says_how(made, tiny, finished, tmp_path):
     start = rf"give another --run_dir, and --init_from={finished} to start from its"
     with pytest.raises(CheckpointError, match=rf"\(16 there, 32 here\); {start}"):
         resnet_tf.train(made(train_batch_size=32), finished)
-    with pytest.raises(CheckpointError, match="give another --run_dir$"):
+    message = (
+        "give another --run_dir, or go on in this one with --num_residual_blocks=1$"
+    )
+    with pytest.raises(CheckpointError, match=message):
         resnet_tf.train(made(num_residual_blocks=2), finished)
     config = {"schedule": "cosine", "report_freq": 4}
     with pytest.raises(StoppedError):
