@@ -99,8 +99,8 @@ def test_training_may_be_a_tensor(value, images):
     "network",
     [
         ModelConfig(num_residual_blocks=47, order="post"),
-        ModelConfig(num_residual_blocks=400, order="pre"),
-        ModelConfig(model="densenet", depth=1000, growth_rate=1),
+        ModelConfig(num_residual_blocks=100, order="pre"),
+        ModelConfig(model="densenet", depth=400, growth_rate=1),
         "preact1001",
         "resnet1202",
     ],
