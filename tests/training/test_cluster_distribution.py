@@ -152,7 +152,7 @@ def test_a_worker_that_never_comes_ends_the_wait():
     start = time.monotonic()
     with pytest.raises(PeerError) as caught:
         meet(cluster, 0.3)
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < 5
     (absent,) = cluster.peers
     message = f"1 of the 2 workers did not come within 0.3 s: {absent} (Connection refu"
     assert str(caught.value).startswith(message) and caught.value.exit_code == 7
