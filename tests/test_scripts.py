@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -147,10 +148,10 @@ def test_wrong_flags_are_one_line_within_a_second(script, arguments, text, tmp_p
 
 
 def test_missing_data_is_one_line_within_ten_seconds(tmp_path):
-    start = children_seconds()
+    start = time.monotonic()
     answer = run("train.py", "--nodownload", "--data_dir=nowhere", cwd=tmp_path)
     assert_one_line(answer, 3, "--dataset=digits, which needs no data")
-    assert children_seconds() - start < 10
+    assert time.monotonic() - start < 10
     assert not list(tmp_path.iterdir())
 
 
