@@ -148,12 +148,21 @@ void transform_filters(const Convolution& s, const float* w, bool flip, float* u
     }
 }
 
-// One tile of inputs, c channels from each of 6 rows. Columns before `low` and from
-// `high` on lie outside of the map. Frequency f goes to v + f * step.
-template <bool EDGE>
+// What happens to an input as it is read: nothing.
+struct AsIs {
+  INLINE AsIs from(int) const { return {}; }
+  template <class Access>
+  INLINE AsIs at(int, const Access&) const { return {}; }
+  INLINE Vec operator()(Vec x) const { return x; }
+};
+
+// One tile of inputs, c channels from each of 6 rows. Rows that are null, columns before
+// `low` and those from `high` on lie outside of the map. Frequency f goes to v + f * step.
+template <bool EDGE, class Read>
 INLINE void input_tile(const float* const* rows, ptrdiff_t pixel, int c, int low,
-                       int high, float* v, ptrdiff_t step) {
+                       int high, const Read& prologue, float* v, ptrdiff_t step) {
   for_vectors(c, [&](int i0, auto access) INLINE_LAMBDA {
+    const auto read = prologue.at(i0, access);
     Vec t[A][A];
     UNROLL for (int j = 0; j < A; j++) {
       if (EDGE && (j < low || j >= high)) {
@@ -161,7 +170,8 @@ INLINE void input_tile(const float* const* rows, ptrdiff_t pixel, int c, int low
         continue;
       }
       Vec d[A], r[A];
-      UNROLL for (int i = 0; i < A; i++) d[i] = access.get(rows[i] + j * pixel + i0);
+      UNROLL for (int i = 0; i < A; i++)
+        d[i] = EDGE && !rows[i] ? Vec{} : read(access.get(rows[i] + j * pixel + i0));
       input_transform(d, r);
       UNROLL for (int i = 0; i < A; i++) t[i][j] = r[i];
     }
@@ -173,34 +183,63 @@ INLINE void input_tile(const float* const* rows, ptrdiff_t pixel, int c, int low
   });
 }
 
-// Tiles [first, first + count), channels [c0, c0 + c), to v[f * step + t * width + i].
-// `zeros` holds 6 * s.c floats and a vector: the rows outside of the map.
-void input_tiles(const float* x, const Convolution& s, const Tiles& tiles, int64_t first,
-                 int count, int c0, int c, const float* zeros, float* v, ptrdiff_t step,
-                 int width) {
+// Tiles [first, first + count) of c channels from x on, whose pixels are `pixel` floats
+// apart, to v[f * step + t * width + i].
+template <class Read>
+void input_tiles(const float* x, ptrdiff_t pixel, const Convolution& s, const Tiles& tiles,
+                 int64_t first, int count, int c, const Read& read, float* v,
+                 ptrdiff_t step, int width) {
   Position at(tiles, first);
   for (int t = 0; t < count; t++, at.next()) {
     const int top = at.row * M - 1, left = at.column * M - 1;
     const float* rows[A];
+    bool edge = left < 0 || left + A > s.w;
     for (int i = 0; i < A; i++) {
       const int y = top + i;
-      rows[i] = y < 0 || y >= s.h
-                    ? zeros
-                    : x + ((ptrdiff_t(at.image) * s.h + y) * s.w + left) * s.c + c0;
+      const bool outside = y < 0 || y >= s.h;
+      edge |= outside;
+      rows[i] = outside
+                    ? nullptr
+                    : x + ((ptrdiff_t(at.image) * s.h + y) * s.w + left) * pixel;
     }
     float* to = v + ptrdiff_t(t) * width;
-    if (left < 0 || left + A > s.w)
-      input_tile<true>(rows, s.c, c, left < 0, least(A, s.w - left), to, step);
+    if (edge)
+      input_tile<true>(rows, pixel, c, left < 0, least(A, s.w - left), read, to, step);
     else
-      input_tile<false>(rows, s.c, c, 0, A, to, step);
+      input_tile<false>(rows, pixel, c, 0, A, read, to, step);
   }
 }
 
-// Transforms a tile back and writes its part inside of the map, `height` x `width`.
-template <bool EDGE>
-INLINE void output_tile(const float* m, ptrdiff_t step, float* y, ptrdiff_t row,
+// Writes an output: plus a bias, then ReLU.
+struct Write {
+  float* y;
+  Epilogue epilogue;
+  template <class Access>
+  struct At {
+    const Write& to;
+    const Access& access;
+    Vec bias;
+    INLINE void operator()(ptrdiff_t at, Vec r) const {
+      if (to.epilogue.bias) r += bias;
+      access.put(to.y + at, to.epilogue.relu ? relu(r) : r);
+    }
+    INLINE void end() const {}
+  };
+  INLINE Write from(int k0) const {
+    return {y + k0, {epilogue.bias ? epilogue.bias + k0 : nullptr, epilogue.relu}};
+  }
+  template <class Access>
+  INLINE At<Access> at(int k0, const Access& access) const {
+    return {*this, access, epilogue.bias ? access.get(epilogue.bias + k0) : Vec{}};
+  }
+};
+
+// Transforms a tile of k channels back and writes its part inside of the map, `height` x
+// `width`, from pixel `corner` on; rows are `row` and pixels `pixel` floats apart.
+template <bool EDGE, class Write>
+INLINE void output_tile(const float* m, ptrdiff_t step, ptrdiff_t corner, ptrdiff_t row,
                         ptrdiff_t pixel, int k, int height, int width,
-                        const Epilogue& epilogue) {
+                        const Write& epilogue) {
   for_vectors(k, [&](int k0, auto access) INLINE_LAMBDA {
     Vec t[M][A];
     UNROLL for (int j = 0; j < A; j++) {
@@ -209,17 +248,17 @@ INLINE void output_tile(const float* m, ptrdiff_t step, float* y, ptrdiff_t row,
       output_transform(c, r);
       UNROLL for (int i = 0; i < M; i++) t[i][j] = r[i];
     }
-    const Vec bias = epilogue.bias ? access.get(epilogue.bias + k0) : Vec{};
+    auto write = epilogue.at(k0, access);
     UNROLL for (int i = 0; i < M; i++) {
       if (EDGE && i >= height) break;
       Vec r[M];
       output_transform(t[i], r);
       UNROLL for (int j = 0; j < M; j++) {
         if (EDGE && j >= width) break;
-        if (epilogue.bias) r[j] += bias;
-        access.put(y + i * row + j * pixel + k0, epilogue.relu ? relu(r[j]) : r[j]);
+        write(corner + i * row + j * pixel + k0, r[j]);
       }
     }
+    write.end();
   });
 }
 
@@ -294,21 +333,23 @@ INLINE void panel_product(const float* a, ptrdiff_t ar, ptrdiff_t ad, const floa
 }
 
 // The plan of the forward pass. A part is a group of tiles: their inputs for some
-// channels at a time, and their products, stay in the second cache.
+// channels at a time, and their products, stay in the second cache. Where the inputs have
+// few channels the outputs are computed some channels at a time, too.
 struct Forward {
   const Convolution& s;
   Tiles tiles;
-  int channels, nr, panels, width;
+  int channels, nr, panels, outputs;
   ptrdiff_t v_step, m_step;
 
   explicit INLINE Forward(const Convolution& shape)
       : s(shape), tiles(shape),
         channels(least(64, round_up(shape.c, LANES))), nr(panel_width(shape.k)),
-        panels(panel_count(shape.k)), width(panels * nr),
-        v_step(ptrdiff_t(GROUP) * channels + PAD), m_step(ptrdiff_t(GROUP) * width + PAD) {}
+        panels(panel_count(shape.k)),
+        outputs(s.c <= channels ? least(64, panels * nr) : panels * nr),
+        v_step(ptrdiff_t(GROUP) * channels + PAD),
+        m_step(ptrdiff_t(GROUP) * outputs + PAD) {}
   INLINE int64_t parts() const { return (tiles.count + GROUP - 1) / GROUP; }
-  INLINE size_t zeros() const { return size_t(A) * s.c + 2 * LANES; }
-  INLINE size_t scratch() const { return A2 * size_t(v_step + m_step) + zeros(); }
+  INLINE size_t scratch() const { return A2 * size_t(v_step + m_step); }
 };
 
 int64_t forward_parts(const Convolution& s) { return Forward(s).parts(); }
@@ -317,38 +358,50 @@ size_t filter_floats(const Convolution& s) {
   return size_t(A2) * panel_count(s.k) * panel_width(s.k) * s.c;
 }
 
-void forward(const Convolution& s, const float* x, const float* u, float* y,
-             const Epilogue& epilogue, int64_t part, float* scratch) {
-  const Forward plan(s);
+// Convolves group number `part`. Pixels are `in` floats apart in x and `out` floats in the
+// outputs.
+template <class Read, class Write>
+void convolve_group(const Forward& plan, const float* x, ptrdiff_t in, const float* u,
+                    ptrdiff_t out, int64_t part, const Read& read, const Write& write,
+                    float* scratch) {
+  const Convolution& s = plan.s;
   float* v = scratch;
   float* m = v + A2 * plan.v_step;
-  float* zeros = m + A2 * plan.m_step;
-  memset(zeros, 0, plan.zeros() * sizeof(float));
   const int64_t first = part * GROUP;
   const int count = int(least<int64_t>(GROUP, plan.tiles.count - first));
-  for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
-    const int c = least(plan.channels, s.c - c0);
-    input_tiles(x, s, plan.tiles, first, count, c0, c, zeros, v, plan.v_step,
-                plan.channels);
-    for (int f = 0; f < A2; f++)
-      for (int p = 0; p < plan.panels; p++)
-        panel_product(v + f * plan.v_step, plan.channels, 1,
-                      u + ((size_t(f) * plan.panels + p) * s.c + c0) * plan.nr, plan.nr,
-                      m + f * plan.m_step + p * plan.nr, plan.width, count, c,
-                      s.k - p * plan.nr, c0 > 0);
+  const ptrdiff_t row = s.w * out;
+  for (int k0 = 0; k0 < s.k; k0 += plan.outputs) {
+    const int k = least(plan.outputs, s.k - k0);
+    for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
+      const int c = least(plan.channels, s.c - c0);
+      if (k0 == 0)  // else there is one block of channels, and v holds it
+        input_tiles(x + c0, in, s, plan.tiles, first, count, c, read.from(c0), v,
+                    plan.v_step, plan.channels);
+      for (int f = 0; f < A2; f++)
+        for (int p = 0; p * plan.nr < k; p++)
+          panel_product(
+              v + f * plan.v_step, plan.channels, 1,
+              u + ((size_t(f) * plan.panels + k0 / plan.nr + p) * s.c + c0) * plan.nr,
+              plan.nr, m + f * plan.m_step + p * plan.nr, plan.outputs, count, c,
+              k - p * plan.nr, c0 > 0);
+    }
+    Position at(plan.tiles, first);
+    for (int t = 0; t < count; t++, at.next()) {
+      const int top = at.row * M, left = at.column * M;
+      const int height = least(M, s.h - top), width = least(M, s.w - left);
+      const ptrdiff_t to = (ptrdiff_t(at.image) * s.h + top) * row + left * out;
+      const float* from = m + ptrdiff_t(t) * plan.outputs;
+      if (height < M || width < M)
+        output_tile<true>(from, plan.m_step, to, row, out, k, height, width, write.from(k0));
+      else
+        output_tile<false>(from, plan.m_step, to, row, out, k, M, M, write.from(k0));
+    }
   }
-  Position at(plan.tiles, first);
-  const ptrdiff_t row = ptrdiff_t(s.w) * s.k;
-  for (int t = 0; t < count; t++, at.next()) {
-    const int top = at.row * M, left = at.column * M;
-    const int height = least(M, s.h - top), width = least(M, s.w - left);
-    float* to = y + (ptrdiff_t(at.image) * s.h + top) * row + ptrdiff_t(left) * s.k;
-    const float* from = m + ptrdiff_t(t) * plan.width;
-    if (height < M || width < M)
-      output_tile<true>(from, plan.m_step, to, row, s.k, s.k, height, width, epilogue);
-    else
-      output_tile<false>(from, plan.m_step, to, row, s.k, s.k, M, M, epilogue);
-  }
+}
+
+void forward(const Convolution& s, const float* x, const float* u, float* y,
+             const Epilogue& epilogue, int64_t part, float* scratch) {
+  convolve_group(Forward(s), x, s.c, u, s.k, part, AsIs(), Write{y, epilogue}, scratch);
 }
 
 // The plan of dw = G^T (sum over tiles of (B^T x B) (A dy A^T)) G. Of x and dy, one
@@ -376,11 +429,9 @@ struct FilterGradient {
       parts *= 2;
     return parts;
   }
+  INLINE int64_t first(int64_t part) const { return groups() * part / parts(); }
   INLINE size_t sums() const { return size_t(A2) * rows * panels * nr; }
-  INLINE size_t zeros() const { return size_t(A) * s.c + 2 * LANES; }
-  INLINE size_t scratch() const {
-    return A2 * size_t(v_step + d_step) + zeros() + sums();
-  }
+  INLINE size_t scratch() const { return A2 * size_t(v_step + d_step) + sums(); }
 };
 
 int64_t filter_gradient_parts(const Convolution& s) { return FilterGradient(s).parts(); }
@@ -416,56 +467,67 @@ void transform_sums(const FilterGradient& plan, const float* sums, float* dw) {
     }
 }
 
-void filter_gradient(const Convolution& s, const float* x, const float* dy, float* dw,
-                     int64_t part, float* scratch) {
-  const FilterGradient plan(s);
+// Adds the products of a group of tiles to the sums. Pixels of x are `in` floats apart,
+// those of dy have k channels. Before the first group `scratch` must hold zeros: lanes
+// behind the last channel count for nothing, but must hold numbers.
+template <class Read>
+void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const float* dy,
+               int64_t group, const Read& read, float* scratch) {
+  const Convolution& s = plan.s;
   float* v = scratch;
   float* d = v + A2 * plan.v_step;
   float* sums = d + A2 * plan.d_step;
-  float* zeros = sums + plan.sums();
-  // Lanes behind the last channel count for nothing, but must hold numbers.
-  memset(scratch, 0, plan.scratch() * sizeof(float));
-  const int64_t groups = plan.groups(), parts = plan.parts();
   const ptrdiff_t row = ptrdiff_t(s.w) * s.k;
   const size_t step = plan.sums() / A2;
-  for (int64_t g = groups * part / parts; g < groups * (part + 1) / parts; g++) {
-    const int64_t first = g * GROUP;
-    const int count = int(least<int64_t>(GROUP, plan.tiles.count - first));
-    Position at(plan.tiles, first);
-    for (int t = 0; t < count; t++, at.next()) {
-      const int top = at.row * M, left = at.column * M;
-      const int height = least(M, s.h - top), width = least(M, s.w - left);
-      const float* from =
-          dy + (ptrdiff_t(at.image) * s.h + top) * row + ptrdiff_t(left) * s.k;
-      float* to = d + ptrdiff_t(t) * plan.outputs;
-      if (height < M || width < M)
-        gradient_tile<true>(from, row, s.k, s.k, height, width, to, plan.d_step);
-      else
-        gradient_tile<false>(from, row, s.k, s.k, M, M, to, plan.d_step);
-    }
-    for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
-      const int c = least(plan.channels, s.c - c0);
-      input_tiles(x, s, plan.tiles, first, count, c0, c, zeros, v, plan.v_step,
-                  plan.channels);
-      for (int f = 0; f < A2; f++) {
-        const float* vf = v + f * plan.v_step;
-        const float* df = d + f * plan.d_step;
-        float* to = sums + f * step;
-        if (plan.swapped) {
-          for (int p = 0; p * plan.nr < c; p++)
-            panel_product(df, 1, plan.outputs, vf + p * plan.nr, plan.channels,
-                          to + size_t(c0 / plan.nr + p) * plan.rows * plan.nr, plan.nr,
-                          plan.rows, count, c - p * plan.nr, true);
-        } else {
-          for (int p = 0; p < plan.panels; p++)
-            panel_product(vf, 1, plan.channels, df + p * plan.nr, plan.outputs,
-                          to + (size_t(p) * plan.rows + c0) * plan.nr, plan.nr, c, count,
-                          s.k - p * plan.nr, true);
-        }
+  const int64_t first = group * GROUP;
+  const int count = int(least<int64_t>(GROUP, plan.tiles.count - first));
+  Position at(plan.tiles, first);
+  for (int t = 0; t < count; t++, at.next()) {
+    const int top = at.row * M, left = at.column * M;
+    const int height = least(M, s.h - top), width = least(M, s.w - left);
+    const float* from =
+        dy + (ptrdiff_t(at.image) * s.h + top) * row + ptrdiff_t(left) * s.k;
+    float* to = d + ptrdiff_t(t) * plan.outputs;
+    if (height < M || width < M)
+      gradient_tile<true>(from, row, s.k, s.k, height, width, to, plan.d_step);
+    else
+      gradient_tile<false>(from, row, s.k, s.k, M, M, to, plan.d_step);
+  }
+  for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
+    const int c = least(plan.channels, s.c - c0);
+    input_tiles(x + c0, in, s, plan.tiles, first, count, c, read.from(c0), v, plan.v_step,
+                plan.channels);
+    for (int f = 0; f < A2; f++) {
+      const float* vf = v + f * plan.v_step;
+      const float* df = d + f * plan.d_step;
+      float* to = sums + f * step;
+      if (plan.swapped) {
+        for (int p = 0; p * plan.nr < c; p++)
+          panel_product(df, 1, plan.outputs, vf + p * plan.nr, plan.channels,
+                        to + size_t(c0 / plan.nr + p) * plan.rows * plan.nr, plan.nr,
+                        plan.rows, count, c - p * plan.nr, true);
+      } else {
+        for (int p = 0; p < plan.panels; p++)
+          panel_product(vf, 1, plan.channels, df + p * plan.nr, plan.outputs,
+                        to + (size_t(p) * plan.rows + c0) * plan.nr, plan.nr, c, count,
+                        s.k - p * plan.nr, true);
       }
     }
   }
-  transform_sums(plan, sums, dw);
+}
+
+// Writes the sum of all groups that `add_group` has added.
+void write_filter_gradient(const FilterGradient& plan, const float* scratch, float* dw) {
+  transform_sums(plan, scratch + A2 * (plan.v_step + plan.d_step), dw);
+}
+
+void filter_gradient(const Convolution& s, const float* x, const float* dy, float* dw,
+                     int64_t part, float* scratch) {
+  const FilterGradient plan(s);
+  memset(scratch, 0, plan.scratch() * sizeof(float));
+  for (int64_t group = plan.first(part); group < plan.first(part + 1); group++)
+    add_group(plan, x, s.c, dy, group, AsIs(), scratch);
+  write_filter_gradient(plan, scratch, dw);
 }
 
 }  // namespace
