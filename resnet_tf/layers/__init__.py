@@ -6,6 +6,7 @@ from resnet_tf.layers.block import Block
 from resnet_tf.layers.bottleneck import PreActBottleneckBlock
 from resnet_tf.layers.convolution import Conv2D, TorchConv2D, conv, fan_in_uniform
 from resnet_tf.layers.dense import DenseLayer, Transition, compressed
+from resnet_tf.layers.dense_block import DenseJoin
 from resnet_tf.layers.dropout import dropout, dropout_seed, step_seed
 from resnet_tf.layers.inception import ConvUnit, InceptionBlock
 from resnet_tf.layers.pooling import MaxPool
@@ -21,6 +22,7 @@ __all__ = [
     "Block",
     "Conv2D",
     "ConvUnit",
+    "DenseJoin",
     "DenseLayer",
     "InceptionBlock",
     "MaxPool",

@@ -1,13 +1,17 @@
 """The two parts of a densely connected network."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from resnet_tf import native
+from resnet_tf.layers.batch_norm import BatchNorm
 from resnet_tf.layers.block import Block
+from resnet_tf.layers.convolution import Conv2D
+from resnet_tf.layers.dense_block import DeferredBlock
 from resnet_tf.layers.dropout import dropout
 from resnet_tf.layers.moving import move, moved_at_once
 from resnet_tf.layers.vectors import filled, missing
@@ -30,6 +34,9 @@ class DenseLayer(Block):
             `recomputed`. It pays for a list of inputs in a `tf.function`.
         dropout_rate: Share of the elements that training sets to 0 after each
             convolution, see `dropout`.
+        joined: Whether the last layer of the block hands its list to a `DenseJoin`.
+            Then native kernels may compute all the layers there, as one operation,
+            and until then the list holds a `DeferredBlock`.
         **kwargs: See `Block`.
 
     Call arguments:
@@ -54,6 +61,7 @@ class DenseLayer(Block):
         new_first: bool = False,
         memory_efficient: bool = False,
         dropout_rate: float = 0.0,
+        joined: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -63,6 +71,7 @@ class DenseLayer(Block):
         self.new_first = new_first
         self.memory_efficient = memory_efficient
         self.dropout_rate = dropout_rate
+        self.joined = joined
         self.bn1 = self._batch_norm("bn1")
         if bottleneck:
             self.conv1 = self._conv(bottleneck_width * growth_rate, 1, "conv1")
@@ -83,6 +92,10 @@ class DenseLayer(Block):
     def call(self, inputs, training=None):
         listed = isinstance(inputs, (list, tuple))
         parts = list(inputs) if listed else [inputs]
+        if listed and (block := self._deferred(parts, training)):
+            return block.stand_ins()
+        if block := DeferredBlock.behind(parts[0]):
+            parts = block.maps()
         if self.memory_efficient and training:
             # The gradients of a part are then added up layer by layer; else those
             # of all layers would wait in memory for the last of them.
@@ -100,6 +113,29 @@ class DenseLayer(Block):
             x = _dropped(self, x, "conv2", training)
         parts = [x, *parts] if self.new_first else [*parts, x]
         return parts if listed else _joined(parts)
+
+    @property
+    def kind(self) -> "Kind":
+        """What all layers of a block must share to be computed together."""
+        return Kind(
+            self.bottleneck, self.growth_rate, self.new_first, self.bn_epsilon
+        )
+
+    def units(self) -> list[tuple[BatchNorm, Conv2D]]:
+        """Returns the batch norms and the convolutions behind them, in order."""
+        units = [(self.bn1, self.conv1)]
+        return [*units, (self.bn2, self.conv2)] if self.bottleneck else units
+
+    def _deferred(self, parts, training) -> DeferredBlock | None:
+        """Returns the block up to this layer if native kernels compute it later."""
+        block = DeferredBlock.behind(parts[0])
+        if not block and (len(parts) > 1 or not native.normalizes(parts[0])):
+            return None
+        usual = self.joined and self.activation == "relu" and not self.dropout_rate
+        if not usual or not training or not all(_moves(bn) for bn, _ in self.units()):
+            return None
+        block = block or DeferredBlock(parts[0], [], [tuple(parts[0].shape)])
+        return block.followed_by(self)
 
     def _is_kept(self, shapes) -> bool:
         """Tells whether later layers get the joined tensor instead of its parts."""
@@ -148,7 +184,24 @@ class DenseLayer(Block):
             "new_first": self.new_first,
             "memory_efficient": self.memory_efficient,
             "dropout_rate": self.dropout_rate,
+            "joined": self.joined,
         }
+
+
+class Kind(NamedTuple):
+    """What tells the layers of one dense block from those of another.
+
+    Attributes:
+        bottleneck: See `DenseLayer`.
+        growth_rate: See `DenseLayer`.
+        new_first: See `DenseLayer`.
+        epsilon: That of batch norm.
+    """
+
+    bottleneck: bool
+    growth_rate: int
+    new_first: bool
+    epsilon: float
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
@@ -203,6 +256,11 @@ class Transition(Block):
             "filters": self.filters,
             "dropout_rate": self.dropout_rate,
         }
+
+
+def _moves(bn: BatchNorm) -> bool:
+    """Tells whether training normalizes by the statistics of this batch alone."""
+    return bn.trainable and not bn.synchronized
 
 
 def _dropped(layer: DenseLayer | Transition, x: tf.Tensor, name: str, training):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import keras
 
-from resnet_tf.layers import DenseLayer, Transition, compressed
+from resnet_tf.layers import DenseJoin, DenseLayer, Transition, compressed
 from resnet_tf.models.parts import Parts
 
 
@@ -84,13 +84,12 @@ def dense_stages(
         for layer in range(1, length + 1):
             maps = DenseLayer(
                 memory_efficient=parts.config.memory_efficient,
+                joined=True,
                 name=f"stage{stage}_layer{layer}",
                 **dense_layer,
                 **options,
             )(maps)
-        join = keras.layers.Concatenate(
-            name=f"stage{stage}_concat", dtype=parts.options["dtype"]
-        )
+        join = DenseJoin(name=f"stage{stage}_concat", dtype=parts.options["dtype"])
         x = join(maps)
         outputs[f"stage{stage}"] = x
     return outputs

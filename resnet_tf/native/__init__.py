@@ -2,15 +2,25 @@
 
 from resnet_tf.native.choice import convolves, normalizes
 from resnet_tf.native.library import available, computing, instructions, reason
-from resnet_tf.native.operations import batch_norm, convolution, convolution_bias
+from resnet_tf.native.operations import (
+    Moments,
+    Unit,
+    batch_norm,
+    convolution,
+    convolution_bias,
+    dense_block,
+)
 
 __all__ = [
+    "Moments",
+    "Unit",
     "available",
     "batch_norm",
     "computing",
     "convolution",
     "convolution_bias",
     "convolves",
+    "dense_block",
     "instructions",
     "normalizes",
     "reason",

@@ -1,5 +1,9 @@
 """The native kernels as functions of tensors, with their gradients."""
 
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from resnet_tf.native.library import operations
@@ -142,6 +146,115 @@ def _batch_norm_gradient(op: tf.Operation, dy: tf.Tensor, *_):
 def _refuse_second_gradient(op: tf.Operation, *_):
     raise LookupError(
         "the native batch norm has a first gradient only: use kernels=tensorflow"
+    )
+
+
+class Unit(NamedTuple):
+    """BN-ReLU, then a convolution without bias.
+
+    Attributes:
+        gamma: float32 (C,), the scale of batch norm.
+        beta: float32 (C,), its offset.
+        kernel: float32 (height, width, C, filters), of the convolution.
+    """
+
+    gamma: tf.Tensor
+    beta: tf.Tensor
+    kernel: tf.Tensor
+
+
+class Moments(NamedTuple):
+    """Statistics of a batch.
+
+    Attributes:
+        mean: float32 (C,).
+        variance: float32 (C,), the one that normalizes: not the unbiased one.
+    """
+
+    mean: tf.Tensor
+    variance: tf.Tensor
+
+
+def dense_block(
+    x: tf.Tensor, layers: Sequence[Sequence[Unit]], *, epsilon: float, new_first: bool
+) -> tuple[tf.Tensor, Moments, list[Moments]]:
+    """Computes a dense block in training as one operation, without concatenation.
+
+    Each layer reads all channels that there are and writes k more into the same
+    buffer. What batch norm makes of them is never stored, in no direction.
+
+    Args:
+        x: float32 (N, H, W, C), N at least 1.
+        layers: Of each layer one unit of 3x3, or one of 1x1 and one of 3x3; all of
+            one kind, and with the same numbers of filters.
+        epsilon: Added to the variance, above 0.
+        new_first: Whether the new channels come before those that are there.
+
+    Returns:
+        The result, float32 (N, H, W, C + layers * k); the moments of its channels;
+        those between the two units of each layer, in order. Only the first has a
+        gradient.
+
+    Reference: Huang et al. 2016, https://arxiv.org/abs/1608.06993; the moments of a
+        channel are those of every layer that reads it, as Pleiss et al. 2017,
+        https://arxiv.org/abs/1707.06990, note.
+    """
+    first = [units[0] for units in layers]
+    second = [units[1] for units in layers if len(units) > 1]
+    y, mean, variance, _, means, variances = operations().resnet_tf_dense_block(
+        x=x,
+        gamma1=[unit.gamma for unit in first],
+        beta1=[unit.beta for unit in first],
+        kernel1=[unit.kernel for unit in first],
+        gamma2=[unit.gamma for unit in second],
+        beta2=[unit.beta for unit in second],
+        kernel2=[unit.kernel for unit in second],
+        prepend=new_first,
+        epsilon=epsilon,
+    )
+    channels = x.shape[3] + sum(units[-1].kernel.shape[3] for units in layers)
+    moments = Moments(_shaped(mean, [channels]), _shaped(variance, [channels]))
+    inner = [
+        Moments(_shaped(m, unit.gamma.shape), _shaped(v, unit.gamma.shape))
+        for unit, m, v in zip(second, means, variances, strict=True)
+    ]
+    return _shaped(y, [*x.shape[:3], channels]), moments, inner
+
+
+@tf.RegisterGradient("ResnetTfDenseBlock")
+def _dense_block_gradient(op: tf.Operation, dy: tf.Tensor, *_):
+    n, m = op.get_attr("n"), op.get_attr("m")
+    x, *parameters = op.inputs
+    y, mean, variance, *inner = op.outputs
+    starts = [0, n, 2 * n, 3 * n, 3 * n + m, 3 * n + 2 * m, 3 * n + 3 * m]
+    gamma1, beta1, kernel1, gamma2, beta2, kernel2 = (
+        parameters[start:end] for start, end in itertools.pairwise(starts)
+    )
+    results = operations().resnet_tf_dense_block_gradient(
+        dy=dy,
+        y=y,
+        mean=mean,
+        variance=variance,
+        gamma1=gamma1,
+        beta1=beta1,
+        kernel1=kernel1,
+        gamma2=gamma2,
+        beta2=beta2,
+        kernel2=kernel2,
+        hidden=inner[:m],
+        hidden_mean=inner[m : 2 * m],
+        hidden_variance=inner[2 * m :],
+        prepend=op.get_attr("prepend"),
+        epsilon=op.get_attr("epsilon"),
+    )
+    gradients = tf.nest.flatten(results)
+    return [_shaped(g, v.shape) for g, v in zip(gradients, op.inputs, strict=True)]
+
+
+@tf.RegisterGradient("ResnetTfDenseBlockGradient")
+def _refuse_second_gradient_of_block(op: tf.Operation, *_):
+    raise LookupError(
+        "the native dense block has a first gradient only: use kernels=tensorflow"
     )
 
 

@@ -1,6 +1,7 @@
 // The kernels for one instruction set; setup.py compiles this file once for each and
 // names it with -DKERNELS.
 #include "batch_norm.h"
+#include "dense.h"
 #include "winograd.h"
 
 #define STRING(name) #name
@@ -23,6 +24,18 @@ const Kernels KERNELS = {
     normalize,
     gradient_sums,
     gradient_apply,
+    unit3_scratch,
+    unit3_forward,
+    unit3_backward_scratch,
+    unit3_backward,
+    unit1_filter_floats,
+    unit1_filters,
+    unit1_parts,
+    unit1_scratch,
+    unit1_forward,
+    unit1_backward_scratch,
+    unit1_backward,
+    complete,
 };
 
 }  // namespace resnet_tf

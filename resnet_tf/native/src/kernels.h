@@ -31,6 +31,22 @@ struct BatchNormBackward {
   bool relu;
 };
 
+// BN-ReLU, then a convolution from c to k channels. Pixels are `in` floats apart in its
+// input and `out` floats in its output; dense.h.
+struct Unit {
+  int64_t n;
+  int h, w, c, k, in, out;
+};
+
+struct Normalization {
+  const float *mean, *scale, *offset;  // [c]; scale is gamma / standard deviation
+};
+
+// What is missing in the gradient of a map that units have read.
+struct Rest {
+  const float *mean, *slope, *constant;  // [c]
+};
+
 struct Kernels {
   const char* name;
 
@@ -68,6 +84,38 @@ struct Kernels {
   void (*gradient_apply)(const float* x, const float* dy, int64_t pixels, int c,
                          const BatchNormBackward&, const float* a, const float* b,
                          const float* d, float* dx);
+
+  // Units with a 3x3 convolution, padding "same". Filters are those of the convolution, and
+  // for the gradient those of the transposed one. Parts are those of `forward`, and for the
+  // gradient those of `filter_gradient`. `sums` is [2][k]: of the outputs and their squares.
+  size_t (*unit3_scratch)(const Unit&);
+  void (*unit3_forward)(const Unit&, const Normalization&, const float* x, const float* u,
+                        float* y, double* sums, int64_t part, float* scratch);
+  // dy holds k floats a pixel. With dz as above, `sums` [2][c] are the sums of dz and of
+  // dz * (x - mean), and scale * dz is written to g, or added to it. Each part writes its
+  // own sums and 9 * c * k floats of the filter gradient.
+  size_t (*unit3_backward_scratch)(const Unit&);
+  void (*unit3_backward)(const Unit&, const Normalization&, const float* x, const float* dy,
+                         const float* u, float* g, bool add, double* sums, float* dw,
+                         int64_t part, float* scratch);
+
+  // Units with a 1x1 convolution; as above, but one set of filters, and dy with its rest,
+  // where y is the output; scale * dz is added to g.
+  size_t (*unit1_filter_floats)(const Unit&);
+  void (*unit1_filters)(const Unit&, const float* w, float* u);
+  int64_t (*unit1_parts)(const Unit&);
+  size_t (*unit1_scratch)(const Unit&);
+  void (*unit1_forward)(const Unit&, const Normalization&, const float* x, const float* u,
+                        float* y, double* sums, int64_t part, float* scratch);
+  size_t (*unit1_backward_scratch)(const Unit&);
+  void (*unit1_backward)(const Unit&, const Normalization&, const float* x, const float* y,
+                         const Rest&, const float* dy, const float* u, float* g, double* sums,
+                         float* dw, int64_t part, float* scratch);
+
+  // dy = g + slope * (x - mean) + constant, for pixels of c channels that are gs, xs and to
+  // floats apart.
+  void (*complete)(int64_t pixels, int c, const float* g, ptrdiff_t gs, const float* x,
+                   ptrdiff_t xs, const Rest&, float* dy, ptrdiff_t to);
 };
 
 }  // namespace resnet_tf

@@ -47,6 +47,7 @@ const bool registered = [] {
   if (!tensorflow().complete) return false;
   register_convolutions();
   register_batch_norm();
+  register_dense_block();
   return true;
 }();
 

@@ -80,6 +80,13 @@ class Attributes {
     status_.check();
     return value;
   }
+  int integer(const char* name) const {
+    int32_t value = 0;
+    tensorflow().OpKernelConstruction_GetAttrInt32(construction_, name, &value,
+                                                   status_.get());
+    status_.check();
+    return value;
+  }
   float number(const char* name) const {
     float value = 0;
     tensorflow().OpKernelConstruction_GetAttrFloat(construction_, name, &value,
@@ -197,5 +204,6 @@ void register_op() {
 
 void register_convolutions();
 void register_batch_norm();
+void register_dense_block();
 
 }  // namespace resnet_tf

@@ -1,0 +1,114 @@
+"""A dense block whose layers native kernels compute together, at its end."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from resnet_tf import native
+from resnet_tf.layers.moving import move
+
+
+class DeferredBlock:
+    """The layers of a dense block so far, to be computed as one operation.
+
+    Keras hands nothing but tensors from layer to layer. So a `DenseLayer` returns
+    `stand_ins`, which nothing ever reads, until `DenseJoin` or a layer of another kind
+    needs values.
+
+    Args:
+        x: Input of the block, float32 (N, H, W, C).
+        layers: Each a `DenseLayer` in training.
+        shapes: Those of the maps that the last layer returns; their channels are
+            those of the block, in order.
+    """
+
+    _ATTRIBUTE = "_resnet_tf_block"
+
+    def __init__(self, x: tf.Tensor, layers: Sequence, shapes: Sequence[tuple]):
+        self._x = x
+        self._layers = list(layers)
+        self._shapes = list(shapes)
+
+    @classmethod
+    def behind(cls, tensor: tf.Tensor) -> "DeferredBlock | None":
+        """Returns the block that a tensor stands for, if it is a stand-in."""
+        return getattr(tensor, cls._ATTRIBUTE, None)
+
+    def stand_ins(self) -> list[tf.Tensor]:
+        """Returns a tensor for each map that the last layer returns."""
+        tensor = tf.identity(self._x)
+        setattr(tensor, self._ATTRIBUTE, self)
+        return [tensor] * len(self._shapes)
+
+    def followed_by(self, layer) -> "DeferredBlock | None":
+        """Returns the block with one more layer, None for a layer of another kind."""
+        if self._layers and layer.kind != self._layers[0].kind:
+            return None
+        shapes = layer.compute_output_shape(self._shapes)
+        return DeferredBlock(self._x, [*self._layers, layer], shapes)
+
+    def maps(self) -> list[tf.Tensor]:
+        """Returns what this stands for, one tensor each."""
+        return tf.split(self.joined(), [shape[-1] for shape in self._shapes], axis=-1)
+
+    def joined(self) -> tf.Tensor:
+        """Computes the block and moves the averages of its batch norms."""
+        if not self._layers:
+            return self._x
+        kind = self._layers[0].kind
+        y, moments, inner = native.dense_block(
+            self._x,
+            [
+                [_unit(bn, conv) for bn, conv in layer.units()]
+                for layer in self._layers
+            ],
+            epsilon=kind.epsilon,
+            new_first=kind.new_first,
+        )
+        pixels = tf.cast(tf.size(y[..., 0]), tf.float32)
+        unbiased = pixels / tf.maximum(pixels - 1, 1)
+        total = y.shape[-1]
+        for i, layer in enumerate(self._layers):
+            (bn, _), *others = layer.units()
+            channels = bn.gamma.shape[0]
+            first = total - channels if kind.new_first else 0
+            own = native.Moments(
+                *(tf.slice(vector, [first], [channels]) for vector in moments)
+            )
+            _move(bn, own, unbiased)
+            for bn, _ in others:
+                _move(bn, inner[i], unbiased)
+        return y
+
+
+def _unit(bn, conv) -> native.Unit:
+    return native.Unit(*map(tf.convert_to_tensor, (bn.gamma, bn.beta, conv.kernel)))
+
+
+def _move(bn, moments: native.Moments, unbiased: tf.Tensor) -> None:
+    new = (moments.mean, moments.variance * unbiased)
+    for variable, value in zip((bn.moving_mean, bn.moving_variance), new, strict=True):
+        old = tf.convert_to_tensor(variable)
+        move(variable, bn.momentum * old + (1 - bn.momentum) * value)
+
+
+@keras.saving.register_keras_serializable(package="resnet_tf")
+class DenseJoin(keras.layers.Concatenate):
+    """Concatenates the maps of a dense block along the channels.
+
+    Native kernels have written them side by side already; see `DenseLayer`, `joined`.
+
+    Args:
+        **kwargs: See `keras.layers.Concatenate`.
+
+    Call arguments:
+        inputs: Float tensors of shape (N, H, W, any C).
+
+    Returns:
+        Tensor of shape (N, H, W, sum of C), dtype of `inputs`.
+    """
+
+    def call(self, inputs):
+        block = DeferredBlock.behind(inputs[0])
+        return block.joined() if block else super().call(inputs)
