@@ -117,9 +117,7 @@ class DenseLayer(Block):
     @property
     def kind(self) -> "Kind":
         """What all layers of a block must share to be computed together."""
-        return Kind(
-            self.bottleneck, self.growth_rate, self.new_first, self.bn_epsilon
-        )
+        return Kind(self.bottleneck, self.growth_rate, self.new_first, self.bn_epsilon)
 
     def units(self) -> list[tuple[BatchNorm, Conv2D]]:
         """Returns the batch norms and the convolutions behind them, in order."""

@@ -59,10 +59,7 @@ class DeferredBlock:
         kind = self._layers[0].kind
         y, moments, inner = native.dense_block(
             self._x,
-            [
-                [_unit(bn, conv) for bn, conv in layer.units()]
-                for layer in self._layers
-            ],
+            [[_unit(bn, conv) for bn, conv in layer.units()] for layer in self._layers],
             epsilon=kind.epsilon,
             new_first=kind.new_first,
         )

@@ -47,6 +47,53 @@ bool convolves(const Convolution& s) {
   return finite(y.get(), out) && finite(dw.get(), size_t(parts) * weights);
 }
 
+// Both kinds of units of a dense block, on maps that hold more channels than they read.
+bool joins(const Convolution& s) {
+  const Unit unit = {s.n, s.h, s.w, s.c, s.k, s.c + 3, s.k + 2};
+  const int64_t pixels = s.n * s.h * s.w;
+  const size_t in = size_t(pixels - 1) * unit.in + s.c, out = size_t(pixels - 1) * unit.out + s.k;
+  const size_t compact = size_t(pixels) * s.k, weights = size_t(9) * s.c * s.k;
+  const auto x = filled(in, 0.1f), g = filled(in, 0.3f), y = filled(out, 0.5f);
+  const auto dy = filled(compact, 0.2f), w = filled(weights, 0.3f);
+  const auto mean = filled(s.c, 0.1f), scale = filled(s.c, 0.2f), offset = filled(s.c, 0.3f);
+  const auto slope = filled(s.k, 0.1f), rest = filled(s.k, 0.2f);
+  const Normalization norm = {mean.get(), scale.get(), offset.get()};
+  const Rest completing = {slope.get(), rest.get(), slope.get()};
+  const Convolution back = {s.n, s.h, s.w, s.k, s.c};
+  const auto u = filled(KERNELS.filter_floats(s), 0), v = filled(KERNELS.filter_floats(back), 0);
+  KERNELS.transform_filters(s, w.get(), false, u.get(), 0, s.c);
+  KERNELS.transform_filters(back, w.get(), true, v.get(), 0, s.k);
+  const int64_t groups = KERNELS.forward_parts(s), ranges = KERNELS.filter_gradient_parts(s);
+  std::vector<double> sums(size_t(groups) * 2 * s.k), sums_back(size_t(ranges) * 2 * s.c);
+  parallel(groups, KERNELS.unit3_scratch(unit), [&](int64_t part, float* scratch) {
+    KERNELS.unit3_forward(unit, norm, x.get(), u.get(), y.get(), &sums[part * 2 * s.k], part, scratch);
+  });
+  const auto dw = filled(size_t(ranges) * weights, 0);
+  for (const bool add : {true, false})
+    parallel(ranges, KERNELS.unit3_backward_scratch(unit), [&](int64_t part, float* scratch) {
+      KERNELS.unit3_backward(unit, norm, x.get(), dy.get(), v.get(), g.get(), add,
+                             &sums_back[part * 2 * s.c], dw.get() + part * weights, part, scratch);
+    });
+  const int64_t blocks = KERNELS.unit1_parts(unit);
+  const auto packed = filled(KERNELS.unit1_filter_floats(unit), 0);
+  KERNELS.unit1_filters(unit, w.get(), packed.get());
+  std::vector<double> each(size_t(blocks) * 2 * size_t(s.c + s.k));
+  parallel(blocks, KERNELS.unit1_scratch(unit), [&](int64_t part, float* scratch) {
+    KERNELS.unit1_forward(unit, norm, x.get(), packed.get(), y.get(), &each[part * 2 * s.k], part, scratch);
+  });
+  const size_t narrow = size_t(s.c) * s.k;
+  const auto dw1 = filled(size_t(blocks) * narrow, 0), upstream = filled(out, 0.2f);
+  parallel(blocks, KERNELS.unit1_backward_scratch(unit), [&](int64_t part, float* scratch) {
+    KERNELS.unit1_backward(unit, norm, x.get(), y.get(), completing, upstream.get(), packed.get(),
+                           g.get(), &each[part * 2 * s.c], dw1.get() + part * narrow, part, scratch);
+  });
+  const auto complete = filled(compact, 0);
+  KERNELS.complete(pixels, s.k, y.get(), unit.out, upstream.get(), unit.out, completing,
+                   complete.get(), s.k);
+  return finite(y.get(), out) && finite(g.get(), in) && finite(dw.get(), size_t(ranges) * weights) &&
+         finite(dw1.get(), size_t(blocks) * narrow) && finite(complete.get(), compact);
+}
+
 bool normalizes(int64_t pixels, int c) {
   const size_t count = size_t(pixels) * c;
   const auto x = filled(count, 0.1f), dy = filled(count, 0.2f), r = filled(count, 0.3f);
@@ -81,7 +128,7 @@ int main() {
       for (const Convolution& s : {Convolution{2, 7, 5, 3, 5}, Convolution{1, 1, 1, 70, 12},
                                    Convolution{3, 9, 14, 17, 33}, Convolution{9, 16, 16, 16, 16},
                                    Convolution{40, 8, 8, 20, 4}})
-        all = convolves(s) && all;
+        all = convolves(s) && joins(s) && all;
       for (const int c : {1, 3, 16, 17, 100}) all = normalizes(61 + c, c) && all;
       results[i] = all;
     });
