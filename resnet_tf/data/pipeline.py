@@ -21,6 +21,8 @@ from resnet_tf.errors import SettingError
 _ORDER, _AUGMENT, _WINDOW, _CUTOUT, _MIXUP = range(5)
 _LARGEST_COPY = 512 * 2**20  # bytes
 _MOST_CALLS = 8
+# No branch below depends on a tensor, and AutoGraph takes a second to find that out.
+_no_autograph = tf.autograph.experimental.do_not_convert
 
 
 def normalize(images: tf.Tensor, config: DataConfig) -> tf.Tensor:
@@ -157,9 +159,10 @@ def batch_indices(
     used = images_an_epoch(num_images, batch_size, drop_last)
     first_epoch, done = divmod(start_step * batch_size, used)
 
+    @_no_autograph
     def permutation(epoch: tf.Tensor) -> tf.Tensor:
         order = _permutation(num_images, seed, epoch)[:used]
-        return order[done:] if epoch == first_epoch else order
+        return order[tf.where(epoch == first_epoch, done, 0) :]
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     return epochs.map(permutation).rebatch(batch_size, drop_remainder=True)
@@ -177,6 +180,7 @@ def _windows(
     with tf.device("CPU"):
         order = _permutation(num_images, seed, 0)
 
+    @_no_autograph
     def window(step: tf.Tensor) -> tf.Tensor:
         start = tf.random.stateless_uniform(
             (), _seed(seed, _WINDOW, step), 0, places, tf.int32
@@ -226,6 +230,7 @@ def training_batches(
     num_classes = num_classes or len(split.class_names)
     images, labels = _gatherer(split.images), _gatherer(split.labels)
 
+    @_no_autograph
     def batch(step: tf.Tensor, indices: tf.Tensor):
         # Mixup needs all images of an update.
         first, last = (WHOLE, part) if config.mixup else (part, WHOLE)

@@ -304,3 +304,21 @@ def test_parallel_calls_are_for_accelerators(monkeypatch):
     for cpus, calls in ((1, 1), (2, 1), (5, 4), (64, 8)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=cpus: set(range(n)))
         assert pipeline._parallel_calls() == calls
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_autograph_does_not_rewrite_the_input(split, variant, monkeypatch):
+    seen, state = set(), tf.__internal__.autograph.control_status_ctx
+    for name in ("prepare", "_seed"):
+        plain = getattr(pipeline, name)
+
+        def noted(*args, name=name, plain=plain):
+            # `_seed` is also called outside of any function.
+            if not tf.executing_eagerly():
+                seen.add((name, state().status.name))
+            return plain(*args)
+
+        monkeypatch.setattr(pipeline, name, noted)
+    config = dataclasses.replace(CONFIG, **VARIANTS[variant])
+    training_batches(split, config, batch_size=8, seed=0)
+    assert seen == {("prepare", "DISABLED"), ("_seed", "DISABLED")}
