@@ -1,6 +1,7 @@
 """The training step, many of which run in one call of a compiled function."""
 
 import hashlib
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -68,12 +69,21 @@ class Trainer:
             self._wish = tf.Variable(False, trainable=False, name="wish")
         self._together = workers > 1
         self._variables = [v.value for v in self.model.trainable_variables]
-        # Only the loss scale has a branch that depends on a tensor.
-        self._replica_step = tf.function(
-            self._step,
-            autograph=scaled,
-            jit_compile=True if train.jit_compile else None,
-        )
+        self._replica_step = self._callable(scaled)
+
+    def _callable(self, scaled: bool) -> Callable[[tf.Tensor, tf.Tensor], None]:
+        """Returns the step in the form that `run` calls.
+
+        A graph function inside the graph of `run` makes a deep network slower to
+        trace. So the step is one only for XLA, for several replicas, and for the loss
+        scale, whose branch depends on a tensor.
+        """
+        jit = self._config.train.jit_compile
+        if jit or scaled or self._strategy.num_replicas_in_sync > 1:
+            return tf.function(
+                self._step, autograph=scaled, jit_compile=True if jit else None
+            )
+        return tf.autograph.experimental.do_not_convert(self._step)
 
     @tf.function(reduce_retracing=True)
     def run(self, batches, steps: tf.Tensor) -> tf.Tensor:

@@ -58,7 +58,8 @@ def test_every_operation_of_the_update_has_a_gpu_kernel(trained):
     registered = kernels.get_registered_kernels_for_op("Conv2D").kernel
     if not any(kernel.device_type == "GPU" for kernel in registered):
         pytest.skip("the installed TensorFlow registers no GPU kernels")
-    graph = trainer._replica_step.get_concrete_function(*batch).graph
+    function = tf.function(trainer._replica_step)
+    graph = function.get_concrete_function(*batch).graph
     step = [node for node in nodes(graph) if node.op not in NO_KERNEL]
     operations = {node.op for node in step}
     assert {"Conv2DBackpropFilter", "ResourceApplyMomentum"} <= operations

@@ -21,7 +21,7 @@ needs_kernels = pytest.mark.skipif(
 
 def _operations(trainer) -> set[str]:
     """Returns the types of all operations that the compiled loop calls."""
-    graph = trainer._replica_step._list_all_concrete_functions()[0].graph
+    graph = trainer.run._list_all_concrete_functions()[0].graph
     functions = graph.as_graph_def().library.function
     nodes = [node for function in functions for node in function.node_def]
     return {node.op for node in [*graph.as_graph_def().node, *nodes]}

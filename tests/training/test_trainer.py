@@ -140,6 +140,29 @@ def test_adamw_lowers_the_loss(tiny):
     assert mean < 0.8 * first
 
 
+@pytest.mark.parametrize(
+    "settings, function",
+    [
+        ({}, False),
+        ({"mixed_precision": "float16"}, True),
+        ({"jit_compile": True}, True),
+    ],
+    ids=["plain", "float16", "xla"],
+)
+def test_the_step_is_a_function_only_where_it_must_be(tiny, settings, function):
+    trainer = Trainer(tiny(**settings), tf.distribute.get_strategy())
+    assert hasattr(trainer._replica_step, "get_concrete_function") is function
+
+
+def test_a_step_without_a_function_of_its_own_changes_no_bit(tiny, monkeypatch):
+    plain = arrays(trained(tiny()))
+    monkeypatch.setattr(
+        Trainer, "_callable", lambda self, _: tf.function(self._step, autograph=False)
+    )
+    for a, b in zip(plain, arrays(trained(tiny())), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_xla_agrees(tiny):
     plain, compiled = (
         arrays(trained(tiny(jit_compile=jit), 1)) for jit in (False, True)
