@@ -45,6 +45,7 @@ class Watch:
         self._model = model
         self._config = config
         self._images = images
+        self._reported = False
 
     def begin(self, graph: tf.Graph) -> None:
         """Shows settings, graph and images as the first update sees them.
@@ -102,23 +103,37 @@ class Watch:
             squares[f"gradient/{block}"] += float(square)
         return {name: square**0.5 for name, square in squares.items()}
 
+    def _squares(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Returns the squared norm of the gradient of each trainable variable.
+
+        The first report does not wait for a graph, which takes longer to build than
+        a few gradients take without one.
+
+        Args:
+            images: float32 tensor (N, side, side, 3), normalized.
+            labels: int32 tensor (N,).
+
+        Returns:
+            float32 tensor (variables,).
+        """
+        function = self._compiled_squares if self._reported else self._eager_squares
+        self._reported = True
+        return function(images, labels)
+
     @functools.cached_property
-    def _squares(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        """The compiled function from images (N, side, side, 3) and labels (N,) to
-        the squared norm of the gradient of each trainable variable, (variables,)."""
-        weights = [v.value for v in self._model.trainable_variables]
-
-        def squares(images, labels):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(weights)
-                logits = self._model(images, training=False)
-                loss = tf.reduce_mean(
-                    tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-                )
-            gradients = tape.gradient(loss, weights)
-            return tf.stack([2 * tf.nn.l2_loss(gradient) for gradient in gradients])
-
+    def _compiled_squares(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
         side = self._config.data.image_size
-        return tf.function(squares, autograph=False).get_concrete_function(
+        return tf.function(self._eager_squares, autograph=False).get_concrete_function(
             tf.TensorSpec((None, side, side, 3)), tf.TensorSpec((None,), tf.int32)
         )
+
+    def _eager_squares(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        weights = [v.value for v in self._model.trainable_variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            logits = self._model(images, training=False)
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            )
+        gradients = tape.gradient(loss, weights)
+        return tf.stack([2 * tf.nn.l2_loss(gradient) for gradient in gradients])

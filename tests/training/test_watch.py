@@ -1,9 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import resnet_tf
+from resnet_tf import build_model
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.sources import load_split
@@ -63,3 +66,22 @@ def test_watching_changes_no_bit(tiny, tmp_path, monkeypatch):
         (tmp_path / x / "model.weights.h5").read_bytes() for x in ("watched", "not")
     ]
     assert files[0] == files[1]
+
+
+def test_the_first_report_builds_no_graph(tiny):
+    config = tiny()
+    model = build_model(config.model)
+    images = load_split(config.data, "train")
+    shown = []
+    board = SimpleNamespace(
+        scalars=lambda values, step: shown.append(values),
+        histograms=lambda values, step: None,
+    )
+    watching = watch.Watch(board, model, config, images)
+    watching.report(2)
+    assert "_compiled_squares" not in vars(watching)
+    watching.report(4)
+    assert "_compiled_squares" in vars(watching)
+    first, second = shown
+    assert first.keys() == second.keys() >= {f"gradient/{block}" for block in BLOCKS}
+    np.testing.assert_allclose(list(first.values()), list(second.values()), rtol=1e-5)
