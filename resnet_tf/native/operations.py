@@ -71,6 +71,75 @@ def _filter_gradient_gradient(op: tf.Operation, dw: tf.Tensor):
     return [_convolution(dy, dw, flip=True), _convolution(x, dw, flip=False)]
 
 
+def direct_convolution(
+    x: tf.Tensor, kernel: tf.Tensor, stride: int = 1, centered: bool = False
+) -> tf.Tensor:
+    """Returns a convolution of any size and stride, computed without Winograd's form.
+
+    Gradients of any order exist.
+
+    Args:
+        x: float32 (N, H, W, C).
+        kernel: float32 (height, width, C, filters); height and width at most 16.
+        stride: Step of the kernel, at most 16.
+        centered: Where the zeros around the map are: height // 2 and width // 2 lie
+            before it, as in PyTorch; or as in TensorFlow's padding "same".
+
+    Returns:
+        float32 (N, ceil(H / stride), ceil(W / stride), filters).
+    """
+    form = {"stride": stride, "centered": centered}
+    y = operations().resnet_tf_direct_conv(x=x, kernel=kernel, bias=[], **form)
+    sides = [size and -(-size // stride) for size in x.shape[1:3]]
+    return _shaped(y, [x.shape[0], *sides, kernel.shape[3]])
+
+
+@tf.RegisterGradient("ResnetTfDirectConv")
+def _direct_gradient(op: tf.Operation, dy: tf.Tensor):
+    if op.get_attr("n") or op.get_attr("relu"):
+        raise LookupError("convolution_bias has no gradient: it is for inference")
+    x, kernel = op.inputs
+    form = _form(op)
+    dw = _direct_filter_gradient(x, dy, kernel.shape[:2], form)
+    return [_direct_input_gradient(dy, kernel, x, form), dw]
+
+
+def _direct_input_gradient(dy, kernel, x, form: dict) -> tf.Tensor:
+    """Returns the gradient of x, of which only the shape counts."""
+    dx = operations().resnet_tf_direct_conv_input_gradient(
+        dy=dy, kernel=kernel, x=x, **form
+    )
+    return _shaped(dx, x.shape)
+
+
+@tf.RegisterGradient("ResnetTfDirectConvInputGradient")
+def _direct_input_gradient_gradient(op: tf.Operation, u: tf.Tensor):
+    dy, kernel, _ = op.inputs
+    form = _form(op)
+    dw = _direct_filter_gradient(u, dy, kernel.shape[:2], form)
+    return [direct_convolution(u, kernel, **form), dw, None]
+
+
+def _direct_filter_gradient(x, dy, size, form: dict) -> tf.Tensor:
+    height, width = size
+    dw = operations().resnet_tf_direct_conv_filter_gradient(
+        x=x, dy=dy, height=height, width=width, **form
+    )
+    return _shaped(dw, [height, width, x.shape[3], dy.shape[3]])
+
+
+@tf.RegisterGradient("ResnetTfDirectConvFilterGradient")
+def _direct_filter_gradient_gradient(op: tf.Operation, dw: tf.Tensor):
+    x, dy = op.inputs
+    form = _form(op)
+    dx = _direct_input_gradient(dy, dw, x, form)
+    return [dx, direct_convolution(x, dw, **form)]
+
+
+def _form(op: tf.Operation) -> dict:
+    return {name: op.get_attr(name) for name in ("stride", "centered")}
+
+
 def batch_norm(
     x: tf.Tensor,
     gamma: tf.Tensor,

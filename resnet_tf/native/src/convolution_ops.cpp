@@ -87,13 +87,7 @@ class FilterGradient {
     parallel(parts, kernels().filter_gradient_scratch(s), [&](int64_t part, float* scratch) {
       kernels().filter_gradient(s, xs, dys, each + part * floats, part, scratch);
     });
-    constexpr int64_t STEP = 1 << 14;
-    parallel((floats + STEP - 1) / STEP, 0, [&](int64_t part, float*) {
-      const int64_t first = part * STEP, last = std::min(floats, first + STEP);
-      std::memcpy(to + first, each + first, (last - first) * sizeof(float));
-      for (int64_t p = 1; p < parts; p++)
-        for (int64_t i = first; i < last; i++) to[i] += each[p * floats + i];
-    });
+    add_parts(each, parts, floats, to);
   }
 };
 

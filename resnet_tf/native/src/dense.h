@@ -240,8 +240,9 @@ void unit1_forward(const Unit& s, const Normalization& p, const float* x, const 
     const int count = int(least<int64_t>(PIXELS, plan.pixels - first));
     read_pixels(x + first * s.in, s.in, count, s.c, Normalized{p}, z, plan.inputs);
     for (int q = 0; q < plan.panels; q++)
-      panel_product(z, plan.inputs, 1, u + size_t(q) * s.c * plan.nr, plan.nr, m + q * plan.nr,
-                    plan.outputs, count, s.c, s.k - q * plan.nr, false);
+      panel_product(Left{z, plan.inputs, 1}, Right{u + size_t(q) * s.c * plan.nr, plan.nr},
+                    Depth{s.c}, ToSums{m + q * plan.nr, plan.outputs, false}, count,
+                    s.k - q * plan.nr);
     write_pixels(m, plan.outputs, count, s.k, first, s.out, WriteAndSum{y, own, own + s.k});
     flush(own, 2 * s.k, sums);
   }
@@ -278,11 +279,14 @@ void unit1_backward(const Unit& s, const Normalization& p, const float* x, const
              plan.outputs);
     read_pixels(x + first * s.in, s.in, count, s.c, Normalized{p}, z, plan.inputs);
     for (int q = 0; q < plan.panels; q++)
-      panel_product(z, 1, plan.inputs, d + q * plan.nr, plan.outputs, total + q * plan.nr,
-                    plan.outputs, s.c, count, s.k - q * plan.nr, true);
+      panel_product(Left{z, 1, plan.inputs}, Right{d + q * plan.nr, plan.outputs},
+                    Depth{count}, ToSums{total + q * plan.nr, plan.outputs, true}, s.c,
+                    s.k - q * plan.nr);
     for (int q = 0; q < plan.back_panels; q++)
-      panel_product(d, plan.outputs, 1, back + size_t(q) * s.k * plan.back_nr, plan.back_nr,
-                    m + q * plan.back_nr, plan.back, count, s.k, s.c - q * plan.back_nr, false);
+      panel_product(Left{d, plan.outputs, 1},
+                    Right{back + size_t(q) * s.k * plan.back_nr, plan.back_nr}, Depth{s.k},
+                    ToSums{m + q * plan.back_nr, plan.back, false}, count,
+                    s.c - q * plan.back_nr);
     write_pixels(m, plan.back, count, s.c, first, s.in,
                  Backward<true>{x, p, g, own, own + s.c});
     flush(own, 2 * s.c, sums);

@@ -2,6 +2,7 @@
 // names it with -DKERNELS.
 #include "batch_norm.h"
 #include "dense.h"
+#include "direct.h"
 #include "winograd.h"
 
 #define STRING(name) #name
@@ -20,6 +21,18 @@ const Kernels KERNELS = {
     filter_gradient_parts,
     filter_gradient_scratch,
     filter_gradient,
+    direct_filter_floats,
+    direct_panels,
+    direct_pack,
+    direct_forward_parts,
+    direct_forward_scratch,
+    direct_forward,
+    direct_input_gradient_parts,
+    direct_input_gradient_scratch,
+    direct_input_gradient,
+    direct_filter_gradient_parts,
+    direct_filter_gradient_scratch,
+    direct_filter_gradient,
     moments,
     normalize,
     gradient_sums,

@@ -15,6 +15,14 @@ struct Convolution {
   int h, w, c, k;
 };
 
+// A convolution of any size and stride: n images of h x w pixels and c channels to
+// oh x ow pixels and k channels, filters of kh x kw; `top` rows and `left` columns of
+// zeros lie before a map, as many as it needs behind it.
+struct Direct {
+  int64_t n;
+  int h, w, c, oh, ow, k, kh, kw, stride, top, left;
+};
+
 // What is done to the outputs of a convolution before they are written.
 struct Epilogue {
   const float* bias;  // [k], or null
@@ -66,6 +74,28 @@ struct Kernels {
   size_t (*filter_gradient_scratch)(const Convolution&);
   void (*filter_gradient)(const Convolution&, const float* x, const float* dy, float* dw,
                           int64_t part, float* scratch);
+
+  // The same without Winograd's transform. Filters are packed panel by panel, for the
+  // forward pass or for the gradient of the inputs.
+  size_t (*direct_filter_floats)(const Direct&, bool gradient);
+  int (*direct_panels)(const Direct&, bool gradient);
+  void (*direct_pack)(const Direct&, const float* w, bool gradient, float* u, int panel);
+
+  int64_t (*direct_forward_parts)(const Direct&);
+  size_t (*direct_forward_scratch)(const Direct&);
+  void (*direct_forward)(const Direct&, const float* x, const float* u, float* y,
+                         const Epilogue&, int64_t part, float* scratch);
+
+  int64_t (*direct_input_gradient_parts)(const Direct&);
+  size_t (*direct_input_gradient_scratch)(const Direct&);
+  void (*direct_input_gradient)(const Direct&, const float* dy, const float* u, float* dx,
+                                int64_t part, float* scratch);
+
+  // Each part writes kh * kw * c * k floats; their sum is the filter gradient.
+  int64_t (*direct_filter_gradient_parts)(const Direct&);
+  size_t (*direct_filter_gradient_scratch)(const Direct&);
+  void (*direct_filter_gradient)(const Direct&, const float* x, const float* dy, float* dw,
+                                 int64_t part, float* scratch);
 
   // Batch norm over `pixels` rows of c channels. `sums` is [2][c]: of x - origin and of
   // its square.

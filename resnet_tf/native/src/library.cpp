@@ -46,6 +46,7 @@ const Kernels* chosen = best();
 const bool registered = [] {
   if (!tensorflow().complete) return false;
   register_convolutions();
+  register_direct_convolutions();
   register_batch_norm();
   register_dense_block();
   return true;

@@ -122,6 +122,16 @@ void parallel(int64_t parts, size_t floats,
   Pool::of_process().run(job);
 }
 
+void add_parts(const float* each, int64_t parts, int64_t floats, float* to) {
+  constexpr int64_t STEP = 1 << 14;
+  parallel((floats + STEP - 1) / STEP, 0, [&](int64_t part, float*) {
+    const int64_t first = part * STEP, last = std::min(floats, first + STEP);
+    std::copy(each + first, each + last, to + first);
+    for (int64_t p = 1; p < parts; p++)
+      for (int64_t i = first; i < last; i++) to[i] += each[p * floats + i];
+  });
+}
+
 void set_threads(int count) { Pool::of_process().resize(count); }
 
 }  // namespace resnet_tf

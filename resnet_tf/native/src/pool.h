@@ -13,6 +13,10 @@ namespace resnet_tf {
 void parallel(int64_t parts, size_t floats,
               const std::function<void(int64_t, float*)>& work);
 
+// Writes the sum of `parts` tensors of `floats` numbers, which lie one behind the other,
+// to `to`, added in their order.
+void add_parts(const float* each, int64_t parts, int64_t floats, float* to);
+
 // How many threads, the callers' included, compute at a time; 1 or more.
 void set_threads(int count);
 

@@ -10,7 +10,7 @@
 // arXiv:1509.09308. README.md in the folder above derives the matrices.
 #pragma once
 #include "kernels.h"
-#include "simd.h"
+#include "product.h"
 
 namespace {
 
@@ -22,11 +22,6 @@ constexpr int A = 6;          // side of a tile of inputs
 constexpr int A2 = A * A;     // frequencies
 constexpr int GROUP = 48;     // tiles that are transformed at a time
 constexpr int PAD = 16;       // floats between frequencies: they share no cache set
-#if defined(__AVX512F__)
-constexpr int ROWS_2 = 12, ROWS_1 = 12;  // rows of a product with 2 vectors, and with 1
-#else
-constexpr int ROWS_2 = 6, ROWS_1 = 12;
-#endif
 
 // The points 0, +-P, +-Q and infinity. These have factors that float32 holds exactly,
 // and a third of the error of the usual 0, +-1, +-2.
@@ -82,10 +77,6 @@ struct FilterMatrix {
   }
 };
 constexpr FilterMatrix G;
-
-// Panels of output channels: two vectors wide, or one where that holds all.
-INLINE int panel_width(int k) { return k <= LANES ? LANES : 2 * LANES; }
-INLINE int panel_count(int k) { return (k + panel_width(k) - 1) / panel_width(k); }
 
 // Tiles of all images, row by row; those at the end of a map may lie partly outside.
 struct Tiles {
@@ -147,14 +138,6 @@ void transform_filters(const Convolution& s, const float* w, bool flip, float* u
         }
     }
 }
-
-// What happens to an input as it is read: nothing.
-struct AsIs {
-  INLINE AsIs from(int) const { return {}; }
-  template <class Access>
-  INLINE AsIs at(int, const Access&) const { return {}; }
-  INLINE Vec operator()(Vec x) const { return x; }
-};
 
 // One tile of inputs, c channels from each of 6 rows. Rows that are null, columns before
 // `low` and those from `high` on lie outside of the map. Frequency f goes to v + f * step.
@@ -285,53 +268,6 @@ INLINE void gradient_tile(const float* dy, ptrdiff_t row, ptrdiff_t pixel, int k
   });
 }
 
-// out[R][V vectors] (+)= a[R][depth] b[depth][V vectors]. Element (r, d) of a is
-// a[r * ar + d * ad]; rows of b are `bs` floats apart, those of out `os`.
-template <int R, int V>
-INLINE void product_block(const float* a, ptrdiff_t ar, ptrdiff_t ad, const float* b,
-                          ptrdiff_t bs, float* out, ptrdiff_t os, int depth, bool add) {
-  Vec sum[R][V] = {};
-  for (int d = 0; d < depth; d++) {
-    Vec bv[V];
-    UNROLL for (int v = 0; v < V; v++) bv[v] = load(b + v * LANES);
-    UNROLL for (int r = 0; r < R; r++) {
-      const float x = a[r * ar];
-      UNROLL for (int v = 0; v < V; v++) sum[r][v] += x * bv[v];
-    }
-    a += ad;
-    b += bs;
-  }
-  UNROLL for (int r = 0; r < R; r++)
-    UNROLL for (int v = 0; v < V; v++) {
-      float* to = out + r * os + v * LANES;
-      store(to, add ? load(to) + sum[r][v] : sum[r][v]);
-    }
-}
-
-template <int V>
-void product(const float* a, ptrdiff_t ar, ptrdiff_t ad, const float* b, ptrdiff_t bs,
-             float* out, ptrdiff_t os, int rows, int depth, bool add) {
-  constexpr int R = V == 1 ? ROWS_1 : ROWS_2;
-  int r = 0;
-  // What full blocks leave is better done in two of middle height than in 2 rows.
-  for (; rows - r >= R && rows - r != R + 2; r += R)
-    product_block<R, V>(a + r * ar, ar, ad, b, bs, out + r * os, os, depth, add);
-  for (; rows - r >= 4; r += 4)
-    product_block<4, V>(a + r * ar, ar, ad, b, bs, out + r * os, os, depth, add);
-  for (; rows - r >= 2; r += 2)
-    product_block<2, V>(a + r * ar, ar, ad, b, bs, out + r * os, os, depth, add);
-  for (; r < rows; r++)
-    product_block<1, V>(a + r * ar, ar, ad, b, bs, out + r * os, os, depth, add);
-}
-
-// `product` with as many vectors as `columns` of a panel need.
-INLINE void panel_product(const float* a, ptrdiff_t ar, ptrdiff_t ad, const float* b,
-                          ptrdiff_t bs, float* out, ptrdiff_t os, int rows, int depth,
-                          int columns, bool add) {
-  if (columns > LANES) product<2>(a, ar, ad, b, bs, out, os, rows, depth, add);
-  else product<1>(a, ar, ad, b, bs, out, os, rows, depth, add);
-}
-
 // The plan of the forward pass. A part is a group of tiles: their inputs for some
 // channels at a time, and their products, stay in the second cache. Where the inputs have
 // few channels the outputs are computed some channels at a time, too.
@@ -380,10 +316,11 @@ void convolve_group(const Forward& plan, const float* x, ptrdiff_t in, const flo
       for (int f = 0; f < A2; f++)
         for (int p = 0; p * plan.nr < k; p++)
           panel_product(
-              v + f * plan.v_step, plan.channels, 1,
-              u + ((size_t(f) * plan.panels + k0 / plan.nr + p) * s.c + c0) * plan.nr,
-              plan.nr, m + f * plan.m_step + p * plan.nr, plan.outputs, count, c,
-              k - p * plan.nr, c0 > 0);
+              Left{v + f * plan.v_step, plan.channels, 1},
+              Right{u + ((size_t(f) * plan.panels + k0 / plan.nr + p) * s.c + c0) * plan.nr,
+                    plan.nr},
+              Depth{c}, ToSums{m + f * plan.m_step + p * plan.nr, plan.outputs, c0 > 0},
+              count, k - p * plan.nr);
     }
     Position at(plan.tiles, first);
     for (int t = 0; t < count; t++, at.next()) {
@@ -503,14 +440,18 @@ void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const f
       float* to = sums + f * step;
       if (plan.swapped) {
         for (int p = 0; p * plan.nr < c; p++)
-          panel_product(df, 1, plan.outputs, vf + p * plan.nr, plan.channels,
-                        to + size_t(c0 / plan.nr + p) * plan.rows * plan.nr, plan.nr,
-                        plan.rows, count, c - p * plan.nr, true);
+          panel_product(
+              Left{df, 1, plan.outputs}, Right{vf + p * plan.nr, plan.channels},
+              Depth{count},
+              ToSums{to + size_t(c0 / plan.nr + p) * plan.rows * plan.nr, plan.nr, true},
+              plan.rows, c - p * plan.nr);
       } else {
         for (int p = 0; p < plan.panels; p++)
-          panel_product(vf, 1, plan.channels, df + p * plan.nr, plan.outputs,
-                        to + (size_t(p) * plan.rows + c0) * plan.nr, plan.nr, c, count,
-                        s.k - p * plan.nr, true);
+          panel_product(
+              Left{vf, 1, plan.channels}, Right{df + p * plan.nr, plan.outputs},
+              Depth{count},
+              ToSums{to + (size_t(p) * plan.rows + c0) * plan.nr, plan.nr, true}, c,
+              s.k - p * plan.nr);
       }
     }
   }
