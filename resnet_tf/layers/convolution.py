@@ -103,7 +103,7 @@ class Conv2D(keras.layers.Conv2D):
 
     def _convolved(self, inputs, kernel):
         if native.convolves(inputs, kernel, self.strides):
-            return native.convolution(inputs, kernel)
+            return native.convolution(inputs, kernel, self.strides[0])
         narrow = missing(self.filters) and self.filters < kernel.shape[2]
         centred = self.strides == (1, 1) and all(size % 2 for size in self.kernel_size)
         # In float32 the narrow form's sums would be less exact, and no faster; so they
@@ -192,16 +192,20 @@ class TorchConv2D(keras.layers.Conv2D):
         super().build(input_shape)
 
     def call(self, inputs):
-        if any(self._border):
+        if any(self._border) and not self._is_native(inputs):
             border = [[zeros, zeros] for zeros in self._border]
             inputs = tf.pad(inputs, [[0, 0], *border, [0, 0]])
         return super().call(inputs)
 
     def convolution_op(self, inputs, kernel):
-        # `convolves` knows the padding "same" only.
-        if not any(self._border) and native.convolves(inputs, kernel, self.strides):
-            return native.convolution(inputs, tf.convert_to_tensor(kernel))
+        if self._is_native(inputs):
+            kernel, stride = tf.convert_to_tensor(kernel), self.strides[0]
+            return native.convolution(inputs, kernel, stride, centered=True)
         return super().convolution_op(inputs, kernel)
+
+    def _is_native(self, inputs) -> bool:
+        """Tells whether the native kernels compute; they add the zeros themselves."""
+        return native.convolves(inputs, self.kernel, self.strides)
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape

@@ -9,7 +9,31 @@ import tensorflow as tf
 from resnet_tf.native.library import operations
 
 
-def convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+def convolution(
+    x: tf.Tensor, kernel: tf.Tensor, stride: int = 1, centered: bool = False
+) -> tf.Tensor:
+    """Returns a convolution, computed in the form that is faster for its shape.
+
+    Gradients of any order exist.
+
+    Args:
+        x: float32 (N, H, W, C).
+        kernel: float32 (height, width, C, filters); height and width at most 16.
+        stride: Step of the kernel, at most 16.
+        centered: Where the zeros around the map are: height // 2 and width // 2 lie
+            before it, as in PyTorch; or as in TensorFlow's padding "same".
+
+    Returns:
+        float32 (N, ceil(H / stride), ceil(W / stride), filters).
+    """
+    height, width, channels, _ = kernel.shape
+    # Winograd's transform of a few channels costs more than it saves.
+    if (height, width, stride) == (3, 3, 1) and channels >= 8:
+        return winograd_convolution(x, kernel)
+    return direct_convolution(x, kernel, stride, centered)
+
+
+def winograd_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Returns a 3x3 convolution of stride 1 with padding "same".
 
     Gradients of any order exist.
@@ -72,22 +96,9 @@ def _filter_gradient_gradient(op: tf.Operation, dw: tf.Tensor):
 
 
 def direct_convolution(
-    x: tf.Tensor, kernel: tf.Tensor, stride: int = 1, centered: bool = False
+    x: tf.Tensor, kernel: tf.Tensor, stride: int, centered: bool
 ) -> tf.Tensor:
-    """Returns a convolution of any size and stride, computed without Winograd's form.
-
-    Gradients of any order exist.
-
-    Args:
-        x: float32 (N, H, W, C).
-        kernel: float32 (height, width, C, filters); height and width at most 16.
-        stride: Step of the kernel, at most 16.
-        centered: Where the zeros around the map are: height // 2 and width // 2 lie
-            before it, as in PyTorch; or as in TensorFlow's padding "same".
-
-    Returns:
-        float32 (N, ceil(H / stride), ceil(W / stride), filters).
-    """
+    """Returns `convolution`, computed as matrix products without a transform."""
     form = {"stride": stride, "centered": centered}
     y = operations().resnet_tf_direct_conv(x=x, kernel=kernel, bias=[], **form)
     sides = [size and -(-size // stride) for size in x.shape[1:3]]

@@ -70,7 +70,7 @@ def test_convolution_and_its_gradients_are_exact(instructions, shape):
     with tf.GradientTape() as tape:
         inputs = [tf.constant(x), tf.constant(kernel)]
         tape.watch(inputs)
-        y = operations.convolution(*inputs)
+        y = operations.winograd_convolution(*inputs)
     dx, dw = tape.gradient(y, inputs, tf.constant(dy))
     exact = _exact_convolution(x, kernel, dy)
     assert _error(y, exact[0]) < 1.2e-6
@@ -121,7 +121,7 @@ def test_convolution_has_a_second_gradient():
             norm = tf.reduce_sum(dx**2) + tf.reduce_sum(dw**2)
         return outer.gradient(norm, [x, kernel])
 
-    ours = second(operations.convolution)
+    ours = second(operations.winograd_convolution)
     theirs = second(lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "SAME"))
     for received, expected in zip(ours, theirs, strict=True):
         assert _error(received, expected.numpy().astype(np.float64)) < 1e-5
@@ -203,7 +203,7 @@ def test_bits_do_not_depend_on_the_number_of_threads():
     def results():
         with tf.GradientTape() as tape:
             tape.watch([x, kernel, vectors[0]])
-            y = operations.convolution(x, kernel)
+            y = operations.winograd_convolution(x, kernel)
             z, *moved = operations.batch_norm(
                 y, *vectors, epsilon=1e-5, momentum=0.9, relu=True
             )
@@ -224,13 +224,13 @@ def test_bits_do_not_depend_on_the_number_of_threads():
     "call, rule",
     [
         (
-            lambda: operations.convolution(
+            lambda: operations.winograd_convolution(
                 tf.ones((1, 4, 4, 3)), tf.ones((3, 3, 2, 1))
             ),
             "kernel must have as many channels as x",
         ),
         (
-            lambda: operations.convolution(
+            lambda: operations.winograd_convolution(
                 tf.ones((1, 4, 4, 3)), tf.ones((5, 5, 3, 1))
             ),
             r"kernel must be \(3, 3, C, filters\)",
@@ -262,7 +262,7 @@ def test_wrong_shapes_are_refused(call, rule):
 
 def test_no_images_give_no_outputs_and_a_gradient_of_zero():
     x, dy = tf.ones((0, 4, 4, 3)), tf.ones((0, 4, 4, 2))
-    assert operations.convolution(x, tf.ones((3, 3, 3, 2))).shape == (0, 4, 4, 2)
+    assert operations.winograd_convolution(x, tf.ones((3, 3, 3, 2))).shape == (0, 4, 4, 2)
     np.testing.assert_array_equal(
         operations._filter_gradient(x, dy), np.zeros((3, 3, 3, 2))
     )
