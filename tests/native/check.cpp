@@ -94,6 +94,33 @@ bool joins(const Convolution& s) {
          finite(dw1.get(), size_t(blocks) * narrow) && finite(complete.get(), compact);
 }
 
+// Without Winograd's transform: `outputs` are ceil(input / stride).
+bool multiplies(const Direct& s) {
+  const size_t in = size_t(s.n) * s.h * s.w * s.c, out = size_t(s.n) * s.oh * s.ow * s.k;
+  const size_t weights = size_t(s.kh) * s.kw * s.c * s.k;
+  const auto x = filled(in, 0.1f), dy = filled(out, 0.2f), w = filled(weights, 0.3f);
+  const auto bias = filled(s.k, 0.4f), y = filled(out, 0), dx = filled(in, 0);
+  const auto u = filled(KERNELS.direct_filter_floats(s, false), 0);
+  const auto v = filled(KERNELS.direct_filter_floats(s, true), 0);
+  for (int panel = 0; panel < KERNELS.direct_panels(s, false); panel++)
+    KERNELS.direct_pack(s, w.get(), false, u.get(), panel);
+  for (int panel = 0; panel < KERNELS.direct_panels(s, true); panel++)
+    KERNELS.direct_pack(s, w.get(), true, v.get(), panel);
+  parallel(KERNELS.direct_forward_parts(s), KERNELS.direct_forward_scratch(s), [&](int64_t part, float* scratch) {
+    KERNELS.direct_forward(s, x.get(), u.get(), y.get(), {bias.get(), true}, part, scratch);
+  });
+  parallel(KERNELS.direct_input_gradient_parts(s), KERNELS.direct_input_gradient_scratch(s),
+           [&](int64_t part, float* scratch) {
+             KERNELS.direct_input_gradient(s, dy.get(), v.get(), dx.get(), part, scratch);
+           });
+  const int64_t parts = KERNELS.direct_filter_gradient_parts(s);
+  const auto dw = filled(size_t(parts) * weights, 0);
+  parallel(parts, KERNELS.direct_filter_gradient_scratch(s), [&](int64_t part, float* scratch) {
+    KERNELS.direct_filter_gradient(s, x.get(), dy.get(), dw.get() + part * weights, part, scratch);
+  });
+  return finite(y.get(), out) && finite(dx.get(), in) && finite(dw.get(), size_t(parts) * weights);
+}
+
 bool normalizes(int64_t pixels, int c) {
   const size_t count = size_t(pixels) * c;
   const auto x = filled(count, 0.1f), dy = filled(count, 0.2f), r = filled(count, 0.3f);
@@ -129,6 +156,14 @@ int main() {
                                    Convolution{3, 9, 14, 17, 33}, Convolution{9, 16, 16, 16, 16},
                                    Convolution{40, 8, 8, 20, 4}})
         all = convolves(s) && joins(s) && all;
+      for (const Direct& s : {Direct{3, 1, 35, 17, 1, 35, 33, 1, 1, 1, 0, 0},
+                              Direct{2, 5, 64, 100, 5, 64, 20, 1, 1, 1, 0, 0},
+                              Direct{2, 7, 10, 13, 4, 5, 9, 3, 3, 2, 1, 1},
+                              Direct{9, 16, 16, 16, 8, 8, 32, 3, 3, 2, 0, 0},
+                              Direct{2, 9, 6, 5, 5, 3, 7, 1, 1, 2, 0, 0},
+                              Direct{2, 4, 3, 6, 2, 2, 20, 7, 7, 2, 3, 3},
+                              Direct{2, 5, 6, 3, 2, 2, 5, 2, 4, 3, 0, 0}})
+        all = multiplies(s) && all;
       for (const int c : {1, 3, 16, 17, 100}) all = normalizes(61 + c, c) && all;
       results[i] = all;
     });

@@ -262,7 +262,12 @@ def test_wrong_shapes_are_refused(call, rule):
 
 def test_no_images_give_no_outputs_and_a_gradient_of_zero():
     x, dy = tf.ones((0, 4, 4, 3)), tf.ones((0, 4, 4, 2))
-    assert operations.winograd_convolution(x, tf.ones((3, 3, 3, 2))).shape == (0, 4, 4, 2)
+    assert operations.winograd_convolution(x, tf.ones((3, 3, 3, 2))).shape == (
+        0,
+        4,
+        4,
+        2,
+    )
     np.testing.assert_array_equal(
         operations._filter_gradient(x, dy), np.zeros((3, 3, 3, 2))
     )
