@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from resnet_tf import native
 from resnet_tf.layers.block import Block
 
 MODES = ("pool", "subsample", "append")
@@ -67,17 +68,21 @@ class ZeroPadShortcut(keras.layers.Layer):
             )
 
     def call(self, inputs):
-        x = inputs
-        if self.strides == 2:
-            if self.mode == "pool":
-                x = tf.nn.avg_pool2d(x, 2, 2, "SAME")  # odd maps too
-            else:
-                x = x[:, ::2, ::2]
-        new = self.filters - inputs.shape[-1]
-        if not new:
-            return x
+        channels = inputs.shape[-1]
+        new = self.filters - channels
         before = 0 if self.mode == "append" else new // 2
-        return tf.pad(x, [[0, 0], [0, 0], [0, 0], [before, new - before]])
+        zeros = [before, new - before]
+        x = inputs
+        if self.strides == 2 and self.mode == "pool":
+            x = tf.nn.avg_pool2d(x, 2, 2, "SAME")  # odd maps too
+        elif self.strides == 2:
+            kernel = tf.TensorSpec((1, 1, channels, self.filters))
+            if native.convolves(x, kernel, (2, 2)):
+                # A convolution that copies, and its gradient, are faster than slices.
+                copy = tf.pad(tf.eye(channels), [[0, 0], zeros])
+                return native.convolution(x, copy[None, None], 2)
+            x = x[:, ::2, ::2]
+        return tf.pad(x, [[0, 0], [0, 0], [0, 0], zeros]) if new else x
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -1,7 +1,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from resnet_tf import native
 from resnet_tf.layers import ProjectionShortcut, ZeroPadShortcut, make_shortcut
 from resnet_tf.layers.shortcut import MODES, SHORTCUTS
 from tests.layers.by_hand import convolve
@@ -155,3 +157,21 @@ def test_no_shortcut_at_all():
 def test_unknown_kind():
     with pytest.raises(ValueError, match="shortcut must be one of A-pool.*'C'"):
         make_shortcut("C", 8, 2)
+
+
+@pytest.mark.skipif(not native.available(), reason="no native kernels")
+@pytest.mark.parametrize("mode", ["subsample", "append"])
+@pytest.mark.parametrize("filters", [3, 7])
+def test_native_kernels_copy_the_same_numbers(mode, filters):
+    x = tf.random.stateless_normal((2, 5, 8, 3), [0, 0])
+    layer = ZeroPadShortcut(filters, 2, mode)
+
+    def results(own: bool):
+        with native.computing(own), tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            dx = tape.gradient(y, x, tf.random.stateless_normal(y.shape, [1, 1]))
+        return y, dx
+
+    for received, expected in zip(results(True), results(False), strict=True):
+        np.testing.assert_array_equal(received, expected)

@@ -240,3 +240,26 @@ def test_no_images_give_no_outputs_and_a_gradient_of_zero():
     y, dx, dw = _results(*_arrays((0, 4, 4, 3), (3, 3, 2), 2), 2, False)
     assert (y.shape, dx.shape) == ((0, 2, 2, 2), (0, 4, 4, 3))
     np.testing.assert_array_equal(dw, np.zeros((3, 3, 3, 2)))
+
+
+@pytest.mark.parametrize(
+    "kernel, strides, expected",
+    [
+        ((3, 3, 200, 8), (1, 1), True),
+        ((3, 3, 8, 8), (2, 2), True),
+        ((1, 1, 96, 8), (1, 1), True),
+        ((1, 1, 97, 8), (2, 2), True),
+        ((1, 1, 97, 8), (1, 1), None),
+        ((5, 5, 8, 8), (1, 1), False),
+        ((3, 3, 8, 8), (1, 2), False),
+        ((3, 3, 8, 8), (3, 3), False),
+    ],
+)
+def test_the_rule_of_shapes(instructions, kernel, strides, expected):
+    x, kernel = tf.ones((1, 4, 4, kernel[2])), tf.ones(kernel)
+    if expected is None:  # a 1x1 convolution of many channels
+        expected = instructions != "avx512"
+    assert not native.convolves(x, kernel, strides)
+    with native.computing(True):
+        assert native.convolves(x, kernel, strides) == expected
+        assert not native.convolves(tf.cast(x, tf.float16), kernel, strides)
