@@ -192,20 +192,19 @@ class TorchConv2D(keras.layers.Conv2D):
         super().build(input_shape)
 
     def call(self, inputs):
-        if any(self._border) and not self._is_native(inputs):
+        if native.convolves(inputs, self.kernel, self.strides):
+            return self._native(inputs)
+        if any(self._border):
             border = [[zeros, zeros] for zeros in self._border]
             inputs = tf.pad(inputs, [[0, 0], *border, [0, 0]])
         return super().call(inputs)
 
-    def convolution_op(self, inputs, kernel):
-        if self._is_native(inputs):
-            kernel, stride = tf.convert_to_tensor(kernel), self.strides[0]
-            return native.convolution(inputs, kernel, stride, centered=True)
-        return super().convolution_op(inputs, kernel)
-
-    def _is_native(self, inputs) -> bool:
-        """Tells whether the native kernels compute; they add the zeros themselves."""
-        return native.convolves(inputs, self.kernel, self.strides)
+    def _native(self, inputs):
+        kernel = tf.convert_to_tensor(self.kernel)
+        bias = tf.convert_to_tensor(self.bias) if self.use_bias else None
+        stride = self.strides[0]
+        x = native.convolution(inputs, kernel, stride, centered=True, bias=bias)
+        return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape

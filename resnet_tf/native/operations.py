@@ -10,7 +10,11 @@ from resnet_tf.native.library import operations
 
 
 def convolution(
-    x: tf.Tensor, kernel: tf.Tensor, stride: int = 1, centered: bool = False
+    x: tf.Tensor,
+    kernel: tf.Tensor,
+    stride: int = 1,
+    centered: bool = False,
+    bias: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Returns a convolution, computed in the form that is faster for its shape.
 
@@ -22,6 +26,7 @@ def convolution(
         stride: Step of the kernel, at most 16.
         centered: Where the zeros around the map are: height // 2 and width // 2 lie
             before it, as in PyTorch; or as in TensorFlow's padding "same".
+        bias: float32 (filters,), added to the outputs.
 
     Returns:
         float32 (N, ceil(H / stride), ceil(W / stride), filters).
@@ -29,11 +34,13 @@ def convolution(
     height, width, channels, _ = kernel.shape
     # Winograd's transform of a few channels costs more than it saves.
     if (height, width, stride) == (3, 3, 1) and channels >= 8:
-        return winograd_convolution(x, kernel)
-    return direct_convolution(x, kernel, stride, centered)
+        return winograd_convolution(x, kernel, bias)
+    return direct_convolution(x, kernel, stride, centered, bias)
 
 
-def winograd_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+def winograd_convolution(
+    x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None
+) -> tf.Tensor:
     """Returns a 3x3 convolution of stride 1 with padding "same".
 
     Gradients of any order exist.
@@ -41,25 +48,27 @@ def winograd_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     Args:
         x: float32 (N, H, W, C).
         kernel: float32 (3, 3, C, filters).
+        bias: float32 (filters,), added to the outputs.
 
     Returns:
         float32 (N, H, W, filters).
 
     Reference: Lavin and Gray 2015, https://arxiv.org/abs/1509.09308
     """
-    return _convolution(x, kernel, flip=False)
+    return _convolution(x, kernel, flip=False, bias=bias)
 
 
-def _convolution(x: tf.Tensor, kernel: tf.Tensor, flip: bool) -> tf.Tensor:
+def _convolution(x, kernel, flip: bool, bias=None) -> tf.Tensor:
     """Returns a convolution; with `flip` its transpose, from filters to C channels."""
-    y = operations().resnet_tf_conv(x=x, kernel=kernel, bias=[], flip=flip)
+    bias = [] if bias is None else [bias]
+    y = operations().resnet_tf_conv(x=x, kernel=kernel, bias=bias, flip=flip)
     return _shaped(y, [*x.shape[:3], kernel.shape[2 if flip else 3]])
 
 
 def convolution_bias(
     x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, relu: bool
 ) -> tf.Tensor:
-    """Returns `convolution` plus a bias, then ReLU if asked for. It has no gradient.
+    """Returns `winograd_convolution`, then ReLU if asked for, which has no gradient.
 
     Args:
         x: float32 (N, H, W, C).
@@ -76,12 +85,24 @@ def convolution_bias(
 
 @tf.RegisterGradient("ResnetTfConv")
 def _convolution_gradient(op: tf.Operation, dy: tf.Tensor):
-    if op.get_attr("n") or op.get_attr("relu"):
-        raise LookupError("convolution_bias has no gradient: it is for inference")
-    x, kernel = op.inputs
+    x, kernel, *bias = _differentiable(op)
     flip = op.get_attr("flip")
     dx = _convolution(dy, kernel, flip=not flip)
-    return [dx, _filter_gradient(*((dy, x) if flip else (x, dy)))]
+    dw = _filter_gradient(*((dy, x) if flip else (x, dy)))
+    return [dx, dw, *(tf.raw_ops.BiasAddGrad(out_backprop=dy) for _ in bias)]
+
+
+def _differentiable(op: tf.Operation) -> list[tf.Tensor]:
+    """Returns the inputs of a convolution.
+
+    Raises:
+        LookupError: If it has no gradient.
+    """
+    if op.get_attr("relu"):
+        raise LookupError(
+            "a convolution with ReLU has no gradient: it is for inference"
+        )
+    return list(op.inputs)
 
 
 def _filter_gradient(x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
@@ -96,23 +117,27 @@ def _filter_gradient_gradient(op: tf.Operation, dw: tf.Tensor):
 
 
 def direct_convolution(
-    x: tf.Tensor, kernel: tf.Tensor, stride: int, centered: bool
+    x: tf.Tensor,
+    kernel: tf.Tensor,
+    stride: int,
+    centered: bool,
+    bias: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Returns `convolution`, computed as matrix products without a transform."""
     form = {"stride": stride, "centered": centered}
-    y = operations().resnet_tf_direct_conv(x=x, kernel=kernel, bias=[], **form)
+    bias = [] if bias is None else [bias]
+    y = operations().resnet_tf_direct_conv(x=x, kernel=kernel, bias=bias, **form)
     sides = [size and -(-size // stride) for size in x.shape[1:3]]
     return _shaped(y, [x.shape[0], *sides, kernel.shape[3]])
 
 
 @tf.RegisterGradient("ResnetTfDirectConv")
 def _direct_gradient(op: tf.Operation, dy: tf.Tensor):
-    if op.get_attr("n") or op.get_attr("relu"):
-        raise LookupError("convolution_bias has no gradient: it is for inference")
-    x, kernel = op.inputs
+    x, kernel, *bias = _differentiable(op)
     form = _form(op)
     dw = _direct_filter_gradient(x, dy, kernel.shape[:2], form)
-    return [_direct_input_gradient(dy, kernel, x, form), dw]
+    dx = _direct_input_gradient(dy, kernel, x, form)
+    return [dx, dw, *(tf.raw_ops.BiasAddGrad(out_backprop=dy) for _ in bias)]
 
 
 def _direct_input_gradient(dy, kernel, x, form: dict) -> tf.Tensor:

@@ -158,6 +158,23 @@ def test_bits_do_not_depend_on_the_number_of_threads():
         library.set_threads(library.cores())
 
 
+@pytest.mark.parametrize("channels, stride", [(3, 1), (16, 1), (5, 2)])
+def test_a_bias_is_added_and_has_a_gradient(channels, stride):
+    x, kernel, dy = map(tf.constant, _arrays((2, 6, 9, channels), (3, 3, 11), stride))
+    bias = tf.constant(_random(11, seed=3))
+
+    def results(convolve):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel, bias])
+            y = convolve()
+        return y, *tape.gradient(y, [x, kernel, bias], dy)
+
+    ours = results(lambda: operations.convolution(x, kernel, stride, bias=bias))
+    theirs = results(lambda: tf.nn.conv2d(x, kernel, stride, "SAME") + bias)
+    for received, expected in zip(ours, theirs, strict=True):
+        assert _error(received, expected.numpy().astype(np.float64)) < 1e-6
+
+
 @pytest.mark.parametrize("stride, centered", [(1, False), (2, False), (2, True)])
 def test_convolution_has_a_second_gradient(stride, centered):
     x, kernel = tf.constant(_random(2, 5, 6, 3)), tf.constant(_random(3, 3, 3, 4))
