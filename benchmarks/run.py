@@ -17,7 +17,16 @@ from absl import app, flags
 from harness.arguments import require_no_arguments
 from harness.commands import waiting_times
 from harness.figures import ratios, table
-from harness.loop import OURS, PEAK, PRECISIONS, TORCH, WORKS, Loop, loops
+from harness.loop import (
+    CPUS,
+    OURS,
+    PEAK,
+    PRECISIONS,
+    TORCH,
+    WORKS,
+    Loop,
+    loops,
+)
 from harness.machine import busy_share, environment
 from harness.paths import command
 from harness.peaks import peak_loops, roofline
@@ -37,6 +46,12 @@ flags.DEFINE_multi_enum(
 )
 flags.DEFINE_multi_enum(
     "compiled", MODELS, MODELS, "Networks to measure with settings that compile long."
+)
+flags.DEFINE_enum(
+    "cpu",
+    "",
+    list(CPUS),
+    "Instructions that all sides are held to [those that the CPU has].",
 )
 flags.DEFINE_integer("batch", 128, "Images in a step.", lower_bound=2)
 flags.DEFINE_integer("rounds", Plan.rounds, "Turns of each loop.", lower_bound=1)
@@ -60,11 +75,12 @@ def main(argv) -> int:
         "plan": dataclasses.asdict(plan),
         "precisions": _precisions(),
         "compiled": values.compiled,
+        "cpu": values.cpu,
         **environment(),
         "ratios": [],
         "busy_before": {},
     }
-    results, finals = race(peak_loops(), plan, _python), []
+    results, finals = race(peak_loops(values.cpu), plan, _python), []
     for work in values.works:
         for model in values.models:
             record["busy_before"][f"{work} {model}"] = _busy()
@@ -100,13 +116,13 @@ def _loops(work: str, model: str) -> list[Loop]:
     """Returns the loops of all sides that the flags ask for."""
     values = flags.FLAGS
     compiled = model in values.compiled
-    all_ = loops(work, model, values.batch, values.quick, compiled)
+    all_ = loops(work, model, values.batch, values.quick, compiled, values.cpu)
     return [loop for loop in all_ if loop.precision in _precisions()]
 
 
 def _precisions() -> list[str]:
     """Returns the precisions to measure, the fastest one last."""
-    able = PRECISIONS if has_bfloat16() else PRECISIONS[:1]
+    able = PRECISIONS if has_bfloat16() and not flags.FLAGS.cpu else PRECISIONS[:1]
     return [p for p in PRECISIONS if p in (flags.FLAGS.precisions or able)]
 
 
@@ -127,8 +143,9 @@ def _whole_loop(plan: Plan) -> list[Result]:
     """Returns training of ResNet-20 without and with the input pipeline."""
     print("one batch in memory, then the input pipeline", flush=True)
     values, fast = flags.FLAGS, _precisions()[-1]
+    way = "step" if fast == "bfloat16" else "native"
     pair = [
-        Loop("train", "resnet20", OURS, fast, "step", values.batch, dataset)
+        Loop("train", "resnet20", OURS, fast, way, values.batch, dataset, values.cpu)
         for dataset in ("", values.dataset)
     ]
     results = race(pair, plan, _python)

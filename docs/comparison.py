@@ -57,9 +57,11 @@ def place(run: Measured) -> str:
     versions["torch"] = run.torch_version
     known = [f"{names[key]} {versions[key]}" for key in names if versions.get(key)]
     batches = {loop["batch"] for loop in run.loops}
+    cpu = run.record.get("cpu")
+    held = f", all sides held to {cpu.upper()}" if cpu else ""
     return (
         f"Batch {', '.join(map(str, sorted(batches)))}, "
-        f"{processor(run.record['machine'])}; {', '.join(known)}."
+        f"{processor(run.record['machine'])}{held}; {', '.join(known)}."
     )
 
 

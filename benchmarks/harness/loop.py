@@ -19,7 +19,7 @@ MODULES = {
 # DistributedDataParallel has it: batch norm sees half of the images, and so it does
 # in our "lanes" of training.
 VARIANTS = {
-    ("train", OURS): ("step", "lanes"),
+    ("train", OURS): ("native", "native lanes", "step", "lanes"),
     ("train", TORCH): ("eager", "compile", "2 processes"),
     ("train", KERAS): ("tape", "fit", "jit"),
     ("inference", OURS): ("lanes", "optimized", "plain"),
@@ -29,6 +29,25 @@ VARIANTS = {
 
 
 COMPILED = ("compile", "jit")  # for minutes, where the network is deep
+# Settings that have no meaning in a precision: float32 has nothing to cast to, and the
+# native kernels compute in float32.
+MEANINGLESS = {
+    ("cast", "float32"),
+    ("native", "bfloat16"),
+    ("native lanes", "bfloat16"),
+}
+# What holds each side to older instructions than the CPU has, by their name.
+CPUS = {
+    "": {},
+    "avx2": {
+        "ONEDNN_MAX_CPU_ISA": "AVX2",  # of TensorFlow, and of PyTorch
+        "DNNL_MAX_CPU_ISA": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "TORCHINDUCTOR_CPP_SIMDLEN": "256",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,7 @@ class Loop:
         variant: One of `VARIANTS`.
         batch: Images in a step, over all processes.
         dataset: Where the images come from; "" for one batch in memory.
+        cpu: A key of `CPUS`: the instructions that may be used; "" for all.
     """
 
     work: str
@@ -52,6 +72,7 @@ class Loop:
     variant: str = ""
     batch: int = 128
     dataset: str = ""
+    cpu: str = ""
 
     @property
     def processes(self) -> int:
@@ -66,7 +87,12 @@ class Loop:
 
 
 def loops(
-    work: str, model: str, batch: int, quick: bool = False, compiled: bool = True
+    work: str,
+    model: str,
+    batch: int,
+    quick: bool = False,
+    compiled: bool = True,
+    cpu: str = "",
 ) -> list[Loop]:
     """Returns the loops of all sides.
 
@@ -76,13 +102,17 @@ def loops(
         batch: Images in a step.
         quick: Take only the first variant of each side.
         compiled: Take those in `COMPILED` too.
+        cpu: A key of `CPUS`.
     """
     return [
-        Loop(work, model, side, precision, variant, batch)
+        Loop(work, model, side, precision, variant, batch, cpu=cpu)
         for side in (OURS, *PEERS)
         for precision in PRECISIONS
-        for variant in VARIANTS[work, side][: 1 if quick else None]
-        # Float32 has nothing to cast to.
-        if (variant, precision) != ("cast", "float32")
+        for variant in _variants(work, side, precision)[: 1 if quick else None]
         if compiled or variant not in COMPILED
     ]
+
+
+def _variants(work: str, side: str, precision: str) -> list[str]:
+    variants = VARIANTS[work, side]
+    return [name for name in variants if (name, precision) not in MEANINGLESS]

@@ -2,7 +2,8 @@
 
 Variants of training: "step", the whole batch at once; "lanes", a part of it on each
 core, one thread an operation (`--lanes`), the counterpart of PyTorch's "2 processes":
-there, too, batch norm sees only a part, on 2 cores half a batch.
+there, too, batch norm sees only a part, on 2 cores half a batch. Both compute with
+TensorFlow's kernels; "native" and "native lanes" are the same with the native ones.
 
 Variants of inference: "lanes", as `eval.py` does it; "optimized", all threads on one
 operation; "plain", the model as it is trained.
@@ -22,7 +23,7 @@ def make(spec: dict[str, Any]) -> Work:
 
     It may also have `memory_efficient`, and the `lanes` of training.
     """
-    if spec["variant"] == "lanes":
+    if spec["variant"].endswith("lanes"):
         spec = {"lanes": _lanes(spec), **spec}
     if spec.get("lanes", 1) > 1:
         one_thread_an_operation()
@@ -34,9 +35,18 @@ def _training(spec: dict[str, Any]) -> Work:
     from resnet_tf.profiling.networks import training
 
     config = _config(spec)
+    _require_kernels(config.train.kernels)
     batches = _pipeline(spec, config.data) if spec["dataset"] else None
-    work, model = training(config, batches)
-    return work.run, _facts(spec, model)
+    work, model, kernels = training(config, batches)
+    return work.run, {**_facts(spec, model), "kernels": kernels}
+
+
+def _require_kernels(kernels: str) -> None:
+    """Raises an ImportError, which says why the loop is absent, without these."""
+    from resnet_tf.native import obstacle
+
+    if why := obstacle(kernels):
+        raise ImportError(f"no native kernels: {why}")
 
 
 def _inference(spec: dict[str, Any]) -> Work:
@@ -69,11 +79,18 @@ def _config(spec: dict[str, Any]):
     }
     if spec["work"] == "train":
         settings["lanes"] = spec.get("lanes", 1)
+        settings["kernels"] = _kernels(spec)
     if spec["model"].startswith("resnet"):
         settings |= {"order": "pre", "shortcut": "A-pool", "stride_padding": "end"}
-    else:
+    elif "densenet" in spec["model"]:
         settings["memory_efficient"] = spec.get("memory_efficient", False)
     return ExperimentConfig.from_flat(settings)
+
+
+def _kernels(spec: dict[str, Any]) -> str:
+    if not spec.get("variant", "").startswith("native"):
+        return "tensorflow"
+    return f"native_{spec['cpu']}" if spec.get("cpu") else "native"
 
 
 def _pipeline(spec: dict[str, Any], config):

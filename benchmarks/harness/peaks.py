@@ -11,10 +11,14 @@ from resnet_tf.startup import import_tensorflow
 COPY, PRODUCT = "copy", "product"
 
 
-def peak_loops() -> list[Loop]:
-    """Returns the matrix products of both precisions, and the copy."""
+def peak_loops(cpu: str = "") -> list[Loop]:
+    """Returns the matrix products of both precisions, and the copy.
+
+    Args:
+        cpu: See `Loop`.
+    """
     works = [(PRODUCT, precision) for precision in PRECISIONS] + [(COPY, "float32")]
-    return [Loop(work, "", PEAK, precision, work) for work, precision in works]
+    return [Loop(work, "", PEAK, precision, work, cpu=cpu) for work, precision in works]
 
 
 def roofline(results: list[Result]) -> dict[str, Any]:

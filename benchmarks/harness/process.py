@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.loop import MODULES, Loop
+from harness.loop import CPUS, MODULES, Loop
 
 from resnet_tf.reporting.paths import without_folders
 
@@ -54,7 +54,8 @@ class LoopProcess:
         try:
             for rank in range(loop.processes):
                 told = {**spec, "rank": rank}
-                self._processes.append(_Process(python, MODULES[loop.side], told))
+                module = MODULES[loop.side]
+                self._processes.append(_Process(python, module, told, CPUS[loop.cpu]))
             self.facts = self._answers()[0]
         except BaseException:
             self.__exit__()
@@ -92,10 +93,13 @@ class LoopProcess:
 
 
 class _Process:
-    def __init__(self, python: str, module: str, spec: dict[str, Any]):
+    def __init__(
+        self, python: str, module: str, spec: dict[str, Any], cpu: dict[str, str]
+    ):
         paths = [str(FOLDER), str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
         variables = {
             **os.environ,
+            **cpu,
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }

@@ -1,7 +1,14 @@
 """The networks of `resnet_tf` from stock Keras layers."""
 
 import keras
-from peers.networks import DENSENETS, EPSILON, RESNETS, STAGE_FILTERS
+from peers.networks import (
+    DENSENETS,
+    EPSILON,
+    GOOGLENETS,
+    RESNETS,
+    STAGE_FILTERS,
+    DenseNet,
+)
 
 
 def build(model: str) -> keras.Model:
@@ -11,10 +18,12 @@ def build(model: str) -> keras.Model:
     """
     inputs = keras.Input((32, 32, 3))
     if model in RESNETS:
-        x = _resnet(inputs, RESNETS[model])
+        x = _bn_relu(_resnet(inputs, RESNETS[model]))
+    elif model in DENSENETS:
+        x = _bn_relu(_densenet(inputs, DENSENETS[model]))
     else:
-        x = _densenet(inputs, *DENSENETS[model])
-    x = keras.layers.GlobalAveragePooling2D()(_bn_relu(x))
+        x = _googlenet(inputs, *GOOGLENETS[model])
+    x = keras.layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, keras.layers.Dense(10, dtype="float32")(x))
 
 
@@ -34,31 +43,56 @@ def _resnet(inputs: keras.KerasTensor, blocks: int) -> keras.KerasTensor:
     return x
 
 
-def _densenet(
-    inputs: keras.KerasTensor, length: int, growth_rate: int, compressed: bool
-) -> keras.KerasTensor:
-    x = _conv(inputs, 2 * growth_rate if compressed else 16)
-    for stage in range(3):
+def _densenet(inputs: keras.KerasTensor, net: DenseNet) -> keras.KerasTensor:
+    x = _conv(inputs, net.stem, use_bias=net.stem_bias)
+    for stage, length in enumerate(net.lengths):
         if stage:
-            channels = x.shape[-1]
-            x = _conv(_bn_relu(x), channels // 2 if compressed else channels, 1)
+            x = _conv(_bn_relu(x), x.shape[-1] // (2 if net.halved else 1), 1)
             x = keras.layers.AveragePooling2D(2)(x)
         for _ in range(length):
-            y = _conv(_bn_relu(x), 4 * growth_rate, 1) if compressed else x
-            y = _conv(_bn_relu(y), growth_rate)
-            x = keras.layers.Concatenate()([x, y])
+            y = x
+            if net.bottleneck:
+                y = _conv(_bn_relu(x), net.bottleneck * net.growth_rate, 1)
+            y = _conv(_bn_relu(y), net.growth_rate)
+            x = keras.layers.Concatenate()([y, x] if net.new_first else [x, y])
     return x
 
 
+def _googlenet(
+    inputs: keras.KerasTensor, stem: int, stages: tuple
+) -> keras.KerasTensor:
+    x = _unit(inputs, stem, 3)
+    for stage, blocks in enumerate(stages):
+        if stage:
+            x = keras.layers.MaxPooling2D(3, 2, "same")(x)
+        for filters, reduced in blocks:
+            branches = [
+                _unit(x, filters[0], 1),
+                _unit(_unit(x, reduced[0], 1), filters[1], 3),
+                _unit(_unit(x, reduced[1], 1), filters[2], 5),
+                _unit(keras.layers.MaxPooling2D(3, 1, "same")(x), filters[3], 1),
+            ]
+            x = keras.layers.Concatenate()(branches)
+    return x
+
+
+def _unit(x: keras.KerasTensor, filters: int, size: int) -> keras.KerasTensor:
+    return _bn_relu(_conv(x, filters, size, use_bias=True))
+
+
 def _conv(
-    x: keras.KerasTensor, filters: int, size: int = 3, strides: int = 1
+    x: keras.KerasTensor,
+    filters: int,
+    size: int = 3,
+    strides: int = 1,
+    use_bias: bool = False,
 ) -> keras.KerasTensor:
     return keras.layers.Conv2D(
         filters,
         size,
         strides,
         "same",
-        use_bias=False,
+        use_bias=use_bias,
         kernel_initializer="he_normal",
     )(x)
 

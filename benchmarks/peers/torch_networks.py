@@ -1,14 +1,25 @@
-"""The networks of `resnet_tf` in torch.nn: pre-activation ResNet and DenseNet."""
+"""The networks of `resnet_tf` in torch.nn."""
 
 import torch
-from peers.networks import DENSENETS, EPSILON, RESNETS, STAGE_FILTERS
+from peers.networks import (
+    DENSENETS,
+    EPSILON,
+    GOOGLENETS,
+    RESNETS,
+    STAGE_FILTERS,
+)
+from peers.networks import DenseNet as Numbers
 from torch import Tensor, nn
 from torch.nn import functional
 
 
 def build(model: str) -> nn.Module:
     """Returns a network from images (N, 3, 32, 32) to logits (N, 10)."""
-    return ResNet(RESNETS[model]) if model in RESNETS else DenseNet(*DENSENETS[model])
+    if model in RESNETS:
+        return ResNet(RESNETS[model])
+    if model in DENSENETS:
+        return DenseNet(DENSENETS[model])
+    return GoogLeNet(*GOOGLENETS[model])
 
 
 class BnReLU(nn.BatchNorm2d):
@@ -21,8 +32,15 @@ class BnReLU(nn.BatchNorm2d):
         return functional.relu(super().forward(x), inplace=True)
 
 
-def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+def _conv(
+    inputs: int, outputs: int, size: int = 3, stride: int = 1, bias: bool = False
+) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=bias)
+
+
+def _unit(inputs: int, outputs: int, size: int) -> nn.Sequential:
+    """Returns a convolution with bias, BN and ReLU."""
+    return nn.Sequential(_conv(inputs, outputs, size, bias=True), BnReLU(outputs))
 
 
 class ResidualBlock(nn.Module):
@@ -51,27 +69,57 @@ class ResidualBlock(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """BN-ReLU-conv to k channels, behind the input; with `bottleneck` two of them."""
+    """BN-ReLU-conv to new channels, beside the input; with a bottleneck two of them."""
 
-    def __init__(self, inputs: int, growth_rate: int, bottleneck: bool):
+    def __init__(self, inputs: int, net: Numbers):
         super().__init__()
         parts = []
-        if bottleneck:
-            wide = 4 * growth_rate
+        if net.bottleneck:
+            wide = net.bottleneck * net.growth_rate
             parts = [BnReLU(inputs), _conv(inputs, wide, 1)]
             inputs = wide
-        self.new = nn.Sequential(*parts, BnReLU(inputs), _conv(inputs, growth_rate))
+        parts += [BnReLU(inputs), _conv(inputs, net.growth_rate)]
+        self.new = nn.Sequential(*parts)
+        self.new_first = net.new_first
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat((x, self.new(x)), 1)
+        y = self.new(x)
+        return torch.cat((y, x) if self.new_first else (x, y), 1)
+
+
+class Inception(nn.Module):
+    """Four branches side by side: 1x1, 3x3, 5x5, and 3x3 max pooling.
+
+    Args:
+        inputs: Input channels.
+        filters: Output channels of the branches.
+        reduced: Those of the 1x1 convolutions before the 3x3 and the 5x5 one.
+    """
+
+    def __init__(self, inputs: int, filters: tuple, reduced: tuple):
+        super().__init__()
+        one, three, five, pooled = filters
+        self.branches = nn.ModuleList(
+            [
+                _unit(inputs, one, 1),
+                nn.Sequential(
+                    _unit(inputs, reduced[0], 1), _unit(reduced[0], three, 3)
+                ),
+                nn.Sequential(_unit(inputs, reduced[1], 1), _unit(reduced[1], five, 5)),
+                nn.Sequential(nn.MaxPool2d(3, 1, 1), _unit(inputs, pooled, 1)),
+            ]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.branches], 1)
 
 
 class Classifier(nn.Sequential):
-    """BN-ReLU, global average pooling and a dense head."""
+    """Global average pooling and a dense head."""
 
     def __init__(self, channels: int):
         pool = nn.AdaptiveAvgPool2d(1)
-        super().__init__(BnReLU(channels), pool, nn.Flatten(), nn.Linear(channels, 10))
+        super().__init__(pool, nn.Flatten(), nn.Linear(channels, 10))
 
 
 class ResNet(nn.Sequential):
@@ -84,27 +132,40 @@ class ResNet(nn.Sequential):
             for block in range(blocks):
                 parts.append(ResidualBlock(inputs, filters, stage + block > 0))
                 inputs = filters
-        super().__init__(*parts, Classifier(inputs))
+        super().__init__(*parts, BnReLU(inputs), Classifier(inputs))
 
 
 class DenseNet(nn.Sequential):
-    """DenseNet, or DenseNet-BC with `compressed`.
+    """DenseNet, with or without bottlenecks and compression."""
 
-    Args:
-        length: Layers in each of the three dense blocks.
-        growth_rate: Channels that a layer adds.
-        compressed: With bottlenecks, and transitions that halve the channels.
-    """
-
-    def __init__(self, length: int, growth_rate: int, compressed: bool):
-        channels = 2 * growth_rate if compressed else 16
-        parts = [_conv(3, channels)]
-        for stage in range(3):
+    def __init__(self, net: Numbers):
+        channels = net.stem
+        parts = [_conv(3, channels, bias=net.stem_bias)]
+        for stage, length in enumerate(net.lengths):
             if stage:
-                kept = channels // 2 if compressed else channels
+                kept = channels // (2 if net.halved else 1)
                 parts += [BnReLU(channels), _conv(channels, kept, 1), nn.AvgPool2d(2)]
                 channels = kept
             for _ in range(length):
-                parts.append(DenseLayer(channels, growth_rate, compressed))
-                channels += growth_rate
+                parts.append(DenseLayer(channels, net))
+                channels += net.growth_rate
+        super().__init__(*parts, BnReLU(channels), Classifier(channels))
+
+
+class GoogLeNet(nn.Sequential):
+    """The small GoogLeNet.
+
+    Args:
+        stem: Output channels of the first convolution.
+        stages: The blocks of each stage, see `GOOGLENETS`.
+    """
+
+    def __init__(self, stem: int, stages: tuple):
+        channels, parts = stem, [_unit(3, stem, 3)]
+        for stage, blocks in enumerate(stages):
+            if stage:
+                parts.append(nn.MaxPool2d(3, 2, 1))
+            for filters, reduced in blocks:
+                parts.append(Inception(channels, filters, reduced))
+                channels = sum(filters)
         super().__init__(*parts, Classifier(channels))

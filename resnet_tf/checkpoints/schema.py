@@ -77,6 +77,7 @@ _SUMMARY_OPTIONAL = {
     **{f"{best}{split}_error": PERCENT for split in _SPLITS for best in ("", "best_")},
     **{f"{best}n_{split}": POSITIVE for split in _SPLITS for best in ("", "best_")},
     **dict.fromkeys(("best_step", "peak_memory", "num_replicas", "seed"), COUNT),
+    "kernels": TEXT,
 }
 _WORKER = {"worker": COUNT, "num_workers": POSITIVE, "weights_sha256": SHA256}
 _REPORT = {

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from resnet_tf.cli import json_output
-from resnet_tf.config import NETWORKS, ExperimentConfig, positive, unknown
+from resnet_tf.config import NETWORKS, ExperimentConfig, iter_fields, positive, unknown
 from resnet_tf.errors import SettingError
 from resnet_tf.machine import has_bfloat16
 from resnet_tf.profiling import PRECISIONS, TRAIN, WORKS
 from resnet_tf.startup import import_tensorflow
 
 _TOP = 12
+(_KERNELS,) = (spec for spec in iter_fields() if spec.name == "kernels")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=WORKS,
         default=TRAIN,
         help="The training step, or the network optimised for inference.",
+    )
+    parser.add_argument(
+        "--kernels",
+        choices=_KERNELS.choices,
+        default=_KERNELS.default,
+        help="Kernels of the training step, as for train.",
     )
     parser.add_argument(
         "--profile",
@@ -58,6 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
             "model": arguments.model,
             "mixed_precision": arguments.mixed_precision or fastest,
             "train_batch_size": arguments.batch,
+            "kernels": arguments.kernels,
         }
     )
     import_tensorflow()
@@ -89,6 +97,9 @@ def _check(arguments: argparse.Namespace) -> None:
 def _print_summary(record: dict[str, Any]) -> None:
     peaks, precision = record["peaks"], record["mixed_precision"]
     training = record["work"] == TRAIN
+    # It imports TensorFlow.
+    from resnet_tf.training.kernels import kernels_title
+
     products = ", ".join(
         f"{name} {peak / 1e9:,.0f} GFLOP/s"
         for name, peak in peaks["operations_per_second"].items()
@@ -97,7 +108,8 @@ def _print_summary(record: dict[str, Any]) -> None:
         "machine": f"matrix product {products}; "
         f"memory copy {peaks['copied_bytes_per_second'] / 1e9:.1f} GB/s",
         record["model"]: f"{'training' if training else 'inference'}, {precision}, "
-        f"batch {record['batch']}: {record['images_per_second']:,.0f} images/s "
+        f"{kernels_title(record['kernels'])}, batch {record['batch']}: "
+        f"{record['images_per_second']:,.0f} images/s "
         f"(median of {len(record['samples'])} turns, {min(record['samples']):,.0f} "
         f"to {max(record['samples']):,.0f})",
         "arithmetic": f"{record['operations_per_image'] / 1e6:,.1f} MFLOP an image"

@@ -142,6 +142,9 @@ def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
 def _differing(a: FinishedRun, b: FinishedRun) -> dict[str, tuple[Any, Any]]:
     found = differences(a.config, b.config)
     found.pop("seed", None)
+    # One network, whose sums were rounded in different orders.
+    if all(kernels.startswith("native_") for kernels in found.get("kernels", ())):
+        found.pop("kernels", None)
     return found
 
 

@@ -14,7 +14,7 @@ from resnet_tf.config.compose import compose
 from resnet_tf.config.data import DataConfig
 from resnet_tf.config.datasets import DATASETS, DatasetInfo
 from resnet_tf.config.durations import too_large_for_drop_last
-from resnet_tf.config.fields import REQUIRED, FieldSpec, section_fields, unknown
+from resnet_tf.config.fields import AUTO, REQUIRED, FieldSpec, section_fields, unknown
 from resnet_tf.config.model import ModelConfig
 from resnet_tf.config.networks import CIFAR_SIDE
 from resnet_tf.config.optimizer import OptimizerConfig
@@ -151,10 +151,11 @@ class ExperimentConfig:
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of the settings, in hexadecimal; wherever it computes,
-        an experiment has one."""
+        an experiment has one. Settings that leave the choice to the machine are not
+        in it."""
         settings = self.to_dict()
         for spec in iter_fields():
-            if spec.place:
+            if spec.place or settings[spec.section].get(spec.name) == AUTO:
                 del settings[spec.section][spec.name]
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -165,6 +166,11 @@ class ExperimentConfig:
         for key, part in self.to_dict().items():
             flat.update(part if isinstance(part, dict) else {key: part})
         return flat
+
+    def with_kernels(self, kernels: str) -> ExperimentConfig:
+        """Returns the experiment with another value of `train.kernels`."""
+        train = dataclasses.replace(self.train, kernels=kernels)
+        return dataclasses.replace(self, train=train)
 
     def run_name(self) -> str:
         """Returns `<model>-<dataset>-<8 hexadecimal digits>`."""

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from resnet_tf.errors import SettingError
 
 REQUIRED = object()
+AUTO = "auto"  # a value that leaves the choice to the machine
 
 # A state of a run is named by its step, in eight digits.
 LARGEST_STEP = 99_999_999

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from resnet_tf.config.fields import LARGEST_BATCH, LARGEST_STEP, Section, field
+from resnet_tf.config.fields import AUTO, LARGEST_BATCH, LARGEST_STEP, Section, field
 from resnet_tf.errors import SettingError
 
 
@@ -65,10 +65,19 @@ class TrainConfig(Section):
     mixed_precision: Literal["float32", "bfloat16", "float16"] = field(
         "float32", "Type of the activations; weights stay float32."
     )
-    kernels: Literal["tensorflow", "native"] = field(
+    kernels: Literal[
+        "auto",
+        "native",
+        "native_avx512",
+        "native_avx2",
+        "native_baseline",
         "tensorflow",
-        "Who computes the update on a CPU: TensorFlow's kernels, or this package's own "
-        "for 3x3 convolutions and batch norm in float32.",
+    ] = field(
+        AUTO,
+        "Kernels that compute an update. native: this package's own, in float32 on a "
+        "CPU, with its best instructions; native_avx512 and the like: with these, on "
+        "which the bits of results depend. auto: native where they can compute, else "
+        "tensorflow. A run goes on with the kernels that it began with.",
         was="tensorflow",
     )
     jit_compile: bool = field(False, "Compile the step with XLA.")
@@ -156,18 +165,25 @@ class TrainConfig(Section):
                 f"sync_batch_norm needs lanes=1, received {self.lanes}: each lane is "
                 "normalised by itself"
             )
-        if self.kernels == "native" and self.mixed_precision != "float32":
-            raise SettingError(
-                "kernels=native needs mixed_precision=float32, received "
-                f"{self.mixed_precision}"
-            )
-        if self.kernels == "native" and self.jit_compile:
-            raise SettingError("kernels=native needs jit_compile=False, received True")
+        self._check_kernels()
         if self.grow and self.init_from is None:
             raise SettingError("grow needs init_from, received grow alone")
         if self.freeze != "none" and self.init_from is None:
             raise SettingError(
                 f"freeze needs init_from, received freeze={self.freeze} alone"
+            )
+
+    def _check_kernels(self) -> None:
+        if not self.kernels.startswith("native"):
+            return
+        if self.mixed_precision != "float32":
+            raise SettingError(
+                f"kernels={self.kernels} needs mixed_precision=float32, received "
+                f"{self.mixed_precision}"
+            )
+        if self.jit_compile:
+            raise SettingError(
+                f"kernels={self.kernels} needs jit_compile=False, received True"
             )
 
     def _check_profile_steps(self) -> None:

@@ -1,7 +1,14 @@
 """Float32 kernels for CPUs, faster than TensorFlow's; see README.md here."""
 
-from resnet_tf.native.choice import convolves, normalizes
-from resnet_tf.native.library import available, computing, instructions, reason
+from resnet_tf.native.choice import convolves, normalizes, obstacle, resolved
+from resnet_tf.native.library import (
+    INSTRUCTIONS,
+    available,
+    computing,
+    instructions,
+    reason,
+    use_instructions,
+)
 from resnet_tf.native.operations import (
     Moments,
     Unit,
@@ -12,6 +19,7 @@ from resnet_tf.native.operations import (
 )
 
 __all__ = [
+    "INSTRUCTIONS",
     "Moments",
     "Unit",
     "available",
@@ -23,5 +31,8 @@ __all__ = [
     "dense_block",
     "instructions",
     "normalizes",
+    "obstacle",
     "reason",
+    "resolved",
+    "use_instructions",
 ]

@@ -2,10 +2,50 @@
 
 import tensorflow as tf
 
-from resnet_tf.native.library import are_computing, instructions
+from resnet_tf.native.library import (
+    INSTRUCTIONS,
+    are_computing,
+    instructions,
+    reason,
+    supports,
+)
 
 # With AVX-512, TensorFlow's 1x1 convolutions of more channels are faster.
 _AVX512_CHANNELS = 96
+_NATIVE, _TENSORFLOW = "native", "tensorflow"
+
+
+def resolved(kernels: str, able: bool) -> str:
+    """Returns the kernels that compute here: "native_avx512" or "tensorflow", say.
+
+    Args:
+        kernels: "auto", "native", "native_" with a name in `INSTRUCTIONS`, or
+            "tensorflow".
+        able: Whether the experiment is one that the native kernels compute.
+    """
+    if kernels == "auto":
+        kernels = _NATIVE if able and obstacle(_NATIVE) is None else _TENSORFLOW
+    if kernels == _NATIVE and reason() is None:
+        return f"{_NATIVE}_{next(filter(supports, INSTRUCTIONS))}"
+    return kernels
+
+
+def obstacle(kernels: str) -> str | None:
+    """Returns why kernels cannot compute in this process, in one line; else None.
+
+    Args:
+        kernels: As for `resolved`.
+    """
+    name, _, wanted = kernels.partition("_")
+    if name != _NATIVE:
+        return None
+    if why := reason():
+        return why
+    if tf.config.get_visible_devices("GPU"):
+        return "a GPU computes (CUDA_VISIBLE_DEVICES= hides it)"
+    if wanted and not supports(wanted):
+        return f"this CPU does not have the instructions {wanted}"
+    return None
 
 
 def convolves(x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int]) -> bool:

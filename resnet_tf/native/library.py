@@ -16,6 +16,8 @@ import tensorflow as tf
 
 from resnet_tf.machine import cores
 
+# What an x86-64 may have, the best first.
+INSTRUCTIONS = ("avx512", "avx2", "baseline")
 _FOLDER = Path(__file__).parent
 _COMPUTING = contextvars.ContextVar("native kernels compute", default=False)
 
@@ -70,6 +72,15 @@ def use_instructions(name: str) -> bool:
     """
     library = _loaded()[1]
     return bool(library and library.resnet_tf_use_instructions(name.encode()))
+
+
+def supports(name: str) -> bool:
+    """Returns whether this CPU has the instructions of `use_instructions`."""
+    before = instructions()
+    supported = use_instructions(name)
+    if before is not None:
+        use_instructions(before)
+    return supported
 
 
 def set_threads(count: int) -> None:

@@ -16,6 +16,7 @@ from resnet_tf.profiling.operations import profiled
 from resnet_tf.profiling.peaks import Peaks, peak_works
 from resnet_tf.profiling.roofline import Bound, bounds, step_operations
 from resnet_tf.profiling.turns import Work, turns
+from resnet_tf.training.kernels import TENSORFLOW
 
 ROUNDS = 5
 _NETWORK, _PROFILED_STEPS = "network", 3
@@ -39,11 +40,12 @@ def measured(
         SettingError: If this TensorFlow cannot be profiled.
     """
     precision = config.train.mixed_precision
-    loop, model = _network(config, work)
+    loop, model, kernels = _network(config, work)
     found = layers(model, loop.amount)
     record = {
         "work": work,
         "mixed_precision": precision,
+        "kernels": kernels,
         "batch": loop.amount,
         "profile": _profile(loop) if profile else None,
     }
@@ -67,8 +69,8 @@ def measured(
     }
 
 
-def _network(config: ExperimentConfig, work: str) -> tuple[Work, keras.Model]:
-    """Returns the loop to measure, and the network that runs in it."""
+def _network(config: ExperimentConfig, work: str) -> tuple[Work, keras.Model, str]:
+    """Returns the loop to measure, its network, and the kernels that compute it."""
     if work == TRAIN:
         return training(config)
     model = build_model(
@@ -77,7 +79,7 @@ def _network(config: ExperimentConfig, work: str) -> tuple[Work, keras.Model]:
         input_shape=config.image_shape,
     )
     model = optimize_for_inference(model)
-    return inference(model, config.train.train_batch_size), model
+    return inference(model, config.train.train_batch_size), model, TENSORFLOW
 
 
 def _profile(loop: Work) -> dict[str, Any]:

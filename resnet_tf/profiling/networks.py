@@ -11,8 +11,9 @@ from resnet_tf.training.trainer import Trainer
 
 def training(
     config: ExperimentConfig, batches: tf.data.Dataset | None = None
-) -> tuple[Work, keras.Model]:
-    """Returns the training step, whose amount is images, and its network.
+) -> tuple[Work, keras.Model, str]:
+    """Returns the training step, whose amount is images, its network, and the kernels
+    that compute it.
 
     Args:
         config: The experiment.
@@ -26,7 +27,7 @@ def training(
         trainer.run(iterator, tf.constant(steps))
         trainer.metrics.result()
 
-    return Work(run, config.train.train_batch_size), trainer.model
+    return Work(run, config.train.train_batch_size), trainer.model, trainer.kernels
 
 
 def inference(model: keras.Model, batch: int, lanes: int = 1) -> Work:

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.machine import has_bfloat16
-from resnet_tf.native import instructions
+from resnet_tf.native import reason
+from resnet_tf.training.kernels import TENSORFLOW, kernels_title
 
 
 def announcement(
@@ -26,7 +27,7 @@ def announcement(
     lines = [
         f"{model.name}: {trained:,} parameters{frozen} | {config.data.dataset}: "
         f"{sizes[0]:,} training and {sizes[1]:,} validation images | "
-        f"{train.mixed_precision}{_native_kernels(train.kernels)}"
+        f"{train.mixed_precision}, {kernels_title(train.kernels)}"
     ]
     if optimizer.schedule == "step" and train.train_steps <= optimizer.decay_step0:
         lines.append(
@@ -38,11 +39,12 @@ def announcement(
             "this CPU has no instructions for bfloat16: "
             "--mixed_precision=float32 is several times as fast"
         )
+    why = (
+        train.kernels == TENSORFLOW and train.mixed_precision == "float32" and reason()
+    )
+    if why and not tf.config.list_physical_devices("GPU"):
+        lines.append(f"the native kernels, which are faster, cannot compute: {why}")
     return lines
-
-
-def _native_kernels(kernels: str) -> str:
-    return f", native kernels ({instructions()})" if kernels == "native" else ""
 
 
 def _on_slow_cpu() -> bool:

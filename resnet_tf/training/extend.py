@@ -5,6 +5,7 @@ from pathlib import Path
 from resnet_tf.checkpoints.files import CONFIG, METRICS, json_text, write_json
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.config import ExperimentConfig, differences
+from resnet_tf.config.fields import AUTO
 from resnet_tf.disk import replacing, sha256
 from resnet_tf.shell import word
 
@@ -26,6 +27,21 @@ def extends(before: ExperimentConfig, now: ExperimentConfig) -> bool:
         return False
     past = _past(before, before.train.train_steps)
     return past is not None and past == _past(now, before.train.train_steps)
+
+
+def continued(before: ExperimentConfig, now: ExperimentConfig) -> ExperimentConfig:
+    """Returns `now` with the kernels of `before` where it leaves them open.
+
+    A run that has recorded its kernels keeps them: others give other bits.
+
+    Args:
+        before: The experiment of a run folder.
+        now: The experiment that wants to run there.
+    """
+    asked, recorded = now.train.kernels, before.train.kernels
+    if asked == AUTO or recorded.startswith(f"{asked}_"):
+        return now.with_kernels(recorded)
+    return now
 
 
 def _past(config: ExperimentConfig, done: int) -> tuple[int, ...] | None:

@@ -15,7 +15,6 @@ from resnet_tf.checkpoints.initial import initialize
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.run_state import RunState
 from resnet_tf.checkpoints.weights import save_checkpoint
-from resnet_tf.config import ExperimentConfig
 from resnet_tf.config.durations import in_epochs
 from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_splits, require_classes
@@ -29,6 +28,7 @@ from resnet_tf.reporting.tensorboard import TensorBoard
 from resnet_tf.training.announce import announcement
 from resnet_tf.training.cluster import Cluster
 from resnet_tf.training.divergence import diverged
+from resnet_tf.training.kernels import settle_kernels
 from resnet_tf.training.pace import Pace
 from resnet_tf.training.profile import StepProfile
 from resnet_tf.training.resume import last_report, open_history, require_agreement
@@ -47,7 +47,6 @@ OnReport = Callable[[Row, keras.Model], None]
 
 
 def run(
-    config: ExperimentConfig,
     folder: RunFolder,
     cluster: Cluster | None = None,
     until: int | None = None,
@@ -57,8 +56,7 @@ def run(
     """Does a run, or this worker's part of it, to its end; see `train`.
 
     Args:
-        config: The experiment.
-        folder: Its folder, held by the chief.
+        folder: The folder of the run, held by the chief; it has the experiment.
         cluster: The workers, which have met; None if this process is alone.
         until: The step after which to stop, or None.
         on_call: Called with the step after each call of the compiled loop.
@@ -67,12 +65,12 @@ def run(
     Returns:
         The summary.
     """
-    if config.train.deterministic:
+    if folder.config.train.deterministic:
         tf.config.experimental.enable_op_determinism()
     # Before anything else in TensorFlow: several workers need it so.
-    workers = Workers(make_strategy(config.train, cluster), cluster)
+    workers = Workers(make_strategy(folder.config.train, cluster), cluster)
     with workers.required():
-        summary = Run(config, folder, workers, until, on_call, on_report).complete()
+        summary = Run(folder, workers, until, on_call, on_report).complete()
     return {**summary, "worker": workers.index} if cluster else summary
 
 
@@ -80,8 +78,7 @@ class Run:
     """A run from its last checkpoint to its end.
 
     Args:
-        config: The experiment.
-        folder: Its folder, held by the chief.
+        folder: The folder of the run, held by the chief; it has the experiment.
         workers: Those that do it together.
         until: The step after which to stop, or None.
         on_call: Called with the step after each call of the compiled loop.
@@ -90,14 +87,13 @@ class Run:
 
     def __init__(
         self,
-        config: ExperimentConfig,
         folder: RunFolder,
         workers: Workers,
         until: int | None = None,
         on_call: Callable[[int], None] | None = None,
         on_report: OnReport | None = None,
     ):
-        self._config = config
+        self._config = config = settle_kernels(folder, workers)
         self._folder = folder
         self._workers = workers
         self._until = until

@@ -23,7 +23,7 @@ from resnet_tf.config.fields import flag_value
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
 from resnet_tf.ownership import require_own
-from resnet_tf.training.extend import extends, other_way, replace_config
+from resnet_tf.training.extend import continued, extends, other_way, replace_config
 from resnet_tf.training.lock import LOCK, locked
 
 # The names in the folder of a run that others read too.
@@ -45,7 +45,8 @@ class RunFolder:
 
     Attributes:
         path: As given.
-        config: As given.
+        config: As given, with the kernels that the folder records where it leaves
+            them open.
 
     Raises:
         CheckpointError: If another experiment has run in the folder.
@@ -154,6 +155,21 @@ class RunFolder:
                 "same command goes on from it"
             ) from error
 
+    def settle(self, config: ExperimentConfig, write: bool) -> None:
+        """Takes the config that says which kernels compute.
+
+        Args:
+            config: The experiment, equal but for its kernels.
+            write: Whether to record it; the caller then holds the folder.
+
+        Raises:
+            RunFolderError: If it cannot be written.
+        """
+        self.config = config
+        if write and differences(read_config(self.path / CONFIG), config):
+            with self.writing():
+                replace_config(self.path, config)
+
     def class_names(self) -> list[str] | None:
         """Returns the names of the classes that it was trained on so far, None before
         its first weights are saved."""
@@ -197,6 +213,7 @@ class RunFolder:
         if not os.path.exists(self.path / CONFIG):
             return
         found = read_config(self.path / CONFIG)
+        self.config = continued(found, self.config)
         differing = differences(found, self.config)
         if differing and not extends(found, self.config):
             listed = ", ".join(

@@ -60,6 +60,7 @@ def summarize(
         "num_workers": workers.number,
         "weights_sha256": weights_sha256,
         "seed": config.train.seed,
+        "kernels": config.train.kernels,
         **provenance(),
     }
 

@@ -80,17 +80,17 @@ def train(
         print(f"{folder.path} is finished", flush=True)
         return summary
     ensure_available(config.data)
-    return _work(config, folder, until, on_call, on_report)
+    return _work(folder, until, on_call, on_report)
 
 
 def _work(
-    config: ExperimentConfig,
     folder: RunFolder,
     until: int | None,
     on_call: Callable[[int], None] | None,
     on_report: Callable[[Row, "keras.Model"], None] | None,
 ) -> dict[str, Any]:
     """Does the run, alone or with other workers; the chief has the folder."""
+    config = folder.config
     cluster = find_cluster(config.train.strategy, os.environ)
     chief = cluster is None or cluster.index == 0
     with folder.held() if chief else contextlib.nullcontext():
@@ -100,7 +100,7 @@ def _work(
                 one_thread_an_operation()
             import_tensorflow()
             from resnet_tf.training.loop import run
-        return run(config, folder, cluster, until, on_call, on_report)
+        return run(folder, cluster, until, on_call, on_report)
 
 
 def _met(

@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_tf.config import HEAD, ExperimentConfig
-from resnet_tf.errors import SettingError
 from resnet_tf.layers import BatchNorm, dropout_seed, step_seed
 from resnet_tf.layers.moving import moved_once
 from resnet_tf.models import POLICIES, build_model
-from resnet_tf.native import computing, reason
+from resnet_tf.native import computing
 from resnet_tf.training.accumulate import accumulated
+from resnet_tf.training.kernels import TENSORFLOW, take_kernels
 from resnet_tf.training.loss_scale import LossScale
 from resnet_tf.training.metrics import TrainMetrics
 from resnet_tf.training.optimizer import OPTIMIZERS
@@ -31,6 +31,10 @@ class Trainer:
         model: The network.
         optimizer: The updates; `optimizer.step` counts them.
         metrics: Sums since the last report.
+        kernels: Those that compute: "tensorflow", "native_avx512" or the like.
+
+    Raises:
+        SettingError: If `train.kernels` cannot compute here.
     """
 
     def __init__(
@@ -40,8 +44,7 @@ class Trainer:
         workers: int = 1,
     ):
         train = config.train
-        if train.kernels == "native" and (why := reason()):
-            raise SettingError(f"kernels=native is not possible here: {why}")
+        self.kernels = take_kernels(train)
         self._config = config
         self._strategy = strategy
         keras.utils.set_random_seed(train.seed)
@@ -148,8 +151,7 @@ class Trainer:
         """
         optimizer = self.optimizer
         # Here and not around the loop: a strategy runs this in threads of its own.
-        native = computing(self._config.train.kernels == "native")
-        with native, tf.GradientTape() as tape:
+        with computing(self.kernels != TENSORFLOW), tf.GradientTape() as tape:
             logits = self._logits(images, part)
             losses = self._losses(labels, logits)
             loss = tf.reduce_sum(losses) / self._config.train.train_batch_size

@@ -5,7 +5,7 @@ from resnet_tf.profiling.networks import inference, training
 
 
 def test_training_takes_one_batch_again_and_again(tiny):
-    work, model = training(tiny(train_batch_size=4))
+    work, model, _ = training(tiny(train_batch_size=4))
     before = model.get_weights()
     work.run(2)
     assert work.amount == 4
@@ -23,7 +23,7 @@ def test_training_takes_the_batches_that_are_given(tiny):
 
     images = tf.TensorSpec((4, 32, 32, 3)), tf.TensorSpec((4,), tf.int32)
     data = tf.data.Dataset.from_generator(batches, output_signature=images)
-    work, _ = training(tiny(train_batch_size=4), data)
+    work, *_ = training(tiny(train_batch_size=4), data)
     work.run(3)
     assert len(seen) >= 3
 

@@ -10,7 +10,7 @@ from resnet_tf import native
 from resnet_tf.config import ModelConfig, TrainConfig
 from resnet_tf.errors import SettingError
 from resnet_tf.models import build_model
-from resnet_tf.training import trainer as trainer_module
+from resnet_tf.native import choice
 from resnet_tf.training.trainer import Trainer
 from tests.training.test_trainer import arrays, trained
 
@@ -113,6 +113,6 @@ def test_without_the_kernels_a_line_says_why(tiny, monkeypatch):
     config = dataclasses.replace(
         config, train=dataclasses.replace(config.train, kernels="native")
     )
-    monkeypatch.setattr(trainer_module, "reason", lambda: "they were not compiled")
+    monkeypatch.setattr(choice, "reason", lambda: "they were not compiled")
     with pytest.raises(SettingError, match="not possible here: they were not compiled"):
         Trainer(config, tf.distribute.get_strategy())

@@ -1,0 +1,74 @@
+"""Which kernels compute a run: chosen once, recorded, and the same to its end."""
+
+from resnet_tf import native
+from resnet_tf.config import ExperimentConfig, TrainConfig
+from resnet_tf.config.fields import AUTO
+from resnet_tf.errors import CheckpointError, SettingError
+from resnet_tf.training.extend import other_way
+from resnet_tf.training.run_folder import RunFolder
+from resnet_tf.training.workers import Workers
+
+TENSORFLOW = "tensorflow"
+# A CPU with the kernels in one place has those in the places before it.
+_ORDER = (TENSORFLOW, *(f"native_{name}" for name in reversed(native.INSTRUCTIONS)))
+
+
+def take_kernels(train: TrainConfig) -> str:
+    """Returns the kernels that compute in this process from now on.
+
+    The instruction set of the native kernels is one for the whole process.
+
+    Args:
+        train: The run.
+
+    Returns:
+        "tensorflow", or "native_" and an instruction set.
+
+    Raises:
+        SettingError: If those that `train.kernels` names cannot compute here.
+    """
+    if why := native.obstacle(train.kernels):
+        raise SettingError(f"kernels={train.kernels} is not possible here: {why}")
+    able = train.mixed_precision == "float32" and not train.jit_compile
+    kernels = native.resolved(train.kernels, able)
+    if kernels != TENSORFLOW:
+        native.use_instructions(kernels.removeprefix("native_"))
+    return kernels
+
+
+def settle_kernels(folder: RunFolder, workers: Workers) -> ExperimentConfig:
+    """Returns the experiment with the kernels that compute it, and records them.
+
+    Workers with different CPUs take the best kernels that all of them have. All
+    workers call it.
+
+    Args:
+        folder: The run folder, held by the chief.
+        workers: The workers of the run.
+
+    Raises:
+        CheckpointError: If the run began with kernels that cannot compute here.
+        SettingError: If the kernels that the command names cannot compute here.
+    """
+    config = folder.config
+    asked = config.train.kernels
+    if folder.states.is_dir() and (why := native.obstacle(asked)):
+        raise CheckpointError(
+            f"run folder {folder.path} must go on with kernels={asked}, which is not "
+            f"possible here: {why}; {other_way(folder.path, config, config)}"
+        )
+    kernels = take_kernels(config.train)
+    ranks = workers.gather([_ORDER.index(kernels)])
+    if asked in (AUTO, "native"):
+        kernels = _ORDER[ranks.min()]
+        kernels = take_kernels(config.with_kernels(kernels).train)
+    folder.settle(config.with_kernels(kernels), write=workers.chief)
+    return folder.config
+
+
+def kernels_title(kernels: str) -> str:
+    """Returns how a line names kernels, such as "native kernels (avx512)"."""
+    _, _, instructions = kernels.partition("_")
+    return (
+        f"native kernels ({instructions})" if instructions else "TensorFlow's kernels"
+    )
