@@ -87,6 +87,8 @@ def command(config: ExperimentConfig) -> str:
     # Of the same family: it has the same settings.
     recipe = ExperimentConfig.from_flat({"model": network}, config.recipe)
     explicit = differences(recipe, config)
+    if config.train.mixed_precision != "float32":
+        explicit.pop("kernels", None)  # no others compute in it
     words += [f"--{name}={value}" for name, (_, value) in explicit.items()]
     return " ".join(["python train.py", f"--recipe={config.recipe}", *words])
 

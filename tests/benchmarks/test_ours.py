@@ -23,6 +23,7 @@ def told(monkeypatch):
         ("train", "step", 128, [1]),
         ("train", "lanes", 128, ["one", 4]),
         ("train", "lanes", 6, ["one", 3]),  # which parts equally
+        ("train", "native lanes", 128, ["one", 4]),
         ("inference", "lanes", 6, ["one", 4]),
         ("inference", "optimized", 128, [1]),
     ],
@@ -42,6 +43,27 @@ def test_they_reach_the_config(lanes):
     spec = {"work": "train", "model": "resnet20", "precision": "bfloat16"}
     config = ours._config(spec | {"batch": 8, "dataset": "", "lanes": lanes})
     assert config.train.lanes == lanes and config.train.train_batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("variant", "cpu", "expected"),
+    [
+        ("step", "avx2", "tensorflow"),
+        ("lanes", "", "tensorflow"),
+        ("native", "", "native"),
+        ("native lanes", "avx2", "native_avx2"),
+    ],
+)
+def test_kernels_of_a_variant(variant, cpu, expected):
+    spec = {"work": "train", "model": "uva_googlenet", "precision": "float32"}
+    spec |= {"batch": 8, "dataset": "", "variant": variant, "cpu": cpu}
+    assert ours._config(spec).train.kernels == expected
+
+
+def test_native_kernels_have_no_bfloat16():
+    found = {(loop.precision, loop.variant) for loop in loops("train", "resnet20", 8)}
+    assert ("float32", "native lanes") in found
+    assert not found & {("bfloat16", "native"), ("bfloat16", "native lanes")}
 
 
 def test_lanes_of_training_are_not_in_a_quick_run():

@@ -60,6 +60,22 @@ def test_an_interpreter_that_is_not_there_is_absent(stubs):
         LoopProcess(Loop("train", "", TORCH, "float32"), "nowhere/python", 5)
 
 
+def test_older_instructions_are_set_for_every_side(stubs, monkeypatch):
+    told = []
+
+    def popen(command, env, **kwargs):
+        told.append(env)
+        raise OSError(2, "not started")
+
+    monkeypatch.setattr("harness.process.subprocess.Popen", popen)
+    for loop in loops("train", "resnet20", 8, quick=True, cpu="avx2"):
+        with pytest.raises(AbsentError):
+            LoopProcess(loop, sys.executable, 5)
+    assert len(told) == 6
+    assert {env["ONEDNN_MAX_CPU_ISA"] for env in told} == {"AVX2"}
+    assert {env["ATEN_CPU_CAPABILITY"] for env in told} == {"avx2"}
+
+
 def test_an_answer_that_takes_too_long_is_absent(stubs):
     loop = Loop("train", "", OURS, "float32", "slow")
     with pytest.raises(AbsentError, match="no answer in time"):

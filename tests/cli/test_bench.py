@@ -5,6 +5,7 @@ import sys
 import pytest
 import tensorflow as tf
 
+from resnet_tf import native
 from resnet_tf.cli.main import main
 from resnet_tf.profiling import peaks
 
@@ -19,13 +20,15 @@ def small(monkeypatch):
 
 def test_the_figures_of_training_and_their_record(tmp_path, capsys):
     target = tmp_path / "bench.json"
-    main(["bench", *SHORT, "--profile", f"--json_output={target}"])
+    plain = "--kernels=tensorflow"
+    main(["bench", *SHORT, "--profile", plain, f"--json_output={target}"])
     lines = capsys.readouterr().out.splitlines()
     first = [line.split()[0] for line in lines[:5]]
     assert first == ["machine", "resnet20", "arithmetic", "achieved", "roofline"]
     # 40,551,040 multiply-adds, two operations each, three passes.
     assert "243.3 MFLOP an image" in lines[2]
     record = json.loads(target.read_text())
+    assert record["kernels"] == "tensorflow" and "TensorFlow's kernels" in lines[1]
     assert record["operations_per_image"] == 6 * 40_551_040
     assert (record["model"], record["work"], record["batch"]) == (
         "resnet20",
@@ -51,10 +54,17 @@ def test_the_figures_of_training_and_their_record(tmp_path, capsys):
     assert "Conv2DBackpropFilter" in text and "times overlap" in text
 
 
+@pytest.mark.skipif(not native.available(), reason="no native kernels")
+def test_the_kernels_that_compute_are_said(capsys):
+    main(["bench", *SHORT, "--mixed_precision=float32"])
+    line = capsys.readouterr().out.splitlines()[1]
+    assert f"training, float32, native kernels ({native.instructions()}), " in line
+
+
 def test_inference_without_a_profile(capsys):
     main(["bench", *SHORT, "--work=inference", "--mixed_precision=float32"])
     lines = capsys.readouterr().out.splitlines()
-    assert "inference, float32, batch 2" in lines[1]
+    assert "inference, float32, TensorFlow's kernels, batch 2" in lines[1]
     assert "81.1 MFLOP an image" in lines[2] and "three times" not in lines[2]
     assert "of the float32 matrix product" in lines[3]
     assert not any(line.startswith(("layers", "operations")) for line in lines)

@@ -125,7 +125,10 @@ def test_the_machine(run):
 
 def test_what_could_be_gained_at_most(run):
     # 50 images/s of 10 GFLOP are a quarter of 2,000 GFLOP/s.
-    assert last(bound(run)) == ("| training | `net` | float32 | 25 % | 4.00 | 40.00 |")
+    row = "| training | `net` | float32 | 25 % | 4.00 |"
+    assert last(bound(run)) == f"{row} 40.00, past the bound |"
+    run.record["ratios"][-1]["ratio_median"] = 3.99
+    assert last(bound(run)) == f"{row} 3.99 |"
     run.record["roofline"]["operations_per_second"]["float32"] = None
     assert bound(run) == "Not measured."
 
@@ -160,6 +163,13 @@ def test_how_it_was_measured(run):
     assert "compile for minutes were measured for `net`." in method(run)
     assert "All is in float32" not in text
     assert "--quick" not in text
+
+
+def test_older_instructions_are_said(run):
+    run.record["cpu"] = "avx2"
+    text = " ".join(method(run).split())
+    assert "2 cores of a CPU, all sides held to AVX2; TensorFlow 2" in text
+    assert "`--cpu` holds the processes of all sides to older instructions" in text
 
 
 def test_a_quick_run_is_called_so(bare):

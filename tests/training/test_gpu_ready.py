@@ -32,7 +32,8 @@ def batches_of(config):
 @pytest.fixture(scope="module", params=["float32", "float16"])
 def trained(request, tiny):
     """A trainer and one batch."""
-    config = tiny(mixed_precision=request.param)
+    # The kernels that a GPU takes.
+    config = tiny(mixed_precision=request.param, kernels="tensorflow")
     images, labels = next(iter(batches_of(config)))
     return Trainer(config, tf.distribute.get_strategy()), images, labels
 
@@ -69,7 +70,7 @@ def test_every_operation_of_the_update_has_a_gpu_kernel(trained):
 
 
 def test_nothing_in_a_call_goes_back_to_python(tiny):
-    config = tiny()
+    config = tiny(kernels="tensorflow")
     trainer = Trainer(config, tf.distribute.get_strategy())
     graph = trainer.prepare(iter(batches_of(config)))
     operations = {node.op for node in nodes(graph)}
