@@ -15,9 +15,10 @@ def peak_loops(cpu: str = "") -> list[Loop]:
     """Returns the matrix products of both precisions, and the copy.
 
     Args:
-        cpu: See `Loop`.
+        cpu: See `Loop`. Older instructions do not multiply in bfloat16.
     """
-    works = [(PRODUCT, precision) for precision in PRECISIONS] + [(COPY, "float32")]
+    able = PRECISIONS[:1] if cpu else PRECISIONS
+    works = [(PRODUCT, precision) for precision in able] + [(COPY, "float32")]
     return [Loop(work, "", PEAK, precision, work, cpu=cpu) for work, precision in works]
 
 

@@ -4,7 +4,7 @@ import pytest
 from harness import loop as loop_module
 from harness.figures import ratios, table
 from harness.loop import OURS, PEAK, TORCH, WORKS, Loop, loops
-from harness.peaks import roofline
+from harness.peaks import peak_loops, roofline
 from harness.process import AbsentError, LoopProcess
 from harness.race import Plan, Result, fastest, heats, race
 
@@ -74,6 +74,9 @@ def test_older_instructions_are_set_for_every_side(stubs, monkeypatch):
     assert len(told) == 6
     assert {env["ONEDNN_MAX_CPU_ISA"] for env in told} == {"AVX2"}
     assert {env["ATEN_CPU_CAPABILITY"] for env in told} == {"avx2"}
+    # They do not multiply in bfloat16.
+    assert {loop.precision for loop in peak_loops("avx2")} == {"float32"}
+    assert {loop.precision for loop in peak_loops()} == {"float32", "bfloat16"}
 
 
 def test_an_answer_that_takes_too_long_is_absent(stubs):
