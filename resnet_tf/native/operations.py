@@ -89,7 +89,16 @@ def _convolution_gradient(op: tf.Operation, dy: tf.Tensor):
     flip = op.get_attr("flip")
     dx = _convolution(dy, kernel, flip=not flip)
     dw = _filter_gradient(*((dy, x) if flip else (x, dy)))
-    return [dx, dw, *(tf.raw_ops.BiasAddGrad(out_backprop=dy) for _ in bias)]
+    return [dx, dw, *(_bias_gradient(dy) for _ in bias)]
+
+
+def _bias_gradient(dy: tf.Tensor) -> tf.Tensor:
+    return _shaped(operations().resnet_tf_bias_gradient(dy=dy), dy.shape[3:])
+
+
+@tf.RegisterGradient("ResnetTfBiasGradient")
+def _bias_gradient_gradient(op: tf.Operation, u: tf.Tensor):
+    return tf.broadcast_to(u, tf.shape(op.inputs[0]))
 
 
 def _differentiable(op: tf.Operation) -> list[tf.Tensor]:
@@ -137,7 +146,7 @@ def _direct_gradient(op: tf.Operation, dy: tf.Tensor):
     form = _form(op)
     dw = _direct_filter_gradient(x, dy, kernel.shape[:2], form)
     dx = _direct_input_gradient(dy, kernel, x, form)
-    return [dx, dw, *(tf.raw_ops.BiasAddGrad(out_backprop=dy) for _ in bias)]
+    return [dx, dw, *(_bias_gradient(dy) for _ in bias)]
 
 
 def _direct_input_gradient(dy, kernel, x, form: dict) -> tf.Tensor:

@@ -169,8 +169,23 @@ def test_a_bias_is_added_and_has_a_gradient(channels, stride):
             y = convolve()
         return y, *tape.gradient(y, [x, kernel, bias], dy)
 
-    ours = results(lambda: operations.convolution(x, kernel, stride, bias=bias))
-    theirs = results(lambda: tf.nn.conv2d(x, kernel, stride, "SAME") + bias)
+    def second(square):
+        with tf.GradientTape() as outer:
+            outer.watch(bias)
+            with tf.GradientTape() as inner:
+                inner.watch(bias)
+                loss = tf.reduce_sum(square())
+            norm = tf.reduce_sum(inner.gradient(loss, bias) ** 2)
+        return (outer.gradient(norm, bias),)
+
+    def own():
+        return operations.convolution(x, kernel, stride, bias=bias)
+
+    def other():
+        return tf.nn.conv2d(x, kernel, stride, "SAME") + bias
+
+    ours = results(own) + second(lambda: own() ** 3)
+    theirs = results(other) + second(lambda: other() ** 3)
     for received, expected in zip(ours, theirs, strict=True):
         assert _error(received, expected.numpy().astype(np.float64)) < 1e-6
 

@@ -155,11 +155,37 @@ class BatchNormGradient {
   const bool relu_;
 };
 
+// The gradient of a bias: the sum of a map over all pixels.
+class BiasGradient {
+ public:
+  static constexpr const char* NAME = "ResnetTfBiasGradient";
+  static constexpr const char* ATTRS[] = {"n: int = 0"};
+  static constexpr const char* INPUTS[] = {"dy: float"};
+  static constexpr const char* OUTPUTS[] = {"dbias: float"};
+
+  explicit BiasGradient(const Attributes&) {}
+
+  void compute(const Call& call) const {
+    const Tensor dy = call.input(0);
+    const Dims size = map_dims(dy);
+    const int c = int(size[3]);
+    const Tensor dbias = call.output(0, {c});
+    const Rows rows(size[0] * size[1] * size[2], c);
+    const std::vector<float> zeros(c);
+    const float* from = dy.data();
+    const std::vector<double> sums = summed(rows, c, [&](int64_t part, double* own) {
+      kernels().moments(from + rows.first(part) * c, rows.size(part), c, zeros.data(), own);
+    });
+    for (int i = 0; i < c; i++) dbias.data()[i] = float(sums[i]);
+  }
+};
+
 }  // namespace
 
 void register_batch_norm() {
   register_op<BatchNorm>();
   register_op<BatchNormGradient>();
+  register_op<BiasGradient>();
 }
 
 }  // namespace resnet_tf
