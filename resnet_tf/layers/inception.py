@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from resnet_tf import native
 from resnet_tf.layers.block import Block
 
 
@@ -114,7 +115,8 @@ class InceptionBlock(Block):
                 shape = unit.compute_output_shape(shape)
 
     def call(self, inputs, training=None):
-        starts = (inputs, inputs, inputs, self.pool(inputs))
+        pool = native.max_pool(inputs, 1) if native.pools(inputs) else self.pool(inputs)
+        starts = (inputs, inputs, inputs, pool)
         outputs = []
         for x, units in zip(starts, self._branches, strict=True):
             for unit in units:

@@ -1,6 +1,6 @@
 """Float32 kernels for CPUs, faster than TensorFlow's; see README.md here."""
 
-from resnet_tf.native.choice import convolves, normalizes, obstacle, resolved
+from resnet_tf.native.choice import convolves, normalizes, obstacle, pools, resolved
 from resnet_tf.native.library import (
     INSTRUCTIONS,
     available,
@@ -17,6 +17,7 @@ from resnet_tf.native.operations import (
     convolution_bias,
     dense_block,
 )
+from resnet_tf.native.pooling import max_pool
 
 __all__ = [
     "INSTRUCTIONS",
@@ -30,8 +31,10 @@ __all__ = [
     "convolves",
     "dense_block",
     "instructions",
+    "max_pool",
     "normalizes",
     "obstacle",
+    "pools",
     "reason",
     "resolved",
     "use_instructions",

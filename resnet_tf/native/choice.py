@@ -64,6 +64,15 @@ def convolves(x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int]) -> bool
     return not (wide and instructions() == "avx512")
 
 
+def pools(x: tf.Tensor) -> bool:
+    """Returns whether the native kernels compute a max pooling.
+
+    Args:
+        x: Its input (N, H, W, C).
+    """
+    return x.dtype == tf.float32 and are_computing()
+
+
 def normalizes(x: tf.Tensor) -> bool:
     """Returns whether the native kernels compute a batch norm in training.
 

@@ -121,6 +121,16 @@ bool multiplies(const Direct& s) {
   return finite(y.get(), out) && finite(dx.get(), in) && finite(dw.get(), size_t(parts) * weights);
 }
 
+bool pools(const MaxPool& s) {
+  const size_t in = size_t(s.n) * s.h * s.w * s.c, out = size_t(s.n) * s.oh * s.ow * s.c;
+  const auto x = filled(in, 0.1f), dy = filled(out, 0.2f), y = filled(out, 0), dx = filled(in, 0);
+  parallel(s.n, 0, [&](int64_t image, float*) {
+    KERNELS.max_pool(s, x.get(), y.get(), image);
+    KERNELS.max_pool_gradient(s, x.get(), y.get(), dy.get(), dx.get(), image);
+  });
+  return finite(y.get(), out) && finite(dx.get(), in);
+}
+
 bool normalizes(int64_t pixels, int c) {
   const size_t count = size_t(pixels) * c;
   const auto x = filled(count, 0.1f), dy = filled(count, 0.2f), r = filled(count, 0.3f);
@@ -164,6 +174,9 @@ int main() {
                               Direct{2, 4, 3, 6, 2, 2, 20, 7, 7, 2, 3, 3},
                               Direct{2, 5, 6, 3, 2, 2, 5, 2, 4, 3, 0, 0}})
         all = multiplies(s) && all;
+      for (const MaxPool& s : {MaxPool{3, 7, 5, 17, 7, 5, 1}, MaxPool{2, 1, 9, 3, 1, 5, 2},
+                               MaxPool{5, 8, 8, 32, 4, 4, 2}})
+        all = pools(s) && all;
       for (const int c : {1, 3, 16, 17, 100}) all = normalizes(61 + c, c) && all;
       results[i] = all;
     });

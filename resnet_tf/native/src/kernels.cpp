@@ -3,6 +3,7 @@
 #include "batch_norm.h"
 #include "dense.h"
 #include "direct.h"
+#include "max_pool.h"
 #include "winograd.h"
 
 #define STRING(name) #name
@@ -33,6 +34,8 @@ const Kernels KERNELS = {
     direct_filter_gradient_parts,
     direct_filter_gradient_scratch,
     direct_filter_gradient,
+    max_pool,
+    max_pool_gradient,
     moments,
     normalize,
     gradient_sums,

@@ -23,6 +23,12 @@ struct Direct {
   int h, w, c, oh, ow, k, kh, kw, stride, top, left;
 };
 
+// 3x3 max pooling of n images of h x w pixels and c channels to oh x ow pixels.
+struct MaxPool {
+  int64_t n;
+  int h, w, c, oh, ow, stride;
+};
+
 // What is done to the outputs of a convolution before they are written.
 struct Epilogue {
   const float* bias;  // [k], or null
@@ -96,6 +102,11 @@ struct Kernels {
   size_t (*direct_filter_gradient_scratch)(const Direct&);
   void (*direct_filter_gradient)(const Direct&, const float* x, const float* dy, float* dw,
                                  int64_t part, float* scratch);
+
+  // Parts are images.
+  void (*max_pool)(const MaxPool&, const float* x, float* y, int64_t image);
+  void (*max_pool_gradient)(const MaxPool&, const float* x, const float* y, const float* dy,
+                            float* dx, int64_t image);
 
   // Batch norm over `pixels` rows of c channels. `sums` is [2][c]: of x - origin and of
   // its square.

@@ -48,6 +48,7 @@ const bool registered = [] {
   register_convolutions();
   register_direct_convolutions();
   register_batch_norm();
+  register_max_pool();
   register_dense_block();
   return true;
 }();

@@ -205,6 +205,7 @@ void register_op() {
 void register_convolutions();
 void register_direct_convolutions();
 void register_batch_norm();
+void register_max_pool();
 void register_dense_block();
 
 }  // namespace resnet_tf

@@ -1,0 +1,38 @@
+"""The native max pooling as a function of tensors, with its gradient."""
+
+import tensorflow as tf
+
+from resnet_tf.native.library import operations
+
+
+def max_pool(x: tf.Tensor, stride: int) -> tf.Tensor:
+    """Returns 3x3 max pooling with a border of one pixel, which never wins.
+
+    Args:
+        x: float32 (N, H, W, C).
+        stride: Step of the window, 1 or 2.
+
+    Returns:
+        float32 (N, ceil(H / stride), ceil(W / stride), C). The gradient goes to the
+        first of equal pixels.
+    """
+    y = operations().resnet_tf_max_pool(x=x, stride=stride)
+    sides = [size and -(-size // stride) for size in x.shape[1:3]]
+    y.set_shape([x.shape[0], *sides, x.shape[3]])
+    return y
+
+
+@tf.RegisterGradient("ResnetTfMaxPool")
+def _max_pool_gradient(op: tf.Operation, dy: tf.Tensor):
+    (x,), (y,) = op.inputs, op.outputs
+    stride = op.get_attr("stride")
+    dx = operations().resnet_tf_max_pool_gradient(x=x, y=y, dy=dy, stride=stride)
+    dx.set_shape(x.shape)
+    return dx
+
+
+@tf.RegisterGradient("ResnetTfMaxPoolGradient")
+def _refuse_second_max_pool_gradient(op: tf.Operation, *_):
+    raise LookupError(
+        "the native max pooling has a first gradient only: use kernels=tensorflow"
+    )
