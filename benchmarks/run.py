@@ -40,6 +40,9 @@ flags.DEFINE_bool("quick", False, "Fewer and shorter turns, nothing that takes l
 flags.DEFINE_string("json_output", None, "File for the result.")
 flags.DEFINE_string("peer_python", sys.executable, "Python in which torch is.")
 flags.DEFINE_multi_enum("models", MODELS, MODELS, "Networks.")
+flags.DEFINE_multi_enum(
+    "inference_models", None, MODELS, "Networks of inference [those of --models]."
+)
 flags.DEFINE_multi_enum("works", WORKS, WORKS, "What is measured of them.")
 flags.DEFINE_multi_enum(
     "precisions", None, PRECISIONS, "Precisions [those that the CPU multiplies in]."
@@ -82,7 +85,7 @@ def main(argv) -> int:
     }
     results, finals = race(peak_loops(values.cpu), plan, _python), []
     for work in values.works:
-        for model in values.models:
+        for model in _models(work):
             record["busy_before"][f"{work} {model}"] = _busy()
             print(f"{work}, {model}, batch {values.batch}", flush=True)
             chosen = _loops(work, model)
@@ -118,6 +121,12 @@ def _loops(work: str, model: str) -> list[Loop]:
     compiled = model in values.compiled
     all_ = loops(work, model, values.batch, values.quick, compiled, values.cpu)
     return [loop for loop in all_ if loop.precision in _precisions()]
+
+
+def _models(work: str) -> list[str]:
+    values = flags.FLAGS
+    chosen = values.inference_models if work == "inference" else None
+    return values.models if chosen is None else chosen
 
 
 def _precisions() -> list[str]:

@@ -22,7 +22,7 @@ VARIANTS = {
     ("train", OURS): ("native", "native lanes", "step", "lanes"),
     ("train", TORCH): ("eager", "compile", "2 processes"),
     ("train", KERAS): ("tape", "fit", "jit"),
-    ("inference", OURS): ("lanes", "optimized", "plain"),
+    ("inference", OURS): ("native", "native lanes", "lanes", "optimized", "plain"),
     ("inference", TORCH): ("eager", "cast", "compile", "2 processes"),
     ("inference", KERAS): ("function", "jit"),
 }

@@ -5,8 +5,9 @@ core, one thread an operation (`--lanes`), the counterpart of PyTorch's "2 proce
 there, too, batch norm sees only a part, on 2 cores half a batch. Both compute with
 TensorFlow's kernels; "native" and "native lanes" are the same with the native ones.
 
-Variants of inference: "lanes", as `eval.py` does it; "optimized", all threads on one
-operation; "plain", the model as it is trained.
+Variants of inference: "native lanes", as `eval.py` does it; "native", all threads on
+one operation; "lanes" and "optimized", the same with TensorFlow's kernels; "plain", the
+model as it is trained.
 """
 
 from typing import Any
@@ -52,12 +53,16 @@ def _require_kernels(kernels: str) -> None:
 def _inference(spec: dict[str, Any]) -> Work:
     from resnet_tf.models import POLICIES, build_model
     from resnet_tf.profiling.networks import inference
+    from resnet_tf.training.kernels import TENSORFLOW, take_kernels
 
+    _require_kernels(_kernels(spec))
     model = build_model(_config(spec).model, dtype=POLICIES[spec["precision"]])
-    facts = _facts(spec, model)
+    kernels = take_kernels(_config(spec).train)
+    facts = {**_facts(spec, model), "kernels": kernels}
     if spec["variant"] != "plain":
         model = resnet_tf.optimize_for_inference(model)
-    return inference(model, spec["batch"], spec.get("lanes", 1)).run, facts
+    lanes, own = spec.get("lanes", 1), kernels != TENSORFLOW
+    return inference(model, spec["batch"], lanes, native_kernels=own).run, facts
 
 
 def _lanes(spec: dict[str, Any]) -> int:
@@ -76,10 +81,10 @@ def _config(spec: dict[str, Any]):
         "train_batch_size": spec["batch"],
         "dataset": spec["dataset"] or "cifar10",
         "weight_decay": 1e-4,
+        "kernels": _kernels(spec),
     }
     if spec["work"] == "train":
         settings["lanes"] = spec.get("lanes", 1)
-        settings["kernels"] = _kernels(spec)
     if spec["model"].startswith("resnet"):
         settings |= {"order": "pre", "shortcut": "A-pool", "stride_padding": "end"}
     elif "densenet" in spec["model"]:

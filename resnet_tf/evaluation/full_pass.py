@@ -107,11 +107,18 @@ class FullPass:
         model: From images to logits; its current weights are used.
         config: How the images are fitted and normalised for the model.
         lanes: Parts of a batch that are computed side by side.
+        native_kernels: See `side_by_side`.
     """
 
-    def __init__(self, model: keras.Model, config: DataConfig, lanes: int = 1):
+    def __init__(
+        self,
+        model: keras.Model,
+        config: DataConfig,
+        lanes: int = 1,
+        native_kernels: bool = False,
+    ):
         self._config = config
-        self._function = side_by_side(model, lanes)
+        self._function = side_by_side(model, lanes, native_kernels)
 
     def __call__(self, split: Split, batch_size: int) -> Result:
         """Returns the result of one pass in batches of `batch_size`."""
@@ -197,4 +204,4 @@ def checkpoint_pass(
     """
     model = optimize_for_inference(load_checkpoint(folder, dtype=dtype).model)
     gpu = tf.config.list_physical_devices("GPU")
-    return FullPass(model, config, 1 if gpu else lanes)
+    return FullPass(model, config, 1 if gpu else lanes, native_kernels=True)

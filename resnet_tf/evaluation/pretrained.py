@@ -83,7 +83,8 @@ class Pretrained:
         from resnet_tf.evaluation.full_pass import FullPass
         from resnet_tf.models.inference import optimize_for_inference
 
-        return FullPass(optimize_for_inference(self.model), self.config.data)
+        model = optimize_for_inference(self.model)
+        return FullPass(model, self.config.data, native_kernels=True)
 
 
 def load_pretrained(name: str | Path, dtype: str = "float32") -> Pretrained:

@@ -94,6 +94,8 @@ class Conv2D(keras.layers.Conv2D):
     def call(self, inputs, training=None):
         check_channels(inputs.shape[-1], self.kernel.shape[2], training)
         if not training:
+            if native.convolves(inputs, self.kernel, self.strides):
+                return _native(self, inputs, centered=False, training=False)
             return super().call(inputs)
         kernel = widened(tf.convert_to_tensor(self.kernel), 2, inputs.shape[-1])
         x = self._convolved(inputs, kernel)
@@ -191,20 +193,13 @@ class TorchConv2D(keras.layers.Conv2D):
             self.bias_initializer = fan_in_uniform(fan_in)
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         if native.convolves(inputs, self.kernel, self.strides):
-            return self._native(inputs)
+            return _native(self, inputs, centered=True, training=training)
         if any(self._border):
             border = [[zeros, zeros] for zeros in self._border]
             inputs = tf.pad(inputs, [[0, 0], *border, [0, 0]])
         return super().call(inputs)
-
-    def _native(self, inputs):
-        kernel = tf.convert_to_tensor(self.kernel)
-        bias = tf.convert_to_tensor(self.bias) if self.use_bias else None
-        stride = self.strides[0]
-        x = native.convolution(inputs, kernel, stride, centered=True, bias=bias)
-        return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
@@ -218,6 +213,16 @@ class TorchConv2D(keras.layers.Conv2D):
         config = super().get_config()
         del config["padding"], config["bias_initializer"]
         return config
+
+
+def _native(layer, inputs, centered: bool, training: bool | None) -> tf.Tensor:
+    """Returns the output of a convolution, in one operation if it is for inference."""
+    kernel = tf.convert_to_tensor(layer.kernel)
+    bias = tf.convert_to_tensor(layer.bias) if layer.use_bias else None
+    relu = not training and layer.activation is keras.activations.relu
+    x = native.convolution(inputs, kernel, layer.strides[0], centered, bias, relu)
+    done = relu or layer.activation is keras.activations.linear
+    return x if done else layer.activation(x)
 
 
 def conv(

@@ -78,7 +78,8 @@ def _opened(model: keras.Model) -> keras.Model:
 def _folded(model: keras.Model, dtype: str | None) -> keras.Model:
     """Returns a copy without batch norm by moving averages."""
     followers = _followers(model)
-    gone = {bn.name for bn in followers.values()}
+    activated = _activated(model, followers)
+    gone = {*(bn.name for bn in followers.values()), *activated.values()}
     weights = {}
 
     def clone(operation):
@@ -91,6 +92,8 @@ def _folded(model: keras.Model, dtype: str | None) -> keras.Model:
         if dtype is not None and len(operation.output.shape) == 4:
             config["dtype"] = dtype
         make, config, weights[name] = _form(operation, config, followers.get(name))
+        if name in activated:
+            config["activation"] = "relu"
         return make(config)
 
     def call(operation, *args, **kwargs):
@@ -119,16 +122,49 @@ def _called(operation: keras.Operation, weights: dict[str, Weights], *args, **kw
 
 def _followers(model: keras.Model) -> dict[str, BatchNorm]:
     """Returns the batch norms to fold, by the convolution that each follows."""
-    makers = {id(operation.output): operation for operation in model.operations}
-    uses = Counter(map(id, model.outputs))
-    for operation in model.operations:
-        uses.update(map(id, keras.tree.flatten(operation.input)))
+    makers, uses = _makers(model), _uses(model)
     found = {}
     for bn in filter(_is_fixed, model.operations):
         before = makers[id(bn.input)]
         if _is_bare_convolution(before) and uses[id(bn.input)] == 1:
             found[before.name] = bn
     return found
+
+
+def _activated(model: keras.Model, followers: dict[str, BatchNorm]) -> dict[str, str]:
+    """Returns the names of the ReLUs to fold, by the convolution that each follows.
+
+    Args:
+        model: The network.
+        followers: See `_followers`.
+    """
+    makers, uses = _makers(model), _uses(model)
+    folded = {id(bn): name for name, bn in followers.items()}
+    found = {}
+    for relu in filter(_is_relu, model.operations):
+        before = makers[id(relu.input)]
+        bare = _is_bare_convolution(before)
+        name = before.name if bare else folded.get(id(before))
+        if name is not None and uses[id(relu.input)] == 1:
+            found[name] = relu.name
+    return found
+
+
+def _makers(model: keras.Model) -> dict[int, keras.Operation]:
+    """Returns the operation that makes each tensor, by the tensor's id."""
+    return {id(operation.output): operation for operation in model.operations}
+
+
+def _uses(model: keras.Model) -> Counter:
+    """Returns how often each tensor is used, by its id."""
+    uses = Counter(map(id, model.outputs))
+    for operation in model.operations:
+        uses.update(map(id, keras.tree.flatten(operation.input)))
+    return uses
+
+
+def _is_relu(operation: keras.Operation) -> bool:
+    return type(operation).__name__ in ("Relu", "ReLU")
 
 
 def _is_bare_convolution(operation: keras.Operation) -> bool:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from resnet_tf import native
 from resnet_tf.layers import BatchNorm
 
 
 def side_by_side(
-    model: keras.Model, lanes: int
+    model: keras.Model, lanes: int, native_kernels: bool = False
 ) -> Callable[[tf.Tensor], tf.Tensor | dict]:
     """Returns a function that is the model in inference, its batch split in lanes.
 
@@ -21,11 +22,18 @@ def side_by_side(
         model: From images to logits, or to a dict of tensors.
         lanes: Parts of nearly equal size, at least 1. A model that normalises by
             the batch's own statistics gets the batch whole.
+        native_kernels: Whether the package's own kernels compute what they can, where
+            they are available and no GPU is in use. The outputs then differ from
+            TensorFlow's by rounding.
     """
     if any(_looks_at_the_batch(layer) for layer in model._flatten_layers()):
         lanes = 1
 
     def run(images):
+        with native.computing(native_kernels and native.obstacle("native") is None):
+            return in_lanes(images)
+
+    def in_lanes(images):
         if lanes == 1:
             return model(images, training=False)
         size = tf.shape(images)[0]

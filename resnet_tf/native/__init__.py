@@ -14,7 +14,6 @@ from resnet_tf.native.operations import (
     Unit,
     batch_norm,
     convolution,
-    convolution_bias,
     dense_block,
 )
 from resnet_tf.native.pooling import max_pool
@@ -27,7 +26,6 @@ __all__ = [
     "batch_norm",
     "computing",
     "convolution",
-    "convolution_bias",
     "convolves",
     "dense_block",
     "instructions",

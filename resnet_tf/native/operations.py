@@ -15,10 +15,11 @@ def convolution(
     stride: int = 1,
     centered: bool = False,
     bias: tf.Tensor | None = None,
+    relu: bool = False,
 ) -> tf.Tensor:
     """Returns a convolution, computed in the form that is faster for its shape.
 
-    Gradients of any order exist.
+    Gradients of any order exist, without ReLU.
 
     Args:
         x: float32 (N, H, W, C).
@@ -27,6 +28,7 @@ def convolution(
         centered: Where the zeros around the map are: height // 2 and width // 2 lie
             before it, as in PyTorch; or as in TensorFlow's padding "same".
         bias: float32 (filters,), added to the outputs.
+        relu: Whether to replace negative outputs by 0, for inference.
 
     Returns:
         float32 (N, ceil(H / stride), ceil(W / stride), filters).
@@ -34,53 +36,39 @@ def convolution(
     height, width, channels, _ = kernel.shape
     # Winograd's transform of a few channels costs more than it saves.
     if (height, width, stride) == (3, 3, 1) and channels >= 8:
-        return winograd_convolution(x, kernel, bias)
-    return direct_convolution(x, kernel, stride, centered, bias)
+        return winograd_convolution(x, kernel, bias, relu)
+    return direct_convolution(x, kernel, stride, centered, bias, relu)
 
 
 def winograd_convolution(
-    x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None
+    x: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    relu: bool = False,
 ) -> tf.Tensor:
     """Returns a 3x3 convolution of stride 1 with padding "same".
 
-    Gradients of any order exist.
+    Gradients of any order exist, without ReLU.
 
     Args:
         x: float32 (N, H, W, C).
         kernel: float32 (3, 3, C, filters).
         bias: float32 (filters,), added to the outputs.
+        relu: Whether to replace negative outputs by 0, for inference.
 
     Returns:
         float32 (N, H, W, filters).
 
     Reference: Lavin and Gray 2015, https://arxiv.org/abs/1509.09308
     """
-    return _convolution(x, kernel, flip=False, bias=bias)
+    return _convolution(x, kernel, flip=False, bias=bias, relu=relu)
 
 
-def _convolution(x, kernel, flip: bool, bias=None) -> tf.Tensor:
+def _convolution(x, kernel, flip: bool, bias=None, relu: bool = False) -> tf.Tensor:
     """Returns a convolution; with `flip` its transpose, from filters to C channels."""
     bias = [] if bias is None else [bias]
-    y = operations().resnet_tf_conv(x=x, kernel=kernel, bias=bias, flip=flip)
+    y = operations().resnet_tf_conv(x=x, kernel=kernel, bias=bias, flip=flip, relu=relu)
     return _shaped(y, [*x.shape[:3], kernel.shape[2 if flip else 3]])
-
-
-def convolution_bias(
-    x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, relu: bool
-) -> tf.Tensor:
-    """Returns `winograd_convolution`, then ReLU if asked for, which has no gradient.
-
-    Args:
-        x: float32 (N, H, W, C).
-        kernel: float32 (3, 3, C, filters).
-        bias: float32 (filters,).
-        relu: Whether to replace negative results by 0.
-
-    Returns:
-        float32 (N, H, W, filters).
-    """
-    y = operations().resnet_tf_conv(x=x, kernel=kernel, bias=[bias], relu=relu)
-    return _shaped(y, [*x.shape[:3], kernel.shape[3]])
 
 
 @tf.RegisterGradient("ResnetTfConv")
@@ -131,9 +119,10 @@ def direct_convolution(
     stride: int,
     centered: bool,
     bias: tf.Tensor | None = None,
+    relu: bool = False,
 ) -> tf.Tensor:
     """Returns `convolution`, computed as matrix products without a transform."""
-    form = {"stride": stride, "centered": centered}
+    form = {"stride": stride, "centered": centered, "relu": relu}
     bias = [] if bias is None else [bias]
     y = operations().resnet_tf_direct_conv(x=x, kernel=kernel, bias=bias, **form)
     sides = [size and -(-size // stride) for size in x.shape[1:3]]

@@ -16,7 +16,7 @@ from resnet_tf.profiling.operations import profiled
 from resnet_tf.profiling.peaks import Peaks, peak_works
 from resnet_tf.profiling.roofline import Bound, bounds, step_operations
 from resnet_tf.profiling.turns import Work, turns
-from resnet_tf.training.kernels import TENSORFLOW
+from resnet_tf.training.kernels import TENSORFLOW, take_kernels
 
 ROUNDS = 5
 _NETWORK, _PROFILED_STEPS = "network", 3
@@ -79,7 +79,10 @@ def _network(config: ExperimentConfig, work: str) -> tuple[Work, keras.Model, st
         input_shape=config.image_shape,
     )
     model = optimize_for_inference(model)
-    return inference(model, config.train.train_batch_size), model, TENSORFLOW
+    kernels = take_kernels(config.train)
+    own = kernels != TENSORFLOW
+    loop = inference(model, config.train.train_batch_size, native_kernels=own)
+    return loop, model, kernels
 
 
 def _profile(loop: Work) -> dict[str, Any]:

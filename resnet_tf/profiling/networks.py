@@ -30,15 +30,18 @@ def training(
     return Work(run, config.train.train_batch_size), trainer.model, trainer.kernels
 
 
-def inference(model: keras.Model, batch: int, lanes: int = 1) -> Work:
+def inference(
+    model: keras.Model, batch: int, lanes: int = 1, native_kernels: bool = False
+) -> Work:
     """Returns the forward pass, whose amount is images.
 
     Args:
         model: A network of a known image size.
         batch: Images in a step.
         lanes: Parts of the batch that are computed side by side.
+        native_kernels: See `side_by_side`.
     """
-    predict = tf.function(side_by_side(model, lanes))
+    predict = tf.function(side_by_side(model, lanes, native_kernels))
     images = tf.random.stateless_normal((batch, *model.input_shape[1:]), (0, 0))
 
     def run(steps: int) -> None:

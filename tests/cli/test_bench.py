@@ -10,6 +10,10 @@ from resnet_tf.cli.main import main
 from resnet_tf.profiling import peaks
 
 SHORT = ["--batch=2", "--seconds=0", "--model=resnet20"]
+FLOAT32 = ["--mixed_precision=float32"]
+needs_kernels = pytest.mark.skipif(
+    not native.available(), reason=f"no native kernels: {native.reason()}"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -54,15 +58,22 @@ def test_the_figures_of_training_and_their_record(tmp_path, capsys):
     assert "Conv2DBackpropFilter" in text and "times overlap" in text
 
 
-@pytest.mark.skipif(not native.available(), reason="no native kernels")
+@needs_kernels
 def test_the_kernels_that_compute_are_said(capsys):
-    main(["bench", *SHORT, "--mixed_precision=float32"])
+    main(["bench", *SHORT, *FLOAT32])
     line = capsys.readouterr().out.splitlines()[1]
     assert f"training, float32, native kernels ({native.instructions()}), " in line
 
 
+@needs_kernels
+def test_the_kernels_that_compute_inference_are_said(capsys):
+    main(["bench", *SHORT, "--work=inference", *FLOAT32])
+    line = capsys.readouterr().out.splitlines()[1]
+    assert f"inference, float32, native kernels ({native.instructions()}), " in line
+
+
 def test_inference_without_a_profile(capsys):
-    main(["bench", *SHORT, "--work=inference", "--mixed_precision=float32"])
+    main(["bench", *SHORT, "--work=inference", *FLOAT32, "--kernels=tensorflow"])
     lines = capsys.readouterr().out.splitlines()
     assert "inference, float32, TensorFlow's kernels, batch 2" in lines[1]
     assert "81.1 MFLOP an image" in lines[2] and "three times" not in lines[2]

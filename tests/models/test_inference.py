@@ -166,6 +166,25 @@ def test_bfloat16_is_close(name):
     assert_close(logits(back, pictures()), expected)
 
 
+@pytest.mark.parametrize(
+    "network, folded, left",
+    # ResNet: that of the stem and the first of each block; GoogLeNet: all; the ReLUs
+    # behind a sum or in front of a block stay.
+    [("resnet20", 10, 9), ("uva_googlenet", 49, 0), ("uva_preact", 9, 11)],
+)
+def test_a_convolution_takes_the_relu_behind_it(network, folded, left):
+    fast = optimize_for_inference(build_model(network))
+    relus = [
+        type(operation).__name__ in ("Relu", "ReLU") for operation in fast.operations
+    ]
+    taken = [
+        operation.activation is keras.activations.relu
+        for operation in fast.operations
+        if isinstance(operation, keras.layers.Conv2D)
+    ]
+    assert (sum(taken), sum(relus)) == (folded, left)
+
+
 def test_a_bfloat16_network_keeps_its_type():
     model = trained(CONFIGS["pre"], dtype="mixed_bfloat16")
     fast = optimize_for_inference(model)

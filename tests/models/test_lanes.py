@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from resnet_tf import ModelConfig, build_resnet
+from resnet_tf import ModelConfig, build_resnet, native, optimize_for_inference
 from resnet_tf.models.lanes import side_by_side
+from tests.models.test_inference import trained
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,27 @@ def test_batch_statistics_see_the_whole_batch(images):
     model = build_resnet(ModelConfig(num_residual_blocks=1, bn_eval="batch"))
     expected = model(images, training=False)
     np.testing.assert_array_equal(side_by_side(model, 2)(images), expected)
+
+
+@pytest.mark.skipif(
+    not native.available(), reason=f"no native kernels: {native.reason()}"
+)
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("name", ["resnet20", "uva_googlenet", "uva_densenet"])
+def test_native_kernels_keep_the_logits(name, lanes, images):
+    model = optimize_for_inference(trained(name))
+    form = [tf.TensorSpec((None, 32, 32, 3))]
+    plain, own = (
+        tf.function(side_by_side(model, lanes, native_kernels), input_signature=form)
+        for native_kernels in (False, True)
+    )
+    assert not any("ResnetTf" in type_ for type_ in _operations(plain))
+    assert {"ResnetTfConv", "ResnetTfDirectConv"} <= set(_operations(own))
+    expected = plain(images)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(own(images), expected, rtol=0, atol=1e-5 * scale)
+
+
+def _operations(function) -> list[str]:
+    graph = function.get_concrete_function().graph
+    return [operation.type for operation in graph.get_operations()]
