@@ -28,7 +28,7 @@ from resnet_tf.reporting.tensorboard import TensorBoard
 from resnet_tf.training.announce import announcement
 from resnet_tf.training.cluster import Cluster
 from resnet_tf.training.divergence import diverged
-from resnet_tf.training.kernels import settle_kernels
+from resnet_tf.training.kernels import TENSORFLOW, settle_kernels
 from resnet_tf.training.pace import Pace
 from resnet_tf.training.profile import StepProfile
 from resnet_tf.training.resume import last_report, open_history, require_agreement
@@ -112,9 +112,13 @@ class Run:
         self._trainer = Trainer(config, workers.strategy, workers.number)
         alone = workers.number == 1
         self._signals = StopSignals(lambda: self._trainer.ask_to_stop(), alone)
-        self._validate = ShardedPass(
-            FullPass(self._trainer.model, config.data, config.train.lanes), workers
+        full_pass = FullPass(
+            self._trainer.model,
+            config.data,
+            config.train.lanes,
+            native_kernels=self._trainer.kernels != TENSORFLOW,
         )
+        self._validate = ShardedPass(full_pass, workers)
         self._state = RunState(
             folder.states,
             keep=config.train.keep_checkpoints,
