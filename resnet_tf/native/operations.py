@@ -298,9 +298,8 @@ def dense_block(
         those between the two units of each layer, in order. Only the first has a
         gradient.
 
-    Reference: Huang et al. 2016, https://arxiv.org/abs/1608.06993; the moments of a
-        channel are those of every layer that reads it, as Pleiss et al. 2017,
-        https://arxiv.org/abs/1707.06990, note.
+    Reference: Huang et al. 2016, https://arxiv.org/abs/1608.06993, section 3; one
+        buffer for a block: Pleiss et al. 2017, https://arxiv.org/abs/1707.06990.
     """
     first = [units[0] for units in layers]
     second = [units[1] for units in layers if len(units) > 1]

@@ -88,8 +88,8 @@ def _error(received, exact):
     return np.sqrt((difference**2).mean() / (exact**2).mean())
 
 
-# One layer more than a vector holds; maps with parts of tiles, blocks with parts of
-# blocks; more channels than are computed at a time.
+# Maps of whole tiles and of parts of tiles; channels that fill vectors, and that do not;
+# more channels than are computed at a time.
 @pytest.mark.parametrize(
     "shape, growth, hidden, layers, new_first",
     [
@@ -110,7 +110,7 @@ def test_block_and_its_gradients_are_exact(
     for own, expected in zip(moments, exact_moments, strict=True):
         assert _error(own[0], expected[0]) < 1e-6
         assert _error(own[1], expected[1]) < 2e-6
-    # The sum over ReLU's that rounding does not move: see the seed.
+    # With these numbers rounding moves no value to the other side of a ReLU.
     for own, expected in zip(gradients, exact, strict=True):
         assert own.shape == expected.shape
         assert _error(own, expected) < 5e-6

@@ -1,30 +1,10 @@
 // Batch norm as TensorFlow operations; kernels.py documents them.
 #include <cmath>
 
-#include "op.h"
-#include "pool.h"
+#include "parts.h"
 
 namespace resnet_tf {
 namespace {
-
-// Parts of a tensor of rows; fixed by its shape.
-struct Rows {
-  int64_t pixels, parts;
-  Rows(int64_t count, int c)
-      : pixels(count), parts(std::max<int64_t>(1, std::min<int64_t>(64, count * c >> 15))) {}
-  int64_t first(int64_t part) const { return pixels * part / parts; }
-  int64_t size(int64_t part) const { return first(part + 1) - first(part); }
-};
-
-// Sums [2][c] of all parts, in order.
-template <class Work>
-std::vector<double> summed(const Rows& rows, int c, Work work) {
-  std::vector<double> each(size_t(rows.parts) * 2 * c), sums(size_t(2) * c);
-  parallel(rows.parts, 0, [&](int64_t part, float*) { work(part, &each[part * 2 * c]); });
-  for (int64_t part = 0; part < rows.parts; part++)
-    for (int i = 0; i < 2 * c; i++) sums[i] += each[part * 2 * c + i];
-  return sums;
-}
 
 class BatchNorm {
  public:
@@ -59,7 +39,7 @@ class BatchNorm {
     const Rows rows(pixels, c);
     const float *from = x.data(), *add = residual.data();
     float* to = y.data();
-    const std::vector<double> sums = summed(rows, c, [&](int64_t part, double* own) {
+    const std::vector<double> sums = summed(rows.parts, 2 * c, 0, [&](int64_t part, double* own, float*) {
       kernels().moments(from + rows.first(part) * c, rows.size(part), c, from, own);
     });
     std::vector<float> scale(c);
@@ -129,7 +109,7 @@ class BatchNormGradient {
     const float *xs = x.data(), *dys = dy.data(), *ys = y.data();
     float *dzs = dz.data(), *to = dx.data();
     BatchNormBackward p = {mean.data(), scale.data(), beta.data(), relu_};
-    const std::vector<double> sums = summed(rows, c, [&](int64_t part, double* own) {
+    const std::vector<double> sums = summed(rows.parts, 2 * c, 0, [&](int64_t part, double* own, float*) {
       const int64_t at = rows.first(part) * c;
       kernels().gradient_sums(xs + at, dys + at, ys ? ys + at : nullptr, rows.size(part), c,
                               p, dzs ? dzs + at : nullptr, own);
@@ -173,7 +153,7 @@ class BiasGradient {
     const Rows rows(size[0] * size[1] * size[2], c);
     const std::vector<float> zeros(c);
     const float* from = dy.data();
-    const std::vector<double> sums = summed(rows, c, [&](int64_t part, double* own) {
+    const std::vector<double> sums = summed(rows.parts, 2 * c, 0, [&](int64_t part, double* own, float*) {
       kernels().moments(from + rows.first(part) * c, rows.size(part), c, zeros.data(), own);
     });
     for (int i = 0; i < c; i++) dbias.data()[i] = float(sums[i]);

@@ -1,8 +1,7 @@
 // The convolutions as TensorFlow operations; kernels.py documents them.
 #include <cstring>
 
-#include "op.h"
-#include "pool.h"
+#include "parts.h"
 
 namespace resnet_tf {
 namespace {
@@ -34,8 +33,7 @@ class Conv {
     const Tensor y = call.output(0, {size[0], size[1], size[2], k});
     if (!size[0]) return;
     const Convolution s = convolution(size, k);
-    const Tensor filters = call.temporary(int64_t(kernels().filter_floats(s)));
-    transform(s, w.data(), filters.data());
+    const Tensor filters = transformed(call, s, w.data(), flip_);
     const float *from = x.data(), *u = filters.data();
     float* to = y.data();
     const Epilogue epilogue = {bias.data(), relu_};
@@ -46,14 +44,6 @@ class Conv {
   }
 
  private:
-  void transform(const Convolution& s, const float* w, float* u) const {
-    constexpr int STEP = 16;  // channels a part
-    parallel((s.c + STEP - 1) / STEP, 0, [&](int64_t part, float*) {
-      const int first = int(part) * STEP;
-      kernels().transform_filters(s, w, flip_, u, first, std::min(s.c, first + STEP));
-    });
-  }
-
   const bool flip_, relu_;
 };
 

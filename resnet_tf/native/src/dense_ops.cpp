@@ -2,32 +2,10 @@
 #include <cmath>
 #include <cstring>
 
-#include "op.h"
-#include "pool.h"
+#include "parts.h"
 
 namespace resnet_tf {
 namespace {
-
-// Sums of all parts, in order.
-template <class Work>
-std::vector<double> summed(int64_t parts, int count, size_t scratch, Work work) {
-  std::vector<double> each(size_t(parts) * count), sums(count);
-  parallel(parts, scratch, [&](int64_t part, float* floats) {
-    work(part, &each[size_t(part) * count], floats);
-  });
-  for (int64_t part = 0; part < parts; part++)
-    for (int i = 0; i < count; i++) sums[i] += each[size_t(part) * count + i];
-  return sums;
-}
-
-// Parts of a map of so many pixels.
-struct Rows {
-  int64_t pixels, parts;
-  explicit Rows(int64_t count)
-      : pixels(count), parts(std::max<int64_t>(1, std::min<int64_t>(16, count >> 10))) {}
-  int64_t first(int64_t part) const { return pixels * part / parts; }
-  int64_t size(int64_t part) const { return first(part + 1) - first(part); }
-};
 
 // Mean and variance of each channel, of a map or of a block's buffer.
 struct Moments {
@@ -143,28 +121,10 @@ Block block_of(const Dims& x, const Parameters& parameters, bool prepend) {
   return block;
 }
 
-// The filters of a 3x3 convolution, transformed.
-Tensor transformed(const Call& call, const Convolution& s, const float* w, bool flip) {
-  Tensor filters = call.temporary(int64_t(kernels().filter_floats(s)));
-  float* u = filters.data();
-  constexpr int STEP = 16;  // channels a part
-  parallel((s.c + STEP - 1) / STEP, 0, [&](int64_t part, float*) {
-    const int first = int(part) * STEP;
-    kernels().transform_filters(s, w, flip, u, first, std::min(s.c, first + STEP));
-  });
-  return filters;
-}
-
 Tensor packed(const Call& call, const Unit& unit, const float* w) {
   Tensor filters = call.temporary(int64_t(kernels().unit1_filter_floats(unit)));
   kernels().unit1_filters(unit, w, filters.data());
   return filters;
-}
-
-void sum_parts(const float* each, int64_t parts, int64_t floats, float* to) {
-  std::memcpy(to, each, floats * sizeof(float));
-  for (int64_t part = 1; part < parts; part++)
-    for (int64_t i = 0; i < floats; i++) to[i] += each[part * floats + i];
 }
 
 // Copies a map between buffers whose pixels are `from_step` and `to_step` floats apart.
@@ -226,7 +186,7 @@ class DenseBlock {
  private:
   static void begin(const Block& block, const float* x, float* y, const Moments& moments) {
     const int c = block.first, at = block.from(0);
-    const Rows rows(block.pixels);
+    const Rows rows(block.pixels, c);
     copy(rows, c, x, c, y + at, block.width());
     moments.from(at).set(summed(rows.parts, 2 * c, 0,
                                 [&](int64_t part, double* sums, float*) {
@@ -314,7 +274,7 @@ class DenseBlockGradient {
                                  prepend_);
     const int width = block.width();
     const Moments moments = {mean.data(), variance.data()};
-    const Rows rows(block.pixels);
+    const Rows rows(block.pixels, width);
     const Tensor gradient = call.temporary(block.pixels * width);
     const Tensor upstream = call.temporary(block.pixels * block.k);
     const Tensor between = call.temporary(std::max<int64_t>(1, block.pixels * block.hidden));
@@ -387,7 +347,7 @@ class DenseBlockGradient {
                  kernels().unit3_backward(s, norm.get(), x, dy, u, g, add, own,
                                           each + part * floats, part, scratch);
                });
-    sum_parts(each, parts, floats, result(call, unit, 2, layer, {3, 3, s.c, s.k}).data());
+    add_parts(each, parts, floats, result(call, unit, 2, layer, {3, 3, s.c, s.k}).data());
     missing.add(norm, sums, s.n * s.h * s.w, first, result(call, unit, 0, layer, {s.c}).data(),
                 result(call, unit, 1, layer, {s.c}).data());
   }
@@ -411,7 +371,7 @@ class DenseBlockGradient {
                  kernels().unit1_backward(s, norm.get(), x, y, completing, dy, u, g, own,
                                           each + part * floats, part, scratch);
                });
-    sum_parts(each, parts, floats, result(call, 0, 2, layer, {1, 1, s.c, s.k}).data());
+    add_parts(each, parts, floats, result(call, 0, 2, layer, {1, 1, s.c, s.k}).data());
     missing.add(norm, sums, s.n * s.h * s.w, first, result(call, 0, 0, layer, {s.c}).data(),
                 result(call, 0, 1, layer, {s.c}).data());
   }
