@@ -94,7 +94,7 @@ def record(ckpt: str) -> dict:
     """Returns what `predict` prints for the photographs, and what they are.
 
     Raises:
-        subprocess.CalledProcessError: If a package cannot be had, or `predict` fails.
+        subprocess.CalledProcessError: If a package is missing, or `predict` fails.
     """
     from resnet_tf.checkpoints.files import CONFIG, read_config
     from resnet_tf.checkpoints.resolve import resolve

@@ -94,7 +94,7 @@ def writing(output: str | Path, name: str = "output") -> Iterator[None]:
 
 
 def require_folder(output: str | Path, name: str = "output") -> None:
-    """Returns if a path that the user has given is a folder, or can become one.
+    """Raises unless a path that the user has given is a folder, or can become one.
 
     Args:
         output: The path.

@@ -1,4 +1,4 @@
-"""The errors a user can mend, each with the exit code of its kind.
+"""The errors that a user can fix, each with the exit code of its kind.
 
 The message is one line that names the thing, the rule and the value received;
 the scripts print it without a traceback and exit with `exit_code`. In Python, an

@@ -6,7 +6,7 @@ from absl import app
 
 
 def require_no_arguments(argv: Sequence[str]) -> None:
-    """Returns if there are no arguments.
+    """Raises unless there are no arguments.
 
     Args:
         argv: The script and what absl left.

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         CheckpointError: If a run is not finished, damaged or of another experiment,
             or an export's file is of another kind.
-        DataError: If the data set cannot be had.
+        DataError: If the data set is not available.
         OutputError: If the report cannot be written.
         SettingError: If an argument is wrong, or a package is missing.
         StoppedError: If a signal stopped a training; it is saved.

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
-        DataError: If the data set cannot be had.
+        DataError: If the data set is not available.
         OutputError: If the file cannot be written.
         SettingError: If a folder of images needs `--data_dir`.
     """

@@ -45,7 +45,7 @@ def report(
 
     Raises:
         CheckpointError: If a checkpoint is missing, damaged or inconsistent.
-        DataError: If the data set cannot be had.
+        DataError: If the data set is not available.
         OutputError: If the report cannot be written.
         SettingError: If an argument is wrong.
     """

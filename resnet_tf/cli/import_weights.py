@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         CheckpointError: If the weights are missing, damaged or not recognised.
-        DataError: If the training images for the moving averages cannot be had.
+        DataError: If the training images for the moving averages are not available.
         OutputError: If the output is taken or cannot be written.
         SettingError: If `bn_eval` is given for a file that has moving averages.
     """

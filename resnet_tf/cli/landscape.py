@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         CheckpointError: If a checkpoint is missing, damaged or inconsistent.
-        DataError: If the data set cannot be had.
+        DataError: If the data set is not available.
         OutputError: If the folder cannot be written.
         SettingError: If an argument is out of its range.
     """

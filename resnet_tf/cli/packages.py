@@ -8,7 +8,7 @@ _REPORT = ("jinja2", "scipy")
 
 
 def require_report(who: str) -> None:
-    """Returns if what a report needs is installed.
+    """Raises unless what a report needs is installed.
 
     Args:
         who: What needs it, for the error.

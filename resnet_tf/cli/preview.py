@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> None:
     first updates.
 
     Raises:
-        DataError: If the data set cannot be had.
+        DataError: If the data set is not available.
         OutputError: If the file cannot be written.
         SettingError: If a setting is wrong.
     """

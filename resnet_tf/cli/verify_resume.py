@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         CheckpointError: If a state is missing or damaged.
-        DataError: If the data set cannot be had.
+        DataError: If the data set is not available.
         OutputError: If the result cannot be written.
         SettingError: If a setting is wrong.
         SystemExit: If a training failed, with its exit code; with 1 if it was killed.

@@ -14,14 +14,14 @@ _LUCK = 0.05  # a time that is less by no more than this part may be equal
 _APART = 5.0  # points between seeds, beyond which their mean says little
 
 RULES = (
-    "A network is told apart from another if the 95 % interval of the "
-    "difference of their errors does not hold 0; each pair is judged by itself. A "
-    "network is left out if another that is not told apart from it, or better, has no "
-    "more parameters, no more multiply-adds, no longer training and no longer "
-    f"inference, and less of one (of a time, less by more than {100 * _LUCK:.0f} %). "
-    "Of those that are not told apart from the lowest error, and that none of them "
-    "leaves out, the cheapest in each respect is taken, and of equally cheap ones the "
-    "better; what is taken is not left out. Seeds that end more than "
+    "Two networks differ significantly if the 95 % interval of the difference of "
+    "their errors does not contain 0; each pair is judged by itself. A network is left "
+    "out if another one that is better, or does not differ significantly, has no more "
+    "parameters, no more multiply-adds, no longer training and no longer inference, "
+    f"and less of one (of a time, less by more than {100 * _LUCK:.0f} %). Of the "
+    "networks that do not differ significantly from the best one and do not leave each "
+    "other out, the cheapest in each respect is taken; of equally cheap ones, the "
+    "better. What is taken is not left out. Seeds that end more than "
     f"{_APART:.0f} points apart are named, and their network is taken only if it has "
     "the lowest error."
 )
@@ -35,7 +35,7 @@ def advise(record: Mapping[str, Any]) -> list[str]:
     """
     networks = [_flat(network) for network in record["networks"]]
     best = min(networks, key=lambda network: network["error"])
-    worse = _told_apart(record["pairs"])
+    worse = _significant(record["pairs"])
     equal = [x for x in networks if (x["label"], best["label"]) not in worse]
     sentences = [
         f"On these {record['n']:,} {record['split']} images {best['label']} has the "
@@ -45,17 +45,17 @@ def advise(record: Mapping[str, Any]) -> list[str]:
         return sentences
     others = [x["label"] for x in equal if x is not best]
     if others:
-        sentences.append(f"Not told apart from it: {_listed(others)}.")
+        sentences.append(f"Not significantly different: {_listed(others)}.")
     else:
-        sentences.append("Every other network is told apart from it.")
+        sentences.append("Every other network differs significantly from it.")
     steady = [x for x in equal if x is best or _apart(x) <= _APART]
     taken = _taken(steady, worse)
     sentences += [f"Take {label} for {_listed(why)}." for label, why in taken.items()]
     for winner, losers in _left_out(networks, worse, taken).items():
         them = "it" if len(losers) == 1 else "them"
         sentences.append(
-            f"Leave out {_listed(losers)}: {winner} is not told apart from {them}, or "
-            "better, and costs no more in any respect."
+            f"Leave out {_listed(losers)}: {winner} is better than {them} or not "
+            "significantly different, and costs no more in any respect."
         )
     single = [x["label"] for x in networks if len(x["seeds"]) == 1]
     if single:
@@ -79,8 +79,8 @@ def _taken(
     """Returns, for each network that is taken, what for.
 
     Args:
-        equal: The networks that are not told apart from the best, and the best.
-        worse: See `_told_apart`.
+        equal: The best network, and those that do not differ significantly from it.
+        worse: See `_significant`.
     """
     if len(equal) == 1:
         return {equal[0]["label"]: ["its error"]}
@@ -102,9 +102,9 @@ def _left_out(
 
     Args:
         networks: All of them.
-        worse: See `_told_apart`.
-        taken: By label; one that is not told apart from the best may be dominated by
-            one that is, and stays.
+        worse: See `_significant`.
+        taken: By label. A network that does not differ significantly from the best
+            stays, even if one that does differ dominates it.
     """
     found: dict[str, list[str]] = {}
     for loser, winner in _dominated(networks, worse).items():
@@ -122,8 +122,8 @@ def _flat(network: Mapping[str, Any]) -> dict[str, Any]:
     return {**network, "latency_1": network["latency"]["1"]}
 
 
-def _told_apart(pairs: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
-    """Returns the pairs (worse, better) that are told apart."""
+def _significant(pairs: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Returns the pairs (worse, better) that differ significantly."""
     found = set()
     for pair in pairs:
         low, high = pair["interval"]

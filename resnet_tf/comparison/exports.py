@@ -46,7 +46,7 @@ def read_export(path: Path) -> dict[str, Any]:
 
 
 def require_dataset(exports: list[dict[str, Any]], dataset: str) -> None:
-    """Returns if the exports were run on the test images of a data set.
+    """Raises unless the exports were run on the test images of a data set.
 
     Raises:
         SettingError: If one was not.

@@ -51,7 +51,7 @@ def compare(
 
     Raises:
         CheckpointError: If weights are damaged.
-        DataError: If the test images cannot be had, or differ from run to run.
+        DataError: If the test images are not available, or differ from run to run.
     """
     seen = {
         label: [on_test_images(run, data) for run in runs]

@@ -124,7 +124,7 @@ def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
 
     Raises:
         CheckpointError: If its weights are damaged.
-        DataError: If the images cannot be had, or are of other classes.
+        DataError: If the images are not available, or are of other classes.
         DivergedError: If an output is not finite.
     """
     config = replace(run.config.data, **data)

@@ -96,7 +96,7 @@ def folder_info(
 def require_training_images(
     dataset: str, info: DatasetInfo, validation_size: int
 ) -> None:
-    """Returns if the validation split leaves images to train on.
+    """Raises unless the validation split leaves images to train on.
 
     Raises:
         SettingError: If not.

@@ -116,7 +116,7 @@ def input_side(model: str) -> int:
 
 
 def require_same_network(name: str, given: Mapping[str, Any]) -> None:
-    """Returns if the given settings leave a registered network what it is.
+    """Raises unless the given settings leave a registered network what it is.
 
     Raises:
         SettingError: If one makes it another.

@@ -74,7 +74,7 @@ def network_size(config: ModelConfig) -> NetworkSize:
 
 
 def require_possible(config: ModelConfig) -> None:
-    """Returns if the network is no larger than anybody trains on small images.
+    """Raises unless the network is no larger than anybody trains on small images.
 
     Raises:
         SettingError: If it has over `MAX_PARAMETERS`.

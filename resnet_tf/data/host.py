@@ -1,4 +1,4 @@
-"""Whether a download can be had, told within seconds."""
+"""Whether a download is available, found out within seconds."""
 
 import http.client
 import threading

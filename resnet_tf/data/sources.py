@@ -99,7 +99,7 @@ def _parted(config: DataConfig, split: Split) -> dict[str, Split]:
 
 
 def require_split(name: str) -> None:
-    """Returns if there is a split of this name.
+    """Raises unless there is a split of this name.
 
     Raises:
         SettingError: If not.
@@ -114,7 +114,7 @@ def require_split(name: str) -> None:
 def require_classes(
     split: Split, num_classes: int, names: Sequence[str] | None = None
 ) -> None:
-    """Returns if the split has the classes that the network was trained for.
+    """Raises unless the split has the classes that the network was trained for.
 
     Args:
         split: The images.

@@ -49,7 +49,7 @@ def load(config: DataConfig, test: bool) -> Split:
     """Returns the official test images, or the 50,000 others, by official index.
 
     Raises:
-        DataError: If the data set cannot be had or is damaged.
+        DataError: If the data set is not available or is damaged.
     """
     ensure_available(config)
     version = prepared_version(config) or _download(config)

@@ -1,4 +1,4 @@
-"""How far the probabilities of a network can be trusted, and one number to mend them.
+"""How far the probabilities of a network can be trusted, and one number to fix them.
 
 Reference: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """

@@ -24,7 +24,7 @@ IMAGES = 500
 _BATCH, _SHOWN = 125, 10
 # Deviations of luck: a dozen ways are tried, so that 2 of them would often be luck.
 _SURE = 2.5
-_ALIKE = 2.0  # deviations within which two ways are not told apart
+_ALIKE = 2.0  # deviations within which two ways do not differ significantly
 AS_IT_IS = Mistake("as it is", "it is used as its config.json says")
 
 
@@ -107,7 +107,7 @@ def examine(
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
-        DataError: If the data set cannot be had, or has no test images.
+        DataError: If the data set is not available, or has no test images.
         SettingError: If it is a folder of images and `data_dir` is None.
     """
     checkpoint = load_checkpoint(resolve(str(ckpt)))

@@ -36,7 +36,7 @@ def evaluate(
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
-        DataError: If the data set cannot be had, or the split has no images.
+        DataError: If the data set is not available, or the split has no images.
         SettingError: If an argument is out of its range.
     """
     require_split(split)

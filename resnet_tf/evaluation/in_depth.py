@@ -63,7 +63,7 @@ def evaluate_in_depth(
 
     Raises:
         CheckpointError: If a checkpoint is missing, damaged or inconsistent.
-        DataError: If the data set cannot be had, or the split has no images.
+        DataError: If the data set is not available, or the split has no images.
         SettingError: If an argument is out of its range, or the checkpoints are for
             different data sets.
     """

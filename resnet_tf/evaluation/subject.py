@@ -110,7 +110,7 @@ def subject(
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
-        DataError: If the data set cannot be had.
+        DataError: If the data set is not available.
         SettingError: If an argument is out of its range.
     """
     positive("lanes", lanes)

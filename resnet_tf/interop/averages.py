@@ -53,7 +53,7 @@ def chosen_averages(
     The averages are computed from the first `MOST_IMAGES` training images.
 
     Raises:
-        DataError: If the images are needed and cannot be had.
+        DataError: If the images are needed and not available.
         SettingError: If the source has averages, and `bn_eval` is given.
     """
     if source.averages:

@@ -8,7 +8,7 @@ from resnet_tf.errors import OutputError
 
 
 def require_new(output: Path) -> None:
-    """Returns if `output` does not exist yet or is an empty folder.
+    """Raises unless `output` does not exist yet or is an empty folder.
 
     Raises:
         OutputError: If something is there.
@@ -20,7 +20,7 @@ def require_new(output: Path) -> None:
 
 
 def require_free(output: Path) -> None:
-    """Returns if nothing is at `output` and it can be made.
+    """Raises unless nothing is at `output` and it can be made.
 
     Raises:
         OutputError: If not.

@@ -12,7 +12,7 @@ LEAKY_SLOPE = 0.01
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
 def tanh(inputs):
-    """Returns the hyperbolic tangent, in a form in which TensorFlow lets it be.
+    """Returns the hyperbolic tangent, in a form that TensorFlow does not fuse.
 
     TensorFlow 2.21 joins convolution, fused batch norm and a plain tanh to an
     operation that has no CPU kernel ("Fusion is not implemented").

@@ -317,7 +317,7 @@ def recomputed(function: Callable, delayed: int) -> Callable:
 
 
 def _after(event: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """Returns x, which cannot be had before `event`."""
+    """Returns x, which is not available before `event`."""
     number = tf.reshape(event, [-1])[0]
     return x + tf.cast(tf.minimum(tf.abs(number), 0), x.dtype)
 

@@ -131,13 +131,13 @@ def paired(record: Mapping[str, Any]) -> str:
     """Returns what the tests against another checkpoint say, as sentences."""
     pair = record["pair"]
     low, high = pair["difference_interval"]
-    told = "are not told apart" if low <= 0 <= high else "are told apart"
+    differ = "do not differ" if low <= 0 <= high else "differ"
     return (
         f"{pair['checkpoint']} ({pair['network']}) has an error of {pair['error']:.2f} "
         f"% on the same {record['n']:,} images: a difference of "
         f"{pair['difference']:+.2f} points, 95 % interval over the images "
-        f"{low:+.2f} to {high:+.2f}, so that they {told}. Only {record['checkpoint']} "
-        f"is wrong on {pair['only_a_wrong']:,}, only {pair['checkpoint']} on "
+        f"{low:+.2f} to {high:+.2f}, so they {differ} significantly. Only "
+        f"{record['checkpoint']} is wrong on {pair['only_a_wrong']:,}, only {pair['checkpoint']} on "
         f"{pair['only_b_wrong']:,}: McNemar's exact p is {pair['p']:.2g}."
     )
 

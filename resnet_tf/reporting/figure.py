@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-# Okabe and Ito's colours, told apart with any colour vision.
+# Okabe and Ito's colors, which differ for any color vision.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DPI = 120
 

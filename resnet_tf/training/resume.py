@@ -49,7 +49,7 @@ def open_history(folder: RunFolder, step: int, reported: int) -> History:
 
 
 def require_agreement(workers: Workers, folder: RunFolder, step: int) -> None:
-    """Returns if all workers do the same in one folder; all of them call it.
+    """Raises unless all workers do the same in one folder; all of them call it.
 
     Args:
         workers: Those of the run.

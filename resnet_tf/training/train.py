@@ -62,8 +62,8 @@ def train(
     Raises:
         CheckpointError: If the folder belongs to another experiment or was trained on
             other images, none of its states is whole, or the weights of `init_from`
-            cannot be had, are damaged or of another network.
-        DataError: If the data set cannot be had.
+            are not available, are damaged or of another network.
+        DataError: If the data set is not available.
         DivergedError: If the loss or a weight is no finite number any more.
         PeerError: If another worker does not come in time, or is lost.
         RunFolderError: If the folder is in use, full or not writable.

@@ -162,7 +162,7 @@ class Trainer:
 
     def _summed(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Returns the gradients summed over the replicas, and notes who has asked to
-        stop: whoever ends early leaves the others waiting."""
+        stop: a worker that stopped alone would block the rest."""
         if self._strategy.num_replicas_in_sync == 1 and not self._together:
             return gradients
         all_reduce = tf.distribute.get_replica_context().all_reduce

@@ -1,15 +1,15 @@
 from resnet_tf.comparison.advice import advise
 
 
-def test_the_cheapest_of_those_that_are_not_told_apart(record):
+def test_the_cheapest_of_those_that_do_not_differ_significantly(record):
     assert advise(record) == [
         "On these 1,000 test images large has the lowest error, 5.00 %.",
-        "Not told apart from it: small.",
+        "Not significantly different: small.",
         "Take small for the fewest parameters, the fewest multiply-adds and the "
         "shortest inference of one image.",
         "Take large for the shortest training.",
-        "Leave out poor: large is not told apart from it, or better, and costs no "
-        "more in any respect.",
+        "Leave out poor: large is better than it or not significantly different, and "
+        "costs no more in any respect.",
     ]
 
 
@@ -18,7 +18,7 @@ def test_a_network_that_is_better_than_all_others(record):
         pair["interval"] = [-3.0, -1.0]
     sentences = advise(record)
     assert sentences[1:3] == [
-        "Every other network is told apart from it.",
+        "Every other network differs significantly from it.",
         "Take large for its error.",
     ]
 
@@ -38,8 +38,8 @@ def test_networks_that_the_same_one_replaces_share_a_sentence(record):
     pairs = [p for p in record["pairs"] if p["b"] == "poor"]
     record["pairs"] += [{**p, "b": "worst"} for p in pairs]
     assert advise(record)[-1] == (
-        "Leave out poor and worst: large is not told apart from them, or better, and "
-        "costs no more in any respect."
+        "Leave out poor and worst: large is better than them or not significantly "
+        "different, and costs no more in any respect."
     )
 
 
@@ -64,7 +64,7 @@ def test_a_time_that_is_hardly_less_is_no_reason(record):
 
 
 def test_what_is_taken_is_not_left_out(record):
-    """`poor` is cheaper than `small` and not told apart from it, but from `large`."""
+    """`poor` is cheaper than `small` and differs significantly from `large` only."""
     _, small, poor = record["networks"]
     poor |= {"parameters": 80_000, "macs": 8_000_000, "seconds": 20.0}
     poor["latency"] = small["latency"]
@@ -101,6 +101,6 @@ def test_seeds_that_end_far_apart(record):
 def test_a_network_whose_seeds_end_far_apart_is_not_taken(record):
     record["networks"][1]["errors"] = [2.0, 9.0]
     assert advise(record)[1:3] == [
-        "Not told apart from it: small.",
+        "Not significantly different: small.",
         "Take large for its error.",
     ]

@@ -88,8 +88,8 @@ def _error(received, exact):
     return np.sqrt((difference**2).mean() / (exact**2).mean())
 
 
-# Maps of whole tiles and of parts of tiles; channels that fill vectors, and that do not;
-# more channels than are computed at a time.
+# Maps of whole tiles and of parts of tiles; channels that fill vectors and others; more
+# channels than are computed at a time.
 @pytest.mark.parametrize(
     "shape, growth, hidden, layers, new_first",
     [

@@ -54,11 +54,11 @@ def test_the_tests_against_another_checkpoint(record):
     assert paired(record) == (
         "model_b (ResNet-20) has an error of 3.50 % on the same 1,000 images: a "
         "difference of -1.00 points, 95 % interval over the images -1.90 to "
-        "-0.10, so that they are told apart. Only model_a is wrong on 10, only model_b "
-        "on 20: McNemar's exact p is 0.099."
+        "-0.10, so they differ significantly. Only model_a is wrong on 10, only "
+        "model_b on 20: McNemar's exact p is 0.099."
     )
     record["pair"]["difference_interval"] = [-1.9, 0.0]
-    assert "so that they are not told apart." in paired(record)
+    assert "so they do not differ significantly." in paired(record)
 
 
 def test_sentences(record):
