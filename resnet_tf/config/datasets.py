@@ -1,4 +1,4 @@
-"""What the settings must know of each data set before it is opened."""
+"""The facts about each data set that the settings need before it is opened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What the settings must know of a data set before it is opened.
+    """The facts about a data set that the settings need before it is opened.
 
     Attributes:
         num_classes: Number of labels.
@@ -76,7 +76,7 @@ FOLDER = "folder"
 def folder_info(
     num_classes: int, num_train: int, validation_size: int | None = None
 ) -> DatasetInfo:
-    """Returns what the settings must know of a folder of images.
+    """Returns the facts about a folder of images that the settings need.
 
     Args:
         num_classes: Its classes.

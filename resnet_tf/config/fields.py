@@ -1,4 +1,4 @@
-"""What a setting is: its type, help and range, and how a value is checked."""
+"""The definition of a setting: its type, help and range, and how a value is checked."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ class ModelConfig(Section):
 
     @property
     def title(self) -> str:
-        """What the network is called in print, such as "ResNet-110" or
+        """The name of the network in print, such as "ResNet-110" or
         "DenseNet-BC-100 (k = 12)"; the name where it has no other."""
         if self.model == RESNET:
             return f"ResNet-{self.layers_deep}"

@@ -349,6 +349,6 @@ def recipe_values(name: str) -> dict[str, Any]:
 
 
 def recipe_source(name: str) -> str:
-    """Returns what a recipe is and where it comes from; "" in `python -OO`."""
+    """Returns the description and the source of a recipe; "" in `python -OO`."""
     (recipe,) = (recipe for recipe in _RECIPES if recipe.__name__ == name)
     return inspect.getdoc(recipe) or ""  # None in python -OO

@@ -1,1 +1,1 @@
-"""What trained weights are worth: one full pass, and its uncertainty."""
+"""Evaluation of trained weights: one full pass, and its uncertainty."""

@@ -1,4 +1,4 @@
-"""What can be read from one pass beyond its error, as JSON values."""
+"""Figures from one pass beyond its error, as JSON values."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -30,7 +30,7 @@ AS_IT_IS = Mistake("as it is", "it is used as its config.json says")
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one way to use a checkpoint gave.
+    """The result of one way to use a checkpoint.
 
     Attributes:
         name: Of the way.
@@ -77,7 +77,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """The findings.
 
     Attributes:
         attempts: The checkpoint as it is, then every other way, the best first.
@@ -99,7 +99,7 @@ class Diagnosis:
 def examine(
     ckpt: str | Path, *, data_dir: str | None = None, cache_dir: str | None = None
 ) -> Diagnosis:
-    """Returns what is wrong with a checkpoint, told from its first test images.
+    """Returns the mistake in the use of a checkpoint, found on its first test images.
 
     Args:
         ckpt: A released model's name, a checkpoint folder or a run folder.
@@ -154,7 +154,7 @@ class _Networks:
         self._passes: dict[ModelConfig, FullPass] = {}
 
     def result(self, images: Split, way: Mistake) -> Result:
-        """Returns what a way makes of the images."""
+        """Returns the outputs of one way for the images."""
         config = way.applied(self._checkpoint.config)
         if config.model not in self._passes:
             self._passes[config.model] = FullPass(self._model(config), config.data)

@@ -23,7 +23,7 @@ from resnet_tf.models.lanes import side_by_side
 
 @dataclass(frozen=True)
 class Result:
-    """What a network made of a split.
+    """The outputs of a network for a split.
 
     Attributes:
         split: Name of the split.

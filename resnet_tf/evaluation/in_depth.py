@@ -1,4 +1,4 @@
-"""What one checkpoint gets wrong, how sure it is, and what it withstands."""
+"""The mistakes of a checkpoint, its confidence and its robustness."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InDepth:
-    """What a report on a checkpoint is made of.
+    """The figures in a report on a checkpoint.
 
     Attributes:
         record: JSON values: what `evaluate` returns, and `network`, `class_names`,

@@ -69,7 +69,7 @@ _PIXELS = (
 
 
 def _normalizations(dataset: str) -> list[Mistake]:
-    """Returns what may have been done to the pixels instead."""
+    """Returns the other ways to prepare the pixels."""
     ways = [
         Mistake(
             "whitened",

@@ -9,7 +9,7 @@ from resnet_tf.evaluation.intervals import half_width, parts
 
 
 class McNemar(NamedTuple):
-    """What two networks make of the same images.
+    """The predictions of two networks for the same images.
 
     Attributes:
         only_a_wrong: Images that only the first one classifies wrongly.

@@ -32,7 +32,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network makes of one file.
+    """The prediction of a network for one file.
 
     Attributes:
         path: The file.

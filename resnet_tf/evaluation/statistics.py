@@ -1,4 +1,4 @@
-"""What can be counted of predictions, and how far it may lie from the truth."""
+"""Counts of predictions, and their intervals."""
 
 import math
 

@@ -69,7 +69,7 @@ class Subject:
         return checkpoint_pass(self.folder, self.data, dtype, self.lanes)
 
     def result(self, images: Split) -> Result:
-        """Returns what its network makes of images.
+        """Returns the outputs of its network for images.
 
         Raises:
             DivergedError: If an output is not finite.

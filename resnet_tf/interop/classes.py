@@ -8,7 +8,7 @@ _CIFAR_IMAGES = 50_000
 
 
 class Data(NamedTuple):
-    """What a config says of the data.
+    """The part of a config that describes the data.
 
     Attributes:
         dataset: "cifar10", "cifar100" or "folder".

@@ -58,7 +58,7 @@ def compared(
 
 
 def failures(found: dict[str, Any], bound: Format) -> list[str]:
-    """Returns what is beyond the bounds of the format, each as a line."""
+    """Returns a line for each figure beyond the bounds of the format."""
     lines = []
     if bound.logits is not None:
         allowed = bound.logits * found["largest_logit"]

@@ -1,4 +1,4 @@
-"""What is exported: from images as they are stored to logits and probabilities."""
+"""The exported model: from images as they are stored to logits and probabilities."""
 
 from collections.abc import Callable
 from typing import Any

@@ -33,7 +33,7 @@ def write(model: Classifier, path: Path, metadata: dict[str, Any]) -> None:
 
 
 def opened(path: Path) -> Runner:
-    """Returns what runs the file, with ONNX Runtime on the CPU."""
+    """Returns a function that runs the file, with ONNX Runtime on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

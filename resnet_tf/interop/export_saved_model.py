@@ -26,7 +26,7 @@ def write(model: Classifier, path: Path, metadata: dict[str, Any]) -> None:
 
 
 def opened(path: Path) -> Runner:
-    """Returns what runs the folder."""
+    """Returns a function that runs the folder."""
     # The signature alone would not keep the weights alive.
     loaded = tf.saved_model.load(path)
 

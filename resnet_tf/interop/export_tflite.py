@@ -65,7 +65,7 @@ def write(
 
 
 def opened(path: Path) -> Runner:
-    """Returns what runs the file, with LiteRT."""
+    """Returns a function that runs the file, with LiteRT."""
     from ai_edge_litert.interpreter import Interpreter
 
     signature = Interpreter(str(path)).get_signature_runner(_SIGNATURE)

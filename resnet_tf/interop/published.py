@@ -1,4 +1,4 @@
-"""What the UvA Deep Learning tutorial 5 states of its networks."""
+"""The figures that the UvA Deep Learning tutorial 5 states for its networks."""
 
 from types import MappingProxyType
 

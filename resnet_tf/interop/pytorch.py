@@ -59,7 +59,7 @@ def pytorch_logits(
     tensors: Mapping[str, np.ndarray],
     activation: str = "relu",
 ) -> np.ndarray:
-    """Returns what PyTorch makes of images, without gradients or batch statistics.
+    """Returns the outputs of PyTorch for images, without gradients or batch statistics.
 
     Args:
         images: float32 array (N, H, W, 3), normalised.

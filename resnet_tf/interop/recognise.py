@@ -58,7 +58,7 @@ def recognise(path: Path, key: str | None = None) -> Source:
 
 
 def _read_foreign(path: Path, key: str | None) -> Source:
-    """Returns what a file of PyTorch or safetensors is."""
+    """Returns the kind of a PyTorch or safetensors file."""
     _check_name(path)
     weights = read_weights(path, key)
     tensors = weights.tensors

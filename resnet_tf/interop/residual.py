@@ -18,7 +18,7 @@ _BLOCK = re.compile(r"layer(\d+)\.(\d+)\.")
 
 
 class Structure(NamedTuple):
-    """What the names and the first kernel say of a residual network.
+    """The facts about a residual network in its names and its first kernel.
 
     Attributes:
         lengths: Blocks in each stage.

@@ -1,4 +1,4 @@
-"""What every importer returns: a network of ours and the weights for it."""
+"""The result of every importer: a network of ours and the weights for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

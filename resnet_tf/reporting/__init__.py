@@ -1,1 +1,1 @@
-"""What a run writes for people: history, curves, TensorBoard, progress."""
+"""The files that a run writes for people: history, curves, TensorBoard, progress."""

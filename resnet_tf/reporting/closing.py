@@ -1,4 +1,4 @@
-"""What a training prints at its end."""
+"""The last lines of a training."""
 
 from typing import Any
 

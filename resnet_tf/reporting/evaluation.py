@@ -128,7 +128,7 @@ def corrupted(record: Mapping[str, Any]) -> str:
 
 
 def paired(record: Mapping[str, Any]) -> str:
-    """Returns what the tests against another checkpoint say, as sentences."""
+    """Returns the result of the tests against another checkpoint, as sentences."""
     pair = record["pair"]
     low, high = pair["difference_interval"]
     differ = "do not differ" if low <= 0 <= high else "differ"
@@ -137,8 +137,9 @@ def paired(record: Mapping[str, Any]) -> str:
         f"% on the same {record['n']:,} images: a difference of "
         f"{pair['difference']:+.2f} points, 95 % interval over the images "
         f"{low:+.2f} to {high:+.2f}, so they {differ} significantly. Only "
-        f"{record['checkpoint']} is wrong on {pair['only_a_wrong']:,}, only {pair['checkpoint']} on "
-        f"{pair['only_b_wrong']:,}: McNemar's exact p is {pair['p']:.2g}."
+        f"{record['checkpoint']} is wrong on {pair['only_a_wrong']:,}, only "
+        f"{pair['checkpoint']} on {pair['only_b_wrong']:,}: McNemar's exact "
+        f"p is {pair['p']:.2g}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What all pictures of this package share."""
+"""The style that all pictures of this package share."""
 
 import contextlib
 import functools

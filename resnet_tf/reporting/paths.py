@@ -1,4 +1,4 @@
-"""What a record tells of the paths on this machine: their names, no folders."""
+"""The names that a record gives paths on this machine, without their folders."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: numbers, the network, pictures, distributions."""
+"""A run in TensorBoard: numbers, the network, pictures, distributions."""
 
 import contextlib
 import errno

@@ -45,8 +45,10 @@ def continued(before: ExperimentConfig, now: ExperimentConfig) -> ExperimentConf
 
 
 def _past(config: ExperimentConfig, done: int) -> tuple[int, ...] | None:
-    """Returns what decides the rates of the first `done` updates; None if there are
-    fewer, or if every rate depends on the number of updates."""
+    """Returns the settings that decide the rates of the first `done` updates.
+
+    None if the run has fewer, or if every rate depends on the number of updates.
+    """
     steps, optimizer = config.train.train_steps, config.optimizer
     if done > steps or optimizer.schedule != "step":
         return None

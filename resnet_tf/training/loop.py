@@ -194,7 +194,7 @@ class Run:
         show.close()
 
     def _show(self) -> Show:
-        """Returns what shows the run, after the first lines."""
+        """Returns the display of the run, after the first lines."""
         workers = self._workers
         if not workers.chief:
             print(f"worker {workers.index} of {workers.number}; worker 0 reports")
@@ -313,7 +313,7 @@ class Run:
             self._on_report(row, self._trainer.model)
 
     def _validated(self) -> Result | None:
-        """Returns what the network makes of the validation images, if there are any.
+        """Returns the result for the validation images, if there are any.
 
         Raises:
             DivergedError: If its loss is not finite.

@@ -9,7 +9,7 @@ from resnet_tf.training.schedule import learning_rate
 
 
 class Optimizer(tf.Module):
-    """What the optimizers share: the rate, the step, and float16's loss scale.
+    """The part that all optimizers share: the rate, the step, and float16's loss scale.
 
     Args:
         variables: The trainable variables of the model, in a fixed order.

@@ -1,4 +1,4 @@
-"""What a process imports before it is forked for the legs of runs."""
+"""The modules that a process imports before it is forked for the legs of runs."""
 
 from resnet_tf.startup import import_tensorflow
 

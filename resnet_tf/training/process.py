@@ -55,7 +55,7 @@ def exiting() -> Iterator[None]:
 
 
 def _train(config: ExperimentConfig, run_dir: Path) -> None:
-    """What the process does."""
+    """The task of the process."""
     with exiting():
         train(config, run_dir)
 

@@ -21,7 +21,7 @@ _MAX_BYTES = 64 << 20
 
 
 class RunData:
-    """What is recorded of the images of a run.
+    """The record of the images of a run.
 
     The record holds the class names and, for each split, the images of each class and
     a SHA-256 over labels and decoded pixels in their order. Images of a folder are in
@@ -90,7 +90,7 @@ def _facts(splits: Sequence[Split]) -> dict[str, Any]:
 
 
 def _difference(found: dict[str, Any], facts: dict[str, Any]) -> str:
-    """Returns what differs between the record and the images here, or nothing."""
+    """Returns the first difference between the record and the images here, or ""."""
     if found == facts:
         return ""
     if found.get("class_names") != facts["class_names"]:

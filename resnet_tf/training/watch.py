@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard beside the numbers of its reports.
+"""Pictures and distributions of a run in TensorBoard, next to its numbers.
 
 Nothing here changes the run: what it shows is computed from the weights as they are,
 with the moving averages of batch norm.

@@ -55,7 +55,7 @@ class Workers:
         return self.strategy.num_replicas_in_sync
 
     def gather(self, values: np.ndarray | Sequence[float]) -> np.ndarray:
-        """Returns what each worker has given.
+        """Returns the values of all workers.
 
         Args:
             values: Array of one shape and dtype at all workers, of numbers that a
