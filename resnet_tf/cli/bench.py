@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kernels",
         choices=_KERNELS.choices,
         default=_KERNELS.default,
-        help="Kernels of the training step, as for train.",
+        help="Kernels that compute, as for train.",
     )
     parser.add_argument(
         "--profile",

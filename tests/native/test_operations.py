@@ -23,16 +23,6 @@ SHAPES = [
 X = np.ones((1, 4, 4, 3), np.float32)
 
 
-@pytest.fixture(params=["baseline", "avx2", "avx512"])
-def instructions(request):
-    """Each instruction set that this CPU has."""
-    best = native.instructions()
-    if not library.use_instructions(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    yield request.param
-    library.use_instructions(best)
-
-
 def _random(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 

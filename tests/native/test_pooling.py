@@ -16,16 +16,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=["baseline", "avx2", "avx512"])
-def instructions(request):
-    """Each instruction set that this CPU has."""
-    best = native.instructions()
-    if not library.use_instructions(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    yield request.param
-    library.use_instructions(best)
-
-
 def _with_gradient(pool, x):
     with tf.GradientTape() as tape:
         tape.watch(x)
