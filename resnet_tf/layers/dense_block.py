@@ -54,8 +54,6 @@ class DeferredBlock:
 
     def joined(self) -> tf.Tensor:
         """Computes the block and moves the averages of its batch norms."""
-        if not self._layers:
-            return self._x
         kind = self._layers[0].kind
         y, moments, inner = native.dense_block(
             self._x,
