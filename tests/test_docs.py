@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_the_pages_are_up_to_date():
-    command = [sys.executable, "docs/generate.py", "--check"]
+    command = [sys.executable, "tools/generate.py", "--check"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr or "run: python docs/generate.py"
+    assert answer.returncode == 0, answer.stderr or "run: python tools/generate.py"
 
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -56,11 +56,11 @@ def test_a_record_says_where_it_comes_from(path):
 
 @pytest.mark.parametrize("name", pretrained_names())
 def test_a_card_is_up_to_date(name):
-    sys.path.insert(0, str(ROOT / "docs"))
+    sys.path.insert(0, str(ROOT / "tools"))
     try:
         from card import card
     finally:
-        sys.path.remove(str(ROOT / "docs"))
+        sys.path.remove(str(ROOT / "tools"))
     from resnet_tf.checkpoints.files import read_config
 
     folder = pretrained_root() / name

@@ -13,7 +13,7 @@ from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root, res
 from resnet_tf.evaluation.calibration import softmax
 from resnet_tf.evaluation.full_pass import FullPass
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from golden import IMAGES, LOGITS, generated_images  # noqa: E402
 
 every_model = pytest.mark.parametrize("name", pretrained_names())

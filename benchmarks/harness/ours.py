@@ -20,12 +20,9 @@ from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 
 
 def make(spec: dict[str, Any]) -> Work:
-    """Returns the loop of a `Loop` as a dict.
-
-    It may also have `memory_efficient`, and the `lanes` of training.
-    """
+    """Returns the loop of a `Loop` as a dict."""
     if spec["variant"].endswith("lanes"):
-        spec = {"lanes": _lanes(spec), **spec}
+        spec = {**spec, "lanes": _lanes(spec)}
     if spec.get("lanes", 1) > 1:
         one_thread_an_operation()
     import_tensorflow()
@@ -87,8 +84,6 @@ def _config(spec: dict[str, Any]):
         settings["lanes"] = spec.get("lanes", 1)
     if spec["model"].startswith("resnet"):
         settings |= {"order": "pre", "shortcut": "A-pool", "stride_padding": "end"}
-    elif "densenet" in spec["model"]:
-        settings["memory_efficient"] = spec.get("memory_efficient", False)
     return ExperimentConfig.from_flat(settings)
 
 

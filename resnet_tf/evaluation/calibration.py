@@ -81,7 +81,7 @@ def stated_temperature(metrics: Mapping[str, Any]) -> float | None:
     """Returns the temperature in a checkpoint's metrics, None if it has none.
 
     Args:
-        metrics: What `metrics.json` says; `docs/calibrate.py` writes `calibration`.
+        metrics: What `metrics.json` says; `tools/calibrate.py` writes `calibration`.
 
     Raises:
         CheckpointError: If it is no positive number.

@@ -33,11 +33,6 @@ def test_lanes_are_cores(told, work, variant, batch, expected):
     assert told == expected
 
 
-def test_a_study_says_how_many(told):
-    ours.make({"work": "train", "variant": "step", "batch": 128, "lanes": 2})
-    assert told == ["one", 2]
-
-
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_they_reach_the_config(lanes):
     spec = {"work": "train", "model": "resnet20", "precision": "bfloat16"}

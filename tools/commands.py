@@ -1,0 +1,181 @@
+"""The generated parts of the pages of docs/commands, from the commands themselves."""
+
+import argparse
+import functools
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from absl import flags
+from markup import table
+from paths import ROOT
+
+import resnet_tf
+from resnet_tf import errors
+from resnet_tf.cli import evaluation
+from resnet_tf.cli.main import COMMANDS, name_of
+from resnet_tf.cli.outcome import STOPPED, USAGE
+from resnet_tf.config import DEFAULT_RECIPE, RECIPES, FieldSpec, iter_settings
+
+# The scripts of the clone.
+sys.path.insert(0, str(ROOT))
+import eval as eval_script  # noqa: E402
+import train as train_script  # noqa: E402
+
+# Each script, and the function whose docstring says how it ends.
+_SCRIPTS = {
+    "eval": (eval_script, evaluation.report),
+    "train": (train_script, resnet_tf.train),
+}
+_MODULES = {name_of(module): module for module in COMMANDS}
+NAMES = (*sorted(_SCRIPTS, reverse=True), *_MODULES)
+_SETTINGS = {spec.name: spec for spec in iter_settings()}
+# An entry of a docstring's "Raises".
+_ENTRY = re.compile(r"^    (\w+): (.*(?:\n     .*)*)", re.MULTILINE)
+_SECTIONS = {
+    "model": "The network",
+    "data": "The images",
+    "optimizer": "The optimizer",
+    "train": "The training",
+    "durations": "Durations in epochs",
+    "rate": "The rate of another batch",
+}
+
+
+def pages() -> dict[str, Callable[[], dict[str, Callable[[], str]]]]:
+    """Returns what makes the parts of each page, by its path."""
+    made = {
+        f"docs/commands/{name}.md": functools.partial(_parts, name) for name in NAMES
+    }
+    return {**made, "docs/commands/settings.md": lambda: {"settings": settings}}
+
+
+def index() -> str:
+    """The table of the commands."""
+    rows = ((f"[`{_call(name)}`](commands/{name}.md)", about(name)) for name in NAMES)
+    return table(("command", "what it does"), rows)
+
+
+def about(name: str) -> str:
+    """What `--help` says of a command in one line."""
+    module = _SCRIPTS[name][0] if name in _SCRIPTS else _MODULES[name]
+    return module.__doc__.partition("\n")[0]
+
+
+def reference(name: str) -> str:
+    """The arguments of a command and its exit codes."""
+    given = _flags(name) if name in _SCRIPTS else _arguments(name)
+    own = given
+    rest = ""
+    if _SETTINGS.keys() <= given.keys():
+        own = {key: row for key, row in given.items() if key not in _SETTINGS}
+        rest = "\n\nBeside them every [setting](settings.md)."
+    arguments = table(("argument", "default", "what it is"), own.values())
+    codes = table(("code", "when"), _codes(name))
+    return f"## Arguments\n\n{arguments}{rest}\n\n## Exit codes\n\n{codes}"
+
+
+def settings() -> str:
+    """Every setting, section by section."""
+    defaults = {name: spec.default for name, spec in _SETTINGS.items()}
+    defaults |= RECIPES[DEFAULT_RECIPE]
+    text = []
+    for section, title in _SECTIONS.items():
+        rows = [
+            (f"`--{name}`", _plain(defaults[name]), f"{_typed(spec)}{_text(spec.help)}")
+            for name, spec in _SETTINGS.items()
+            if spec.section == section
+        ]
+        text += [f"## {title}", table(("setting", "default", "what it is"), rows)]
+    return "\n\n".join(text)
+
+
+def _parts(name: str) -> dict[str, Callable[[], str]]:
+    return {make.__name__: functools.partial(make, name) for make in (about, reference)}
+
+
+def _call(name: str) -> str:
+    return f"python {name}.py" if name in _SCRIPTS else f"python -m resnet_tf {name}"
+
+
+def _arguments(name: str) -> dict[str, tuple[str, str, str]]:
+    """Returns the row of each argument of a command by its name."""
+    parser = argparse.ArgumentParser(add_help=False)
+    _MODULES[name].add_arguments(parser)
+    rows = {}
+    for action in parser._actions:
+        shown = (action.option_strings or [action.metavar or action.dest])[-1]
+        more = " ..." if action.nargs in ("*", "+", argparse.REMAINDER) else ""
+        needed = action.required and action.nargs != "*"
+        default = "required" if needed else _plain(action.default)
+        text = _choices(action.choices) + _text(action.help or "")
+        rows[action.dest] = f"`{shown}{more}`", default, text
+    return rows
+
+
+def _flags(name: str) -> dict[str, tuple[str, str, str]]:
+    """Returns the row of each flag of a script by its name."""
+    values = flags.FlagValues()
+    _SCRIPTS[name][0]._define(values)
+    rows = {}
+    for flag in map(values.__getitem__, values):
+        default = "required" if flag.validators else _plain(flag.default)
+        # absl writes the choices into the help.
+        text = re.sub(r"^<.*?>: ", "", flag.help)
+        choices = _choices(getattr(flag.parser, "enum_values", ()))
+        rows[flag.name] = f"`--{flag.name}`", default, choices + _text(text)
+    return rows
+
+
+def _codes(name: str) -> list[tuple[str, str]]:
+    """Returns the exit codes of a command, with when it ends so.
+
+    What a script calls speaks of its own arguments: there the errors themselves tell.
+    """
+    run = _SCRIPTS[name][1] if name in _SCRIPTS else _MODULES[name].run
+    what, _, raised = inspect.getdoc(run).partition("\nRaises:\n")
+    found = {0: ["Done."], USAGE: ["An argument is unknown or missing."]}
+    if checked := re.search(r"exits with 1 (if [^.]*)\.", what):
+        found[1] = [_sentence(checked[1])]
+    others = []
+    for title, when in _ENTRY.findall(raised):
+        if title == SystemExit.__name__:
+            others.append(("another", _sentence(when)))
+            continue
+        error = getattr(errors, title)
+        if name in _SCRIPTS:
+            when = error.__doc__.partition("\n")[0]
+        found.setdefault(error.exit_code, []).append(_sentence(when))
+    found.setdefault(STOPPED, ["Ctrl-C."])
+    return [(f"{code}", " ".join(found[code])) for code in sorted(found)] + others
+
+
+def _sentence(text: str) -> str:
+    """Returns such as "If it is missing." in one line."""
+    joined = " ".join(text.split()).removesuffix(".")
+    return f"{joined[0].upper()}{joined[1:]}."
+
+
+def _typed(spec: FieldSpec) -> str:
+    """Returns the values that a setting takes, and the networks that have it."""
+    of = f"Of {', '.join(spec.families)}. " if spec.families else ""
+    return of + _choices(spec.choices)
+
+
+def _choices(values: Iterable[str] | None) -> str:
+    return f"{', '.join(f'`{value}`' for value in values)}. " if values else ""
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _text(help: str) -> str:
+    """Returns a help text as Markdown."""
+    return help.replace("%%", "%").replace("<", r"\<")

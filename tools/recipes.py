@@ -1,0 +1,59 @@
+"""The generated part of docs/recipes.md: every recipe beside its source.
+
+The values come from the recipes themselves, where they stand in the sources from
+`recipes/sources.json`.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from markup import table
+from paths import DOCS
+
+from resnet_tf.config import RECIPES, iter_settings
+
+SOURCES = DOCS / "recipes" / "sources.json"
+
+
+def read() -> dict[str, dict[str, Any]]:
+    """Returns what is known of each recipe by its name.
+
+    Each has "source", "settings" (where a setting stands in it, by name), and
+    "deviations" (sentences).
+    """
+    return json.loads(SOURCES.read_text())
+
+
+def recipes() -> str:
+    """One section a recipe: its source, its settings, and where it differs."""
+    return "\n\n".join(_section(name, facts) for name, facts in read().items())
+
+
+def own_settings(name: str) -> dict[str, Any]:
+    """Returns what a recipe sets to another value than the field's default."""
+    defaults = {spec.name: spec.default for spec in iter_settings()}
+    return {k: v for k, v in RECIPES[name].items() if v != defaults[k]}
+
+
+def parts() -> dict[str, Callable[[], str]]:
+    """Returns the parts of the page, by name."""
+    return {"recipes": recipes}
+
+
+def _section(name: str, facts: dict[str, Any]) -> str:
+    sources = facts["settings"]
+    rows = (
+        (f"`{key}`", _text(value), sources[key])
+        for key, value in RECIPES[name].items()
+        if key in sources
+    )
+    text = [f"## {name}", f"Source: {facts['source']}."]
+    text.append(table(("setting", "value", "where it stands"), rows))
+    if facts["deviations"]:
+        text.append("\n".join(f"* {sentence}" for sentence in facts["deviations"]))
+    return "\n\n".join(text)
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
