@@ -53,7 +53,8 @@ def test_a_part_shows_what_its_block_printed(page):
 
 def test_commands_that_were_not_recorded_are_told(page):
     page(["cd sub\n", "printf one\n"])
-    with pytest.raises(ValueError, match="the commands have changed; run: python tools"):
+    message = "the commands have changed; run: python tools/tutorial.py"
+    with pytest.raises(ValueError, match=message):
         tutorial.parts()
 
 
