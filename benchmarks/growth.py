@@ -23,9 +23,9 @@ from harness.record import make_room, write
 from resnet_tf.checkpoints.files import read_json
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.reporting.provenance import provenance
+from resnet_tf.runs.folder import SUMMARY
 from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.legs import Legs
-from resnet_tf.training.run_folder import SUMMARY
 
 _COMMON = ("dataset", "mixed_precision", "seed")
 

@@ -34,9 +34,11 @@ BELOW = {
     "layers": GROUND | {"native"},
     "models": GROUND | {"layers"},
     "data": GROUND,
-    "reporting": GROUND,
     "checkpoints": GROUND | {"layers", "models", "data"},
     "evaluation": GROUND | {"layers", "models", "data", "checkpoints"},
+    "runs": GROUND | {"data", "checkpoints"},
+    # Reports are rows of a run's history.
+    "reporting": GROUND | {"runs"},
 }
 BELOW["training"] = GROUND | set(BELOW) - {"training"}
 BELOW["profiling"] = GROUND | {"models", "training"}
@@ -62,6 +64,7 @@ OUTSIDE = {
     "reporting": {"jinja2", "matplotlib", "numpy", "tensorboard", "tensorflow"},
     "checkpoints": {"h5py", "keras", "numpy", "tensorflow"},
     "evaluation": {"keras", "numpy", "scipy", "tensorflow"},
+    "runs": {"numpy", "tensorflow"},
     "training": {"keras", "numpy", "tensorflow"},
     "profiling": {"keras", "numpy", "tensorflow"},
     "interop": {"ai_edge_litert", "keras", "numpy", "onnx", "onnxruntime"}

@@ -10,8 +10,8 @@ import pytest
 from resnet_tf import streams
 from resnet_tf.cli.main import main
 from resnet_tf.cli.outcome import fail, guarded
-from resnet_tf.reporting.history import Row
 from resnet_tf.reporting.progress import Progress
+from resnet_tf.runs.history import Row
 
 ROOT = Path(__file__).parents[1]
 FULL = "error: stdout cannot be written: No space left on device\n"

@@ -34,8 +34,8 @@ from resnet_tf.checkpoints.resolve import pretrained_names
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, recipe_source
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.evaluation_pictures import draw_reliability
-from resnet_tf.reporting.history import read_history
 from resnet_tf.reporting.progress import duration
+from resnet_tf.runs.history import read_history
 
 
 def quickstart() -> str:

@@ -32,8 +32,8 @@ from resnet_tf.checkpoints.files import (
 )
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.runs.folder import HISTORY, SUMMARY
 from resnet_tf.startup import import_tensorflow
-from resnet_tf.training.run_folder import HISTORY, SUMMARY
 
 _KEPT = ("seconds", "images_per_second", "seed", "versions", "commit", "machine")
 _OF_A_LEG = ("step", "seconds", "validation_error", "n_validation", "commit")

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.reporting.history import read_history
-from resnet_tf.training.run_folder import HISTORY
+from resnet_tf.runs.folder import HISTORY
+from resnet_tf.runs.history import read_history
 
 ROOT = Path(__file__).resolve().parents[2]
 

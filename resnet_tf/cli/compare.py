@@ -19,9 +19,9 @@ from resnet_tf.errors import SettingError, StoppedError
 from resnet_tf.ownership import require_report_folder
 from resnet_tf.reporting.paths import command_line
 from resnet_tf.reporting.provenance import provenance
+from resnet_tf.runs.folder import RunFolder
 from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.process import train_apart
-from resnet_tf.training.run_folder import RunFolder
 
 _LOCAL = ("data_dir", "cache_dir", "download")
 

@@ -18,7 +18,7 @@ from resnet_tf.config import (
 )
 from resnet_tf.data.sources import dataset_info
 from resnet_tf.disk import user_path
-from resnet_tf.training.run_folder import DATA
+from resnet_tf.runs.folder import DATA
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

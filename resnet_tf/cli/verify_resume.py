@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         _train(config, straight, whole, arguments.devices)
         interruptions = _train(config, broken, ends, arguments.devices)[:-1]
         import_tensorflow()
-        from resnet_tf.training.equal import compare
+        from resnet_tf.runs.equal import compare
 
         result = compare(straight, broken)
     settings = {"settings": config.to_dict(), "devices": arguments.devices}

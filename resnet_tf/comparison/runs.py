@@ -20,8 +20,8 @@ from resnet_tf.checkpoints.schema import require_report
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.errors import CheckpointError, SettingError
-from resnet_tf.reporting.history import Row, read_history
-from resnet_tf.training.run_folder import RunFolder
+from resnet_tf.runs.folder import RunFolder
+from resnet_tf.runs.history import Row, read_history
 
 if TYPE_CHECKING:
     from resnet_tf.evaluation.full_pass import Result

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from resnet_tf.reporting.figure import COLORS, DPI, new_figure
-from resnet_tf.reporting.history import Row
+from resnet_tf.runs.history import Row
 
 _TRAIN, _VALIDATION, _RATE = COLORS[:3]
 

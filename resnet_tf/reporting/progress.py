@@ -3,7 +3,7 @@
 import sys
 import time
 
-from resnet_tf.reporting.history import Row
+from resnet_tf.runs.history import Row
 from resnet_tf.streams import Terminal
 
 

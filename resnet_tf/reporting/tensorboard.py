@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from resnet_tf.reporting.history import Row
+from resnet_tf.runs.history import Row
 
 
 class TensorBoard:

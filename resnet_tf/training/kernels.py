@@ -4,8 +4,8 @@ from resnet_tf import native
 from resnet_tf.config import ExperimentConfig, TrainConfig
 from resnet_tf.config.fields import AUTO
 from resnet_tf.errors import CheckpointError, SettingError
-from resnet_tf.training.extend import other_way
-from resnet_tf.training.run_folder import RunFolder
+from resnet_tf.runs.extend import other_way
+from resnet_tf.runs.folder import RunFolder
 from resnet_tf.training.workers import Workers
 
 TENSORFLOW = "tensorflow"

@@ -13,7 +13,6 @@ import tensorflow as tf
 from resnet_tf.checkpoints.files import METRICS
 from resnet_tf.checkpoints.initial import initialize
 from resnet_tf.checkpoints.metrics import read_metrics
-from resnet_tf.checkpoints.run_state import RunState
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config.durations import in_epochs
 from resnet_tf.data.pipeline import training_batches
@@ -22,18 +21,20 @@ from resnet_tf.errors import StoppedError
 from resnet_tf.evaluation.full_pass import FullPass, Result
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.figure import picture_or_note
-from resnet_tf.reporting.history import Row, read_history
 from resnet_tf.reporting.progress import Progress
 from resnet_tf.reporting.tensorboard import TensorBoard
+from resnet_tf.runs.data import RunData
+from resnet_tf.runs.folder import RunFolder
+from resnet_tf.runs.history import Row, read_history
+from resnet_tf.runs.resume import last_report, open_history
+from resnet_tf.runs.state import RunState
+from resnet_tf.training.agreement import require_agreement
 from resnet_tf.training.announce import announcement
 from resnet_tf.training.cluster import Cluster
 from resnet_tf.training.divergence import diverged
 from resnet_tf.training.kernels import TENSORFLOW, settle_kernels
 from resnet_tf.training.pace import Pace
 from resnet_tf.training.profile import StepProfile
-from resnet_tf.training.resume import last_report, open_history, require_agreement
-from resnet_tf.training.run_data import RunData
-from resnet_tf.training.run_folder import RunFolder
 from resnet_tf.training.sharded_pass import ShardedPass
 from resnet_tf.training.show import ChiefShow, Show
 from resnet_tf.training.signals import StopSignals

@@ -3,9 +3,9 @@
 import tensorflow as tf
 
 from resnet_tf.evaluation.full_pass import Result
-from resnet_tf.reporting.history import Row
 from resnet_tf.reporting.progress import Progress
 from resnet_tf.reporting.tensorboard import TensorBoard
+from resnet_tf.runs.history import Row
 from resnet_tf.training.watch import Watch
 
 

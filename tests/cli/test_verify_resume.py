@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from resnet_tf.cli.main import main
-from resnet_tf.training import equal
+from resnet_tf.runs import equal
 
 QUICK = (
     "verify-resume",

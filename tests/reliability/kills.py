@@ -99,9 +99,9 @@ def trial(config: ExperimentConfig, ends: list[End], folder: Path) -> dict[str, 
     straight, killed = folder / "straight", folder / "killed"
     _leg(Legs(config, straight), None, folder / "straight.log")
     import_tensorflow()
-    from resnet_tf.checkpoints.run_state import fault, states, step_of
-    from resnet_tf.training.equal import compare
-    from resnet_tf.training.run_folder import STATES
+    from resnet_tf.runs.equal import compare
+    from resnet_tf.runs.folder import STATES
+    from resnet_tf.runs.state import fault, states, step_of
 
     legs, log, kills = Legs(config, killed), folder / "killed.log", []
     for end in [*ends, None]:

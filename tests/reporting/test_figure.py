@@ -5,7 +5,7 @@ import pytest
 from resnet_tf.reporting.confusion import confusion_picture
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.figure import new_figure, picture_or_note, plain
-from resnet_tf.reporting.history import Row
+from resnet_tf.runs.history import Row
 
 NAMES = [
     "run_$x^$", "$5_$10$", r"$\undefined{$", "貓", "日本\t語", "a\x00b", "\x1b[31m",

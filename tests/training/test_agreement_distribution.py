@@ -8,10 +8,10 @@ import pytest
 from resnet_tf.data.split import Split
 from resnet_tf.errors import CheckpointError, PeerError, RunFolderError, SettingError
 from resnet_tf.evaluation.full_pass import Result
-from resnet_tf.training import resume
+from resnet_tf.runs.folder import RunFolder
+from resnet_tf.training import agreement
+from resnet_tf.training.agreement import require_agreement
 from resnet_tf.training.metrics import TrainMetrics
-from resnet_tf.training.resume import require_agreement
-from resnet_tf.training.run_folder import RunFolder
 from resnet_tf.training.sharded_pass import ShardedPass
 
 
@@ -43,7 +43,7 @@ def test_workers_that_agree(folder):
 
 
 def test_workers_that_disagree(folder, tiny, monkeypatch):
-    monkeypatch.setattr(resume, "_LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(agreement, "_LONGEST_WAIT", 0.1)
     other = dataclasses.replace(folder.config, train=tiny(seed=1).train)
     another = RunFolder(folder.path.with_name("other"), other)
     for told, error, message in (

@@ -11,7 +11,7 @@ import pytest
 import resnet_tf
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.errors import RunFolderError, StoppedError
-from resnet_tf.training.equal import compare
+from resnet_tf.runs.equal import compare
 
 ROOT = Path(__file__).parents[2]
 slow = pytest.mark.slow

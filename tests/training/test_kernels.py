@@ -10,10 +10,10 @@ from resnet_tf import native
 from resnet_tf.cli.main import main
 from resnet_tf.errors import CheckpointError, SettingError, StoppedError
 from resnet_tf.native import choice
-from resnet_tf.training.equal import compare
-from resnet_tf.training.extend import continued
+from resnet_tf.runs.equal import compare
+from resnet_tf.runs.extend import continued
+from resnet_tf.runs.folder import RunFolder
 from resnet_tf.training.kernels import settle_kernels, take_kernels
-from resnet_tf.training.run_folder import RunFolder
 
 needs_kernels = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"

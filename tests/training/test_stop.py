@@ -12,9 +12,9 @@ import tensorflow as tf
 import resnet_tf
 from resnet_tf.checkpoints.files import read_json
 from resnet_tf.errors import CheckpointError, RunFolderError, SettingError, StoppedError
-from resnet_tf.reporting.history import read_history
+from resnet_tf.runs.equal import compare
+from resnet_tf.runs.history import read_history
 from resnet_tf.training import loop
-from resnet_tf.training.equal import compare
 
 END = 5
 

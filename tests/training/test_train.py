@@ -15,7 +15,7 @@ from resnet_tf.errors import (
     RunFolderError,
     SettingError,
 )
-from resnet_tf.reporting.history import read_history
+from resnet_tf.runs.history import read_history
 from resnet_tf.training import loop
 from resnet_tf.training import summary as summary_module
 

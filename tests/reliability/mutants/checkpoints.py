@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS
-from resnet_tf.checkpoints.run_state import RunState, fault, states
 from resnet_tf.checkpoints.weights import (
     load_checkpoint,
     load_weights_strictly,
@@ -22,6 +21,7 @@ from resnet_tf.checkpoints.weights import (
 )
 from resnet_tf.config import ModelConfig
 from resnet_tf.models import build_model
+from resnet_tf.runs.state import RunState, fault, states
 from tests.reliability.mutants.tally import NO_CHECKSUM, SAME, Reader
 
 BEFORE = "the state before"

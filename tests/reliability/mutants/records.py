@@ -14,8 +14,8 @@ from resnet_tf.comparison.record import training_figures
 from resnet_tf.comparison.runs import by_network, read_run
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.reporting.closing import closing
-from resnet_tf.reporting.history import History, Row, read_history
-from resnet_tf.training.run_folder import HISTORY, SUMMARY
+from resnet_tf.runs.folder import HISTORY, SUMMARY
+from resnet_tf.runs.history import History, Row, read_history
 from resnet_tf.training.train import train
 from tests.reliability.mutants.tally import NO_CHECKSUM, SAME, Reader
 

@@ -4,10 +4,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.checkpoints.run_state import hashes, states, step_of
 from resnet_tf.errors import CheckpointError
-from resnet_tf.reporting.history import Row, read_history
-from resnet_tf.training.run_folder import HISTORY, STATES
+from resnet_tf.runs.folder import HISTORY, STATES
+from resnet_tf.runs.history import Row, read_history
+from resnet_tf.runs.state import hashes, states, step_of
 
 
 def compare(one: Path, other: Path) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import resnet_tf
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.checkpoints.weights import verified
 from resnet_tf.errors import CheckpointError, StoppedError
-from resnet_tf.training.equal import compare
-from resnet_tf.training.extend import extends
+from resnet_tf.runs.equal import compare
+from resnet_tf.runs.extend import extends
 
 SCHEDULE = {
     "schedule": "step",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from resnet_tf.checkpoints.run_state import RunState, fault, hashes
 from resnet_tf.errors import CheckpointError
+from resnet_tf.runs.state import RunState, fault, hashes
 
 
 class Counter(tf.Module):

@@ -23,8 +23,8 @@ from resnet_tf.config.fields import flag_value
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
 from resnet_tf.ownership import require_own
-from resnet_tf.training.extend import continued, extends, other_way, replace_config
-from resnet_tf.training.lock import LOCK, locked
+from resnet_tf.runs.extend import continued, extends, other_way, replace_config
+from resnet_tf.runs.lock import LOCK, locked
 
 # The names in the folder of a run that others read too.
 HISTORY, STATES, SUMMARY = "history.csv", "checkpoints", "summary.json"

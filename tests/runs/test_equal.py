@@ -1,10 +1,10 @@
 import pytest
 import tensorflow as tf
 
-from resnet_tf.checkpoints.run_state import RunState
 from resnet_tf.errors import CheckpointError
-from resnet_tf.reporting.history import History, Row
-from resnet_tf.training.equal import compare
+from resnet_tf.runs.equal import compare
+from resnet_tf.runs.history import History, Row
+from resnet_tf.runs.state import RunState
 
 
 def make_run(folder, values, step=2, loss=1.0, seconds=1.0):

@@ -11,7 +11,7 @@ from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.config.datasets import folder_info
 from resnet_tf.errors import CheckpointError, RunFolderError
-from resnet_tf.training.run_folder import RunFolder, _or_go_on
+from resnet_tf.runs.folder import RunFolder, _or_go_on
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ExperimentConfig.from_flat({"num_residual_blocks": 1})

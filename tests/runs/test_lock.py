@@ -5,7 +5,7 @@ import pytest
 
 import resnet_tf
 from resnet_tf.errors import RunFolderError
-from resnet_tf.training.lock import locked
+from resnet_tf.runs.lock import locked
 
 
 def test_the_second_is_refused_and_told_who_holds_it(tmp_path):
@@ -42,7 +42,7 @@ def test_a_lock_that_its_holder_took_along_is_none(tmp_path, monkeypatch):
         os.remove(file.name)
         (tmp_path / "run.lock").write_text("process 1 on another\n")
 
-    monkeypatch.setattr("resnet_tf.training.lock.fcntl.flock", flock)
+    monkeypatch.setattr("resnet_tf.runs.lock.fcntl.flock", flock)
     with pytest.raises(RunFolderError, match="in use"), locked(tmp_path):
         pytest.fail("not reached")
 

@@ -7,8 +7,8 @@ import pytest
 import resnet_tf
 from resnet_tf.data.split import Split
 from resnet_tf.errors import CheckpointError, StoppedError
-from resnet_tf.training import run_data
-from resnet_tf.training.run_data import RunData, require_same_data
+from resnet_tf.runs import data as run_data
+from resnet_tf.runs.data import RunData, require_same_data
 
 
 def splits(**changes) -> list[Split]:

@@ -3,7 +3,7 @@ import dataclasses
 
 import pytest
 
-from resnet_tf.reporting.history import COLUMNS, History, Row, read_history
+from resnet_tf.runs.history import COLUMNS, History, Row, read_history
 
 
 def row(step, error=None):
