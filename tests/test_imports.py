@@ -39,6 +39,8 @@ BELOW = {
     "runs": GROUND | {"data", "checkpoints"},
     # Reports are rows of a run's history.
     "reporting": GROUND | {"runs"},
+    # The workers agree on the folder of their run.
+    "distribution": GROUND | {"data", "evaluation", "runs"},
 }
 BELOW["training"] = GROUND | set(BELOW) - {"training"}
 BELOW["profiling"] = GROUND | {"models", "training"}
@@ -65,6 +67,7 @@ OUTSIDE = {
     "checkpoints": {"h5py", "keras", "numpy", "tensorflow"},
     "evaluation": {"keras", "numpy", "scipy", "tensorflow"},
     "runs": {"numpy", "tensorflow"},
+    "distribution": {"numpy", "tensorflow"},
     "training": {"keras", "numpy", "tensorflow"},
     "profiling": {"keras", "numpy", "tensorflow"},
     "interop": {"ai_edge_litert", "keras", "numpy", "onnx", "onnxruntime"}

@@ -5,8 +5,8 @@ import sys
 
 from resnet_tf.config import positive
 from resnet_tf.disk import user_path, writing
+from resnet_tf.distribution.launcher import launch
 from resnet_tf.errors import SettingError
-from resnet_tf.training.launcher import launch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,10 +3,10 @@
 from resnet_tf import native
 from resnet_tf.config import ExperimentConfig, TrainConfig
 from resnet_tf.config.fields import AUTO
+from resnet_tf.distribution.workers import Workers
 from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.runs.extend import other_way
 from resnet_tf.runs.folder import RunFolder
-from resnet_tf.training.workers import Workers
 
 TENSORFLOW = "tensorflow"
 # A CPU with the kernels in one place has those in the places before it.

@@ -17,6 +17,11 @@ from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config.durations import in_epochs
 from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_splits, require_classes
+from resnet_tf.distribution.agreement import require_agreement
+from resnet_tf.distribution.cluster import Cluster
+from resnet_tf.distribution.sharded_pass import ShardedPass
+from resnet_tf.distribution.strategy import make_strategy
+from resnet_tf.distribution.workers import Workers
 from resnet_tf.errors import StoppedError
 from resnet_tf.evaluation.full_pass import FullPass, Result
 from resnet_tf.reporting.curves import plot_curves
@@ -28,21 +33,16 @@ from resnet_tf.runs.folder import RunFolder
 from resnet_tf.runs.history import Row, read_history
 from resnet_tf.runs.resume import last_report, open_history
 from resnet_tf.runs.state import RunState
-from resnet_tf.training.agreement import require_agreement
 from resnet_tf.training.announce import announcement
-from resnet_tf.training.cluster import Cluster
 from resnet_tf.training.divergence import diverged
 from resnet_tf.training.kernels import TENSORFLOW, settle_kernels
 from resnet_tf.training.pace import Pace
 from resnet_tf.training.profile import StepProfile
-from resnet_tf.training.sharded_pass import ShardedPass
 from resnet_tf.training.show import ChiefShow, Show
 from resnet_tf.training.signals import StopSignals
-from resnet_tf.training.strategy import make_strategy
 from resnet_tf.training.summary import summarize
 from resnet_tf.training.trainer import Trainer
 from resnet_tf.training.watch import Watch
-from resnet_tf.training.workers import Workers
 
 OnReport = Callable[[Row, keras.Model], None]
 

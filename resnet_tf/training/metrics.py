@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from resnet_tf.training.workers import Workers
+from resnet_tf.distribution.workers import Workers
 
 _NAMES = ("loss", "errors", "images")
 

@@ -10,12 +10,12 @@ from resnet_tf.checkpoints.files import METRICS, write_json
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.split import Split
+from resnet_tf.distribution.sharded_pass import ShardedPass
+from resnet_tf.distribution.workers import Workers
 from resnet_tf.evaluation.full_pass import checkpoint_pass
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.runs.folder import RunFolder
 from resnet_tf.runs.history import Row, best_row
-from resnet_tf.training.sharded_pass import ShardedPass
-from resnet_tf.training.workers import Workers
 
 
 def summarize(

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from resnet_tf.config import ExperimentConfig, positive
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.disk import user_path
+from resnet_tf.distribution.cluster import Cluster, find_cluster
+from resnet_tf.distribution.rendezvous import meet
 from resnet_tf.errors import SettingError
 from resnet_tf.runs.data import require_same_data
 from resnet_tf.runs.folder import RunFolder
 from resnet_tf.runs.history import Row
 from resnet_tf.startup import import_tensorflow, one_thread_an_operation
-from resnet_tf.training.cluster import Cluster, find_cluster
-from resnet_tf.training.rendezvous import meet
 
 if TYPE_CHECKING:
     import keras

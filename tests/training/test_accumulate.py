@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from resnet_tf.distribution.strategy import make_strategy
 from resnet_tf.errors import SettingError
 from resnet_tf.layers import BatchNorm
 from resnet_tf.training.accumulate import accumulated
-from resnet_tf.training.strategy import make_strategy
 from resnet_tf.training.trainer import Trainer
 
 

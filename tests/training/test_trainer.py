@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_split
+from resnet_tf.distribution.strategy import make_strategy
 from resnet_tf.errors import SettingError
-from resnet_tf.training.strategy import make_strategy
 from resnet_tf.training.trainer import Trainer
 
 

@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Iterator
 
+from resnet_tf.distribution.cluster import Cluster
 from resnet_tf.errors import PeerError, SettingError
-from resnet_tf.training.cluster import Cluster
 
 _POLL, _LONGEST_TRY = 0.1, 2.0  # seconds
 

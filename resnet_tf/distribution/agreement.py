@@ -1,8 +1,8 @@
 """Whether the workers of a run do the same."""
 
+from resnet_tf.distribution.workers import Workers
 from resnet_tf.errors import CheckpointError, RunFolderError, SettingError
 from resnet_tf.runs.folder import RunFolder
-from resnet_tf.training.workers import Workers
 
 _LONGEST_WAIT = 60.0  # seconds, for a folder on another machine
 

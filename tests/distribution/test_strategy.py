@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_tf.config import TrainConfig
-from resnet_tf.training.strategy import make_strategy
+from resnet_tf.distribution.strategy import make_strategy
 
 
 def test_each_strategy_exchanges_tensors_of_its_own_shapes():

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_tf.data.part import Part
+from resnet_tf.distribution.cluster import Cluster
 from resnet_tf.errors import PeerError
-from resnet_tf.training.cluster import Cluster
 
 # What TensorFlow raises where an exchange meets a worker that is not there any more.
 _LOST = (

@@ -3,8 +3,8 @@
 import numpy as np
 
 from resnet_tf.data.split import Split
+from resnet_tf.distribution.workers import Workers
 from resnet_tf.evaluation.full_pass import FullPass, Result
-from resnet_tf.training.workers import Workers
 
 
 class ShardedPass:

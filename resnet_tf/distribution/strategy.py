@@ -5,9 +5,9 @@ import itertools
 import tensorflow as tf
 
 from resnet_tf.config import TrainConfig
+from resnet_tf.distribution.cluster import Cluster
+from resnet_tf.distribution.rendezvous import bounded
 from resnet_tf.errors import SettingError
-from resnet_tf.training.cluster import Cluster
-from resnet_tf.training.rendezvous import bounded
 
 # More groups of devices than one strategy makes.
 _KEYS = 1000

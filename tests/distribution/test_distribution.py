@@ -15,9 +15,9 @@ from resnet_tf.checkpoints.files import read_json
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_split
+from resnet_tf.distribution import launcher
 from resnet_tf.errors import StoppedError
 from resnet_tf.runs.history import read_history
-from resnet_tf.training import launcher
 from resnet_tf.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from resnet_tf.cli.main import main
-from resnet_tf.training import launcher
+from resnet_tf.distribution import launcher
 
 START = """
 import json, os, signal, sys, time

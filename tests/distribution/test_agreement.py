@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from resnet_tf.data.split import Split
+from resnet_tf.distribution import agreement
+from resnet_tf.distribution.agreement import require_agreement
+from resnet_tf.distribution.sharded_pass import ShardedPass
 from resnet_tf.errors import CheckpointError, PeerError, RunFolderError, SettingError
 from resnet_tf.evaluation.full_pass import Result
 from resnet_tf.runs.folder import RunFolder
-from resnet_tf.training import agreement
-from resnet_tf.training.agreement import require_agreement
 from resnet_tf.training.metrics import TrainMetrics
-from resnet_tf.training.sharded_pass import ShardedPass
 
 
 class Played:
@@ -86,8 +86,8 @@ def test_every_image_is_evaluated_once():
 
 
 def test_one_worker_of_several_devices_counts_once(tiny):
-    from resnet_tf.training.strategy import make_strategy
-    from resnet_tf.training.workers import Workers
+    from resnet_tf.distribution.strategy import make_strategy
+    from resnet_tf.distribution.workers import Workers
 
     workers = Workers(make_strategy(tiny(strategy="mirrored").train))
     assert (workers.number, workers.replicas, workers.chief) == (1, 2, True)
@@ -97,7 +97,7 @@ def test_one_worker_of_several_devices_counts_once(tiny):
 def test_sums_go_on_with_another_number_of_replicas():
     import tensorflow as tf
 
-    from resnet_tf.training.workers import Workers
+    from resnet_tf.distribution.workers import Workers
 
     metrics = TrainMetrics()
     alone = Workers(tf.distribute.get_strategy())
@@ -114,8 +114,8 @@ def test_sums_go_on_with_another_number_of_replicas():
 def test_a_lost_worker_is_one_line():
     import tensorflow as tf
 
-    from resnet_tf.training.cluster import Cluster
-    from resnet_tf.training.workers import Workers
+    from resnet_tf.distribution.cluster import Cluster
+    from resnet_tf.distribution.workers import Workers
 
     said = (
         "Graph execution error: Detected at node x\nCollective ops is aborted by: "

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
+from resnet_tf.distribution.cluster import Cluster, find_cluster
+from resnet_tf.distribution.launcher import _free_ports
+from resnet_tf.distribution.rendezvous import bounded, meet
 from resnet_tf.errors import PeerError, SettingError
-from resnet_tf.training.cluster import Cluster, find_cluster
-from resnet_tf.training.launcher import _free_ports
-from resnet_tf.training.rendezvous import bounded, meet
 
 HOSTS = ["a:1", "b:2"]
 
@@ -168,7 +168,7 @@ def test_a_port_that_is_taken():
 
 HANGS = """
 import re
-from resnet_tf.training.rendezvous import bounded
+from resnet_tf.distribution.rendezvous import bounded
 
 with bounded({seconds}, "too late"):
     # It holds the GIL: no thread and no handler of Python runs.
