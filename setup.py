@@ -82,7 +82,7 @@ setup(
     package_dir={"resnet_tf.pretrained": "pretrained"},
     package_data={
         "resnet_tf.data.digits": ["digits.npz"],
-        "resnet_tf.reporting": ["page.html.j2"],
+        "resnet_tf.analysis": ["page.html.j2"],
         "resnet_tf.pretrained": ["*/*.h5", "*/*.json", "*/*.md", "*/*.csv"],
     },
     # Lower bounds are the versions that the tests ran with.

@@ -15,8 +15,8 @@ from harness.arguments import require_no_arguments
 from harness.paths import command
 from harness.record import make_room, write
 
-from resnet_tf.evaluation.intervals import half_width, parts, rate_interval
-from resnet_tf.evaluation.paired import differences
+from resnet_tf.analysis.intervals import half_width, parts, rate_interval
+from resnet_tf.analysis.paired import differences
 from resnet_tf.reporting.provenance import provenance
 
 SEED_POINTS = (0.0, 1.0, 5.0)  # deviation of a run's error in points

@@ -43,9 +43,8 @@ BELOW = {
     "distribution": GROUND | {"data", "evaluation", "runs"},
 }
 BELOW["training"] = GROUND | set(BELOW) - {"training"}
-BELOW["profiling"] = GROUND | {"models", "training"}
-BELOW["interop"] = GROUND | set(BELOW) - {"interop", "profiling"}
-BELOW["comparison"] = GROUND | set(BELOW) - {"comparison", "interop"}
+BELOW["interop"] = GROUND | set(BELOW) - {"interop"}
+BELOW["analysis"] = GROUND | set(BELOW) - {"analysis", "interop"}
 BELOW["cli"] = GROUND | set(BELOW) - {"cli"}
 BELOW["__main__"] = {"cli", "training"}
 
@@ -62,17 +61,24 @@ OUTSIDE = {
     "config": set(),
     "layers": {"keras", "tensorflow"},
     "models": {"keras", "tensorflow"},
-    "data": {"PIL", "numpy", "scipy", "sklearn", "tensorflow", "tensorflow_datasets"},
-    "reporting": {"jinja2", "matplotlib", "numpy", "tensorboard", "tensorflow"},
+    "data": {"PIL", "numpy", "sklearn", "tensorflow", "tensorflow_datasets"},
+    "reporting": {"matplotlib", "numpy", "tensorboard", "tensorflow"},
     "checkpoints": {"h5py", "keras", "numpy", "tensorflow"},
-    "evaluation": {"keras", "numpy", "scipy", "tensorflow"},
+    "evaluation": {"keras", "numpy", "tensorflow"},
     "runs": {"numpy", "tensorflow"},
     "distribution": {"numpy", "tensorflow"},
     "training": {"keras", "numpy", "tensorflow"},
-    "profiling": {"keras", "numpy", "tensorflow"},
     "interop": {"ai_edge_litert", "keras", "numpy", "onnx", "onnxruntime"}
     | {"tensorflow", "torch"},
-    "comparison": {"keras", "matplotlib", "numpy"},
+    "analysis": {
+        "PIL",
+        "jinja2",
+        "keras",
+        "matplotlib",
+        "numpy",
+        "scipy",
+        "tensorflow",
+    },
     "cli": {"rich", "tensorflow"},
     "__main__": set(),
 }

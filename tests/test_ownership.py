@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from resnet_tf.analysis.sheet import is_sheet, write_sheet
 from resnet_tf.cli import json_output
 from resnet_tf.cli.main import main
 from resnet_tf.errors import OutputError
@@ -14,7 +15,6 @@ from resnet_tf.ownership import (
     require_report_folder,
 )
 from resnet_tf.reporting.provenance import provenance
-from resnet_tf.reporting.sheet import is_sheet, write_sheet
 
 ROOT = Path(__file__).parents[1]
 

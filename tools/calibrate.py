@@ -41,7 +41,7 @@ def calibrate(folder: Path) -> float:
     data = dataclasses.replace(config.data, download=False)
     ensure_available(data)
     import_tensorflow()
-    from resnet_tf.evaluation.details import BINS, trust
+    from resnet_tf.analysis.in_depth.details import BINS, trust
     from resnet_tf.evaluation.full_pass import checkpoint_pass
 
     full_pass = checkpoint_pass(folder, data)

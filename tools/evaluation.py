@@ -8,8 +8,8 @@ from typing import Any
 from markup import paragraph, table
 from paths import DOCS
 
-from resnet_tf.reporting.evaluation import page
-from resnet_tf.reporting.page import Section
+from resnet_tf.analysis.in_depth.folder import page
+from resnet_tf.analysis.page import Section
 
 RECORD = DOCS / "evaluation" / "evaluation.json"
 # The parts by their names, each with the section of the report that it is.

@@ -29,11 +29,11 @@ import tutorial
 from markup import error, network
 from paths import DOCS, ROOT
 
+from resnet_tf.analysis.in_depth.pictures import draw_reliability
 from resnet_tf.checkpoints.files import read_config
 from resnet_tf.checkpoints.resolve import pretrained_names
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, recipe_source
 from resnet_tf.reporting.curves import plot_curves
-from resnet_tf.reporting.evaluation_pictures import draw_reliability
 from resnet_tf.reporting.progress import duration
 from resnet_tf.runs.history import read_history
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from paths import DOCS
 
-from resnet_tf.comparison.advice import advise
-from resnet_tf.comparison.report import JSON, write_report
-from resnet_tf.evaluation.intervals import Parts, half_width, rate_interval
+from resnet_tf.analysis.comparison.advice import advise
+from resnet_tf.analysis.comparison.report import JSON, write_report
+from resnet_tf.analysis.intervals import Parts, half_width, rate_interval
 
 FOLDER = DOCS / "comparison"
 NOTE = (

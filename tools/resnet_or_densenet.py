@@ -8,9 +8,9 @@ from comparison import processor
 from markup import paragraph, points, table
 from paths import DOCS
 
-from resnet_tf.comparison.advice import RULES
-from resnet_tf.comparison.pictures import COSTS, CURVES
-from resnet_tf.comparison.report import INTERVALS, PAIRS, tables
+from resnet_tf.analysis.comparison.advice import RULES
+from resnet_tf.analysis.comparison.pictures import COSTS, CURVES
+from resnet_tf.analysis.comparison.report import INTERVALS, PAIRS, tables
 from resnet_tf.config import recipe_values
 from resnet_tf.interop.published import UVA_ERRORS, UVA_RECIPES, UVA_URL
 

@@ -30,7 +30,7 @@ def make(spec: dict[str, Any]) -> Work:
 
 
 def _training(spec: dict[str, Any]) -> Work:
-    from resnet_tf.profiling.networks import training
+    from resnet_tf.analysis.profiling.networks import training
 
     config = _config(spec)
     _require_kernels(config.train.kernels)
@@ -48,8 +48,8 @@ def _require_kernels(kernels: str) -> None:
 
 
 def _inference(spec: dict[str, Any]) -> Work:
+    from resnet_tf.analysis.profiling.networks import inference
     from resnet_tf.models import POLICIES, build_model
-    from resnet_tf.profiling.networks import inference
     from resnet_tf.training.kernels import TENSORFLOW, take_kernels
 
     _require_kernels(_kernels(spec))
@@ -103,9 +103,9 @@ def _pipeline(spec: dict[str, Any], config):
 
 
 def _facts(spec: dict[str, Any], model) -> dict[str, Any]:
-    from resnet_tf.models.audit.facts import facts
-    from resnet_tf.profiling.layers import layers
-    from resnet_tf.profiling.roofline import step_operations
+    from resnet_tf.analysis.audit.facts import facts
+    from resnet_tf.analysis.profiling.layers import layers
+    from resnet_tf.analysis.profiling.roofline import step_operations
 
     return {
         "amount": spec["batch"],

@@ -25,7 +25,7 @@ def peak_loops(cpu: str = "") -> list[Loop]:
 def roofline(results: list[Result]) -> dict[str, Any]:
     """Returns the peaks, and how close our loops come to them.
 
-    The operations are those of `resnet_tf.profiling.roofline.step_operations`:
+    The operations are those of `resnet_tf.analysis.profiling.roofline.step_operations`:
     whatever is neither a convolution nor a dense layer counts as nothing. A copied
     byte is read and written, and counts once. `fraction` is of the best product of
     the same precision.
@@ -64,7 +64,7 @@ def roofline(results: list[Result]) -> dict[str, Any]:
 def make(spec: dict[str, Any]) -> Work:
     """Returns the loop of a `Loop` as a dict."""
     import_tensorflow()
-    from resnet_tf.profiling.peaks import copy, product
+    from resnet_tf.analysis.profiling.peaks import copy, product
 
     work = copy() if spec["work"] == COPY else product(spec["precision"])
     return work.run, {"amount": work.amount}

@@ -69,7 +69,7 @@ def _config(blocks: int, settings: dict[str, Any]) -> ExperimentConfig:
 
 @functools.cache
 def _macs(blocks: int) -> int:
+    from resnet_tf.analysis.audit.facts import facts
     from resnet_tf.models import build_model
-    from resnet_tf.models.audit.facts import facts
 
     return facts(build_model(_config(blocks, {}).model)).macs

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     names = arguments.names or list(NETWORKS)
     _check(names, arguments.against)
     import_tensorflow()
-    from resnet_tf.models.audit import audit_file, audit_network
+    from resnet_tf.analysis.audit import audit_file, audit_network
     from resnet_tf.reporting.provenance import provenance
 
     rows, notes = [], set()

@@ -5,11 +5,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from resnet_tf.analysis.profiling import PRECISIONS, TRAIN, WORKS
 from resnet_tf.cli import json_output
 from resnet_tf.config import NETWORKS, ExperimentConfig, iter_fields, positive, unknown
 from resnet_tf.errors import SettingError
 from resnet_tf.machine import has_bfloat16
-from resnet_tf.profiling import PRECISIONS, TRAIN, WORKS
 from resnet_tf.startup import import_tensorflow
 
 _TOP = 12
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
         }
     )
     import_tensorflow()
-    from resnet_tf.profiling.measure import measured
+    from resnet_tf.analysis.profiling.measure import measured
     from resnet_tf.reporting.provenance import provenance
 
     work, profile = arguments.work, arguments.profile

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from resnet_tf.analysis.comparison.exports import read_export, require_dataset
+from resnet_tf.analysis.comparison.runs import by_network, read_run
 from resnet_tf.cli.outcome import STOPPED
 from resnet_tf.cli.packages import require_report
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
-from resnet_tf.comparison.exports import read_export, require_dataset
-from resnet_tf.comparison.runs import by_network, read_run
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.disk import user_path, writing
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     require_report("compare")
     output, given = user_path(arguments.output), given_settings(arguments)
-    from resnet_tf.comparison.report import JSON
+    from resnet_tf.analysis.comparison.report import JSON
 
     require_report_folder(output, "output", JSON, ("runs",))
     exports = [read_export(user_path(path)) for path in arguments.exports]
@@ -91,8 +91,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     # It takes the networks, each traced once, for one that is traced too often.
     tf.get_logger().setLevel("ERROR")
-    from resnet_tf.comparison.record import compare
-    from resnet_tf.comparison.report import MARKDOWN, PAGE, write_report
+    from resnet_tf.analysis.comparison.record import compare
+    from resnet_tf.analysis.comparison.report import MARKDOWN, PAGE, write_report
 
     paths = [*planned, *map(user_path, arguments.runs)]
     groups = by_network([read_run(path) for path in paths])
@@ -157,7 +157,7 @@ def _require_sound(
 def _print(record: dict[str, Any]) -> None:
     from rich.console import Console
 
-    from resnet_tf.comparison.report import tables
+    from resnet_tf.analysis.comparison.report import tables
 
     # A pipe has no width: nothing is cut off there.
     width = None if os.isatty(1) else 400
@@ -174,7 +174,7 @@ def print_table(console: Any, found: Any) -> None:
 
     Args:
         console: Of rich.
-        found: A `Table` of `resnet_tf.reporting.page`.
+        found: A `Table` of `resnet_tf.analysis.page`.
     """
     from rich.table import Table
 

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     json_output.require_room(arguments.json_output)
     resolve(arguments.ckpt)
     import_tensorflow()
-    from resnet_tf.evaluation.doctor import examine
+    from resnet_tf.analysis.doctor import examine
     from resnet_tf.reporting.paths import without_folders
     from resnet_tf.reporting.provenance import provenance
 

@@ -28,7 +28,7 @@ def require_folder(report: str | None, against: str | None) -> None:
         return
     if not report:
         raise SettingError("report must not be empty")
-    from resnet_tf.reporting.evaluation import JSON
+    from resnet_tf.analysis.in_depth.folder import JSON
 
     require_report_folder(disk.user_path(report), "report", JSON)
     require_report("report")
@@ -50,8 +50,8 @@ def report(
         SettingError: If an argument is wrong.
     """
     # Here and not above: a wrong flag is answered without them.
-    from resnet_tf.evaluation.in_depth import evaluate_in_depth
-    from resnet_tf.reporting import evaluation
+    from resnet_tf.analysis.in_depth import folder as evaluation
+    from resnet_tf.analysis.in_depth.report import evaluate_in_depth
     from resnet_tf.reporting.paths import command_line, without_folders
     from resnet_tf.reporting.provenance import provenance
 

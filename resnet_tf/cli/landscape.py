@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     require_report_folder(output, "output", RECORD)
     folders = {name: resolve(name) for name in arguments.ckpt}
     slices = {name: _slice(folder, arguments) for name, folder in folders.items()}
-    from resnet_tf.reporting.landscape import draw_landscapes, write_table
+    from resnet_tf.analysis.landscape_picture import draw_landscapes, write_table
     from resnet_tf.reporting.paths import without_folders
     from resnet_tf.reporting.provenance import provenance
 
@@ -124,8 +124,8 @@ def _slice(folder: Path, arguments: argparse.Namespace):
     )
     ensure_available(data)
     import_tensorflow()
+    from resnet_tf.analysis.landscape import landscape
     from resnet_tf.checkpoints.weights import load_checkpoint
-    from resnet_tf.evaluation.landscape import landscape
 
     checkpoint = load_checkpoint(folder)
     images = load_split(data, "train")

@@ -76,10 +76,10 @@ def _facts(name: str) -> dict[str, Any]:
 def _rates(names) -> list[list[float]]:
     """Returns the images a second of each turn, model by model."""
     import_tensorflow()
+    from resnet_tf.analysis.profiling.networks import inference
+    from resnet_tf.analysis.profiling.turns import turns
     from resnet_tf.checkpoints.weights import load_checkpoint
     from resnet_tf.models.inference import optimize_for_inference
-    from resnet_tf.profiling.networks import inference
-    from resnet_tf.profiling.turns import turns
 
     works = {}
     for name in names:

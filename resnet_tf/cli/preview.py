@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     output = user_path(arguments.output)
     _check(output)
-    from resnet_tf.reporting.sheet import is_sheet, write_sheet
+    from resnet_tf.analysis.sheet import is_sheet, write_sheet
 
     require_own_file(output, "output", is_sheet)
     config = experiment(given_settings(arguments), arguments.recipe)

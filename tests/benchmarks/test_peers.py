@@ -3,9 +3,9 @@
 import pytest
 from peers.networks import MODELS
 
+from resnet_tf.analysis.audit.published import PUBLISHED
 from resnet_tf.config import named_network
 from resnet_tf.models import build_model
-from resnet_tf.models.audit.published import PUBLISHED
 
 SMALL = [model for model in MODELS if model != "resnet110"]
 

@@ -49,7 +49,7 @@ def test_a_difference_is_exit_code_1_with_its_reason(projected, capsys):
 
 
 def test_an_unknown_name_is_refused_before_anything_is_built(monkeypatch, capsys):
-    monkeypatch.setattr("resnet_tf.models.audit.audit_network", pytest.fail)
+    monkeypatch.setattr("resnet_tf.analysis.audit.audit_network", pytest.fail)
     with pytest.raises(SystemExit) as caught:
         main(["audit", "resnet20", "resnet21"])
     assert caught.value.code == 2

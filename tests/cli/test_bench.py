@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import native
+from resnet_tf.analysis.profiling import peaks
 from resnet_tf.cli.main import main
-from resnet_tf.profiling import peaks
 
 SHORT = ["--batch=2", "--seconds=0", "--model=resnet20"]
 FLOAT32 = ["--mixed_precision=float32"]

@@ -11,11 +11,11 @@ import time
 import pytest
 from rich.console import Console
 
+from resnet_tf.analysis.page import Table
 from resnet_tf.checkpoints.resolve import pretrained_root
 from resnet_tf.cli.compare import print_table
 from resnet_tf.cli.main import main
 from resnet_tf.config import ExperimentConfig
-from resnet_tf.reporting.page import Table
 from resnet_tf.runs.history import COLUMNS
 
 EXPORT = {

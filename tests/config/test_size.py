@@ -3,9 +3,9 @@ import math
 import pytest
 
 from resnet_tf import build_model
+from resnet_tf.analysis.audit.published import PUBLISHED
 from resnet_tf.config import NETWORKS, ModelConfig, named_network, network_size
 from resnet_tf.errors import SettingError
-from resnet_tf.models.audit.published import PUBLISHED
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import resnet_tf
+from resnet_tf.analysis.landscape import landscape
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.data.sources import load_split
 from resnet_tf.errors import DivergedError
 from resnet_tf.evaluation.full_pass import finite
-from resnet_tf.evaluation.landscape import landscape
 
 
 @pytest.fixture

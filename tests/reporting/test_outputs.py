@@ -4,12 +4,12 @@ import sys
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tests.reporting.test_history import row
 
 from resnet_tf.reporting.curves import plot_curves
 from resnet_tf.reporting.progress import Progress, duration
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.reporting.tensorboard import TensorBoard
+from tests.runs.test_history import row
 
 
 def test_a_line_has_everything(capsys):

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from resnet_tf.analysis.audit.keras_file import load_keras_file
 from resnet_tf.checkpoints.torch_file import read_torch
 from resnet_tf.config import ModelConfig
 from resnet_tf.data import cifar_files
@@ -24,7 +25,6 @@ from resnet_tf.data.cache import cached
 from resnet_tf.data.image_file import read_image
 from resnet_tf.interop.tf1_file import read_variables
 from resnet_tf.models import build_model
-from resnet_tf.models.audit.keras_file import load_keras_file
 from tests.reliability.mutants.checkpoints import digest
 from tests.reliability.mutants.tally import NO_CHECKSUM, SAME, Reader
 

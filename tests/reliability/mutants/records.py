@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from resnet_tf.analysis.comparison.exports import read_export
+from resnet_tf.analysis.comparison.record import training_figures
+from resnet_tf.analysis.comparison.runs import by_network, read_run
 from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS, write_json
-from resnet_tf.comparison.exports import read_export
-from resnet_tf.comparison.record import training_figures
-from resnet_tf.comparison.runs import by_network, read_run
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.reporting.closing import closing
 from resnet_tf.runs.folder import HISTORY, SUMMARY

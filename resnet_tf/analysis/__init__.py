@@ -1,0 +1,1 @@
+"""Studies of finished networks and runs; training and evaluation need none of it."""

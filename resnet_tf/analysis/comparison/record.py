@@ -1,0 +1,210 @@
+"""The figures of a comparison, as JSON values: all that a report is made of."""
+
+import itertools
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import keras
+import numpy as np
+
+from resnet_tf.analysis.audit.facts import facts
+from resnet_tf.analysis.comparison.advice import advise
+from resnet_tf.analysis.comparison.runs import FinishedRun, on_test_images
+from resnet_tf.analysis.intervals import error_interval, parts
+from resnet_tf.analysis.paired import difference_interval, differences, mcnemar
+from resnet_tf.analysis.profiling.networks import inference
+from resnet_tf.analysis.profiling.turns import turns
+from resnet_tf.checkpoints.weights import load_checkpoint
+from resnet_tf.errors import DataError
+from resnet_tf.evaluation.full_pass import Result
+from resnet_tf.evaluation.statistics import confusion_matrix
+from resnet_tf.models.inference import optimize_for_inference
+from resnet_tf.reporting.paths import without_folders
+
+BATCHES = (1, 128)
+_ROUNDS, _SECONDS = 5, 0.5
+
+
+def compare(
+    groups: Mapping[str, Sequence[FinishedRun]], data: Mapping[str, Any] = {}
+) -> dict[str, Any]:
+    """Returns the figures of networks that were trained on the same data.
+
+    Args:
+        groups: The runs of each network by its label, of one seed each.
+        data: What replaces settings of their data, such as `data_dir`.
+
+    Returns:
+        A dict of `split`, `n`, `dataset`, `class_names`, `networks`, `pairs` and
+        `advice`. Each network has `label`, `parameters`, `macs`, `bytes`, `seeds`,
+        `runs`, `errors`, `error`, `error_sd` (None with one seed), `interval`,
+        `deviations`, `validation_errors`, `n_validation`, `seconds`,
+        `images_per_second`, `peak_memory` (bytes, or None), `latency` (milliseconds
+        by batch), `histories` and `confusion` (true by predicted class, all seeds).
+        Errors are in percent, of the last weights, on the test images. Each pair has
+        `a`, `b`, `difference` (points), `interval`, `deviations`, `seeds` (one of
+        each), and `only_a_wrong`, `only_b_wrong` and `p` (McNemar's test of the runs
+        of them). Intervals are of 95 %; `deviations` has the standard deviation of
+        the mean that comes from `images` and from `seeds`, in points.
+
+    Raises:
+        CheckpointError: If weights are damaged.
+        DataError: If the test images are not available, or differ from run to run.
+    """
+    seen = {
+        label: [on_test_images(run, data) for run in runs]
+        for label, runs in groups.items()
+    }
+    truth, names = _same_images(list(itertools.chain(*seen.values())))
+    wrong = {
+        label: np.stack([result.predictions != truth for result in results])
+        for label, results in seen.items()
+    }
+    confusions = {
+        label: sum(confusion_matrix(truth, x.predictions, len(names)) for x in results)
+        for label, results in seen.items()
+    }
+    networks = _networks(groups, wrong, confusions)
+    pairs = [_pair(a, b, groups, wrong) for a, b in itertools.combinations(groups, 2)]
+    record = {
+        "split": "test",
+        "n": len(truth),
+        "dataset": next(iter(groups.values()))[0].config.data.dataset,
+        "class_names": list(names),
+        "networks": networks,
+        "pairs": pairs,
+    }
+    return {**record, "advice": advise(record)}
+
+
+def _networks(
+    groups: Mapping[str, Sequence[FinishedRun]],
+    wrong: Mapping[str, np.ndarray],
+    confusions: Mapping[str, np.ndarray],
+) -> list[dict[str, Any]]:
+    models = {
+        label: load_checkpoint(runs[0].folder.path).model
+        for label, runs in groups.items()
+    }
+    latencies = _latencies(models)
+    return [
+        {
+            "label": label,
+            **_counted(models[label]),
+            "bytes": runs[0].bytes,
+            **_errors(wrong[label]),
+            **training_figures(runs),
+            "latency": latencies[label],
+            "confusion": confusions[label].tolist(),
+        }
+        for label, runs in groups.items()
+    ]
+
+
+def _same_images(results: Sequence[Result]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Returns the labels and the names of the classes that all results have."""
+    labels, names = results[0].labels, results[0].class_names
+    for other in results[1:]:
+        if other.class_names != names or not np.array_equal(other.labels, labels):
+            raise DataError("the runs must have the same test images, theirs differ")
+    return labels, names
+
+
+def _counted(model: keras.Model) -> dict[str, int]:
+    counted = facts(model)
+    return {"parameters": counted.parameters, "macs": counted.macs}
+
+
+def _errors(wrong: np.ndarray) -> dict[str, Any]:
+    """Returns the errors of wrong answers (runs, n), in percent."""
+    errors = 100 * wrong.mean(axis=1)
+    return {
+        "errors": errors.tolist(),
+        "error": float(errors.mean()),
+        "error_sd": float(errors.std(ddof=1)) if len(errors) > 1 else None,
+        "interval": error_interval(wrong),
+        "deviations": _deviations(wrong.astype(np.float64)),
+    }
+
+
+def _deviations(values: np.ndarray) -> dict[str, float]:
+    """Returns the standard deviation of a mean over values (runs, n), in points, by
+    where it comes from; see `parts`."""
+    found = parts(values)
+    return {
+        "images": 100 * float(np.sqrt(found.images)),
+        "seeds": 100 * float(np.sqrt(found.seeds)),
+    }
+
+
+def training_figures(runs: Sequence[FinishedRun]) -> dict[str, Any]:
+    """Returns the figures of the trainings of one network, see `compare`."""
+    summaries = [run.summary for run in runs]
+
+    def values(name: str) -> list[Any]:
+        return [s[name] for s in summaries if s.get(name) is not None]
+
+    memory = values("peak_memory")
+    return {
+        "seeds": [run.config.train.seed for run in runs],
+        "runs": [without_folders(run.folder.path) for run in runs],
+        "validation_errors": values("validation_error"),
+        "n_validation": summaries[0].get("n_validation", 0),
+        "seconds": statistics.mean(values("seconds")),
+        "images_per_second": statistics.median(values("images_per_second")),
+        "peak_memory": max(memory) if memory else None,
+        "histories": [[asdict(row) for row in run.history] for run in runs],
+    }
+
+
+def _latencies(models: Mapping[str, keras.Model]) -> dict[str, dict[str, float]]:
+    """Returns the milliseconds of a batch in float32 by its size, measured in turns."""
+    works = {}
+    for label, model in models.items():
+        fast = optimize_for_inference(model)
+        for batch in BATCHES:
+            works[label, batch] = inference(fast, batch)
+    rates = turns(works, _ROUNDS, _SECONDS)
+    return {
+        label: {
+            str(batch): 1000 * batch / statistics.median(rates[label, batch])
+            for batch in BATCHES
+        }
+        for label in models
+    }
+
+
+def _pair(
+    a: str,
+    b: str,
+    groups: Mapping[str, Sequence[FinishedRun]],
+    wrong: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
+    seeds = [[run.config.train.seed for run in groups[label]] for label in (a, b)]
+    common = sorted(set(seeds[0]) & set(seeds[1]))
+    tested = [common[0]] * 2 if common else [own[0] for own in seeds]
+    rows = [
+        wrong[label][own.index(seed)]
+        for label, own, seed in zip((a, b), seeds, tested, strict=True)
+    ]
+    # Runs of one seed share the order of their images: they are paired.
+    ordered = [
+        wrong[label][[own.index(seed) for seed in _first(common, own)]]
+        for label, own in zip((a, b), seeds, strict=True)
+    ]
+    return {
+        "a": a,
+        "b": b,
+        "difference": 100 * float(wrong[a].mean() - wrong[b].mean()),
+        "interval": difference_interval(*ordered),
+        "deviations": _deviations(differences(*(x.astype(float) for x in ordered))),
+        "seeds": tested,
+        **mcnemar(*rows)._asdict(),
+    }
+
+
+def _first(common: Sequence[int], seeds: Sequence[int]) -> list[int]:
+    """Returns the seeds of a network, those of both networks first."""
+    return [*common, *(seed for seed in seeds if seed not in common)]

@@ -1,0 +1,171 @@
+"""A report folder: the figures as JSON, a Markdown page, a web page and pictures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from resnet_tf.analysis.comparison.advice import RULES
+from resnet_tf.analysis.comparison.pictures import CONFUSION, COSTS, CURVES, draw
+from resnet_tf.analysis.page import (
+    Page,
+    Picture,
+    Section,
+    Table,
+    origin,
+    write_page,
+)
+from resnet_tf.checkpoints.files import write_json
+
+JSON, MARKDOWN, PAGE = "comparison.json", "comparison.md", "report.html"
+_PICTURES = {
+    CURVES: "Errors over the epochs: means of the seeds, bands from the lowest to the "
+    "highest seed; dotted lines where a learning rate drops.",
+    COSTS: "Test error with its 95 % interval.",
+    CONFUSION: "Predictions for the images of each true class in percent, all seeds.",
+}
+
+
+def write_report(folder: Path, record: Mapping[str, Any]) -> None:
+    """Writes the report of a comparison.
+
+    Args:
+        folder: Where; it is made if it is missing.
+        record: The figures, as `record.compare` returns them, with provenance.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / JSON, dict(record))
+    draw(folder, record)
+    write_page(page(record), folder / MARKDOWN, folder / PAGE)
+
+
+def page(record: Mapping[str, Any]) -> Page:
+    """Returns the report; its pictures lie beside it."""
+    networks, pairs = tables(record)
+    pictures = [Picture(name, text) for name, text in _PICTURES.items()]
+    return Page(
+        f"Networks for {record['dataset']}",
+        [
+            Section("Which to take", " ".join(record["advice"])),
+            Section("Numbers", table=networks),
+            *([Section("Pairs", PAIRS, pairs)] if pairs.rows else []),
+            Section("Pictures", pictures=pictures),
+        ],
+        (
+            RULES,
+            f"{INTERVALS} {record.get('note', '')}".rstrip(),
+            f"{origin(record)} {_HOW}",
+            *_of_exports(record),
+        ),
+    )
+
+
+PAIRS = (
+    "Differences in points, with the 95 % interval over images and seeds; McNemar's "
+    "exact test for one run of each."
+)
+INTERVALS = (
+    "Intervals hold what other images and other seeds would change: images and seeds "
+    "are crossed random effects, images are paired, and so are runs of one seed. A "
+    "network with one seed has an interval over the images alone. With two seeds "
+    "Student's quantile of one degree of freedom, 12.7, replaces 1.96 where the seeds "
+    "dominate. Simulated, 93 to 97 % of the intervals hold the true value."
+)
+_HOW = (
+    "Errors are those of the last weights, single view, float32; ± is the standard "
+    "deviation over seeds. Latency is the median of five turns in float32."
+)
+
+
+def _of_exports(record: Mapping[str, Any]) -> list[str]:
+    """Returns how the exports were measured, if there are any."""
+    places = dict.fromkeys(
+        f"{x['runtime']} on {x['machine']['cores']} cores of {x['machine']['cpu']}"
+        for x in record.get("exports", ())
+    )
+    if not places:
+        return []
+    return [
+        f"Exports are files of one checkpoint each, run by {', '.join(places)}; their "
+        "latency is that of one image, from pixels to probabilities, and was measured "
+        "when they were made, not in turns with the networks."
+    ]
+
+
+def tables(record: Mapping[str, Any]) -> tuple[Table, Table]:
+    """Returns the networks' table and that of the pairs."""
+    head = [
+        "network",
+        f"test error (n = {record['n']:,})",
+        "95 % interval",
+        "seeds",
+        "validation error",
+        "parameters",
+        "multiply-adds",
+        "on disk",
+        "training",
+        "images/s",
+        "peak memory",
+        "latency, batch 1",
+        "latency, batch 128",
+    ]
+    rows = [_network_cells(network) for network in record["networks"]]
+    rows += [_export_cells(export, record["n"]) for export in record.get("exports", ())]
+    pair_head = ["pair", "difference", "95 % interval", "only one wrong", "p"]
+    pairs = [_pair_cells(pair) for pair in record["pairs"]]
+    return Table("networks", head, rows), Table("pairs", pair_head, pairs)
+
+
+def _network_cells(network: Mapping[str, Any]) -> list[str]:
+    low, high = network["interval"]
+    validation, memory = network["validation_errors"], network["peak_memory"]
+    mean = sum(validation) / len(validation) if validation else None
+    minutes = network["seconds"] / 60
+    return [
+        network["label"],
+        _with_deviation(network["error"], network["error_sd"]),
+        f"{low:.2f} to {high:.2f}",
+        str(len(network["seeds"])),
+        "-" if mean is None else f"{mean:.2f} % (n = {network['n_validation']:,})",
+        f"{network['parameters']:,}",
+        f"{network['macs'] / 1e6:,.1f} M",
+        f"{network['bytes'] / 1e6:.2f} MB",
+        f"{minutes:.1f} min",
+        f"{network['images_per_second']:,.0f}",
+        "-" if memory is None else f"{memory / 2**20:,.0f} MiB",
+        *(f"{network['latency'][batch]:,.1f} ms" for batch in ("1", "128")),
+    ]
+
+
+def _export_cells(export: Mapping[str, Any], n: int) -> list[str]:
+    low, high = export["interval"]
+    own = "" if export["n"] == n else f" (n = {export['n']:,})"
+    return [
+        export["label"],
+        f"{export['error']:.2f} %{own}",
+        f"{low:.2f} to {high:.2f}",
+        *["-"] * 2,
+        f"{export['parameters']:,}",
+        "-",
+        f"{export['bytes'] / 1e6:.2f} MB",
+        *["-"] * 3,
+        f"{export['latency']['1']:,.1f} ms",
+        "-",
+    ]
+
+
+def _with_deviation(error: float, deviation: float | None) -> str:
+    return f"{error:.2f} %" if deviation is None else f"{error:.2f} ± {deviation:.2f} %"
+
+
+def _pair_cells(pair: Mapping[str, Any]) -> list[str]:
+    low, high = pair["interval"]
+    return [
+        f"{pair['a']} - {pair['b']}",
+        f"{pair['difference']:+.2f}",
+        f"{low:+.2f} to {high:+.2f}",
+        f"{pair['only_a_wrong']} and {pair['only_b_wrong']}",
+        f"{pair['p']:.2g}",
+    ]

@@ -1,0 +1,1 @@
+"""The report on one checkpoint: its mistakes, its confidence and its robustness."""

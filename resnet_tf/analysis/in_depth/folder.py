@@ -1,0 +1,193 @@
+"""A report folder on one checkpoint: its figures, a page of them and pictures."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resnet_tf.analysis.in_depth import pictures
+from resnet_tf.analysis.page import (
+    Page,
+    Picture,
+    Section,
+    Table,
+    origin,
+    write_page,
+)
+from resnet_tf.disk import write_text
+
+JSON, MARKDOWN, PAGE = "evaluation.json", "evaluation.md", "report.html"
+_HOW = (
+    "Single view. Intervals are Wilson's of 95 %. ECE is the expected calibration "
+    "error, of 15 bins of equal width. Corruptions are made anew in each evaluation, "
+    "the same each time; strength 0 is the image as it is."
+)
+
+
+def write_evaluation(
+    folder: Path, record: Mapping[str, Any], mistakes: np.ndarray, spoiled: np.ndarray
+) -> None:
+    """Writes the report.
+
+    Args:
+        folder: Where; it is made if it is missing.
+        record: The figures, as `evaluate_in_depth` gives them, with provenance.
+        mistakes: Its images of the mistakes.
+        spoiled: Its image under each corruption.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=2, allow_nan=False)
+    write_text(folder / JSON, f"{text}\n")
+    pictures.draw_confusions(folder / pictures.CONFUSION, record)
+    pictures.draw_reliability(folder / pictures.RELIABILITY, record)
+    pictures.draw_robustness(folder / pictures.ROBUSTNESS, record, spoiled)
+    if record["mistakes"]:
+        pictures.draw_mistakes(folder / pictures.MISTAKES, record, mistakes)
+    write_page(page(record), folder / MARKDOWN, folder / PAGE)
+
+
+def page(record: Mapping[str, Any]) -> Page:
+    """Returns the report; its pictures lie beside it."""
+    sections = [
+        Section("Error", _error(record), _classes(record)),
+        Section(
+            "Confusion",
+            table=_confused(record),
+            pictures=[
+                Picture(
+                    pictures.CONFUSION,
+                    "Predictions for the images of each true class in percent.",
+                )
+            ],
+        ),
+        Section(
+            "Calibration",
+            calibration(record),
+            pictures=[
+                Picture(
+                    pictures.RELIABILITY,
+                    "Accuracy of the predictions of each confidence; on the dashed "
+                    "line they are equal.",
+                )
+            ],
+        ),
+        _mistakes(record),
+        Section(
+            "Robustness",
+            corrupted(record),
+            _corruptions(record),
+            [
+                Picture(
+                    pictures.ROBUSTNESS,
+                    "Errors on corrupted images, and the first image.",
+                )
+            ],
+        ),
+    ]
+    if record["pair"]:
+        sections.insert(1, Section("Against another checkpoint", paired(record)))
+    title = f"{record['network']} on {record['dataset']}"
+    return Page(title, sections, (f"{origin(record)} {_HOW}",))
+
+
+def calibration(record: Mapping[str, Any]) -> str:
+    """Returns how far confidence lies from accuracy, as a sentence."""
+    found = record["calibration"]
+    text = f"The calibration error is {found['before']['ece']:.2f} points"
+    if found["temperature"] is None and found["n"]:
+        return (
+            f"{text}; the {found['n']:,} {found['fitted_on']} images do not determine "
+            "a temperature, as is the case where all of them are classified correctly."
+        )
+    if found["temperature"] is None:
+        return f"{text}; there are no validation images to fit a temperature on."
+    text += f", and {found['after']['ece']:.2f} with the temperature "
+    if found["fitted_on"] == record["split"]:
+        return (
+            f"{text}{found['temperature']:.3f}, fitted on these images themselves, on "
+            "which it looks better than on others."
+        )
+    return (
+        f"{text}{found['temperature']:.3f}, fitted on {found['n']:,} "
+        f"{found['fitted_on']} images."
+    )
+
+
+def corrupted(record: Mapping[str, Any]) -> str:
+    """Returns the mean error on corrupted images, as a sentence."""
+    count = sum(len(one["errors"]) for one in record["robustness"])
+    return (
+        f"The mean error of {count} corruptions is {record['corrupted_error']:.2f} %, "
+        f"on the images as they are {record['error']:.2f} %."
+    )
+
+
+def paired(record: Mapping[str, Any]) -> str:
+    """Returns the result of the tests against another checkpoint, as sentences."""
+    pair = record["pair"]
+    low, high = pair["difference_interval"]
+    differ = "do not differ" if low <= 0 <= high else "differ"
+    return (
+        f"{pair['checkpoint']} ({pair['network']}) has an error of {pair['error']:.2f} "
+        f"% on the same {record['n']:,} images: a difference of "
+        f"{pair['difference']:+.2f} points, 95 % interval over the images "
+        f"{low:+.2f} to {high:+.2f}, so they {differ} significantly. Only "
+        f"{record['checkpoint']} is wrong on {pair['only_a_wrong']:,}, only "
+        f"{pair['checkpoint']} on {pair['only_b_wrong']:,}: McNemar's exact "
+        f"p is {pair['p']:.2g}."
+    )
+
+
+def _error(record: Mapping[str, Any]) -> str:
+    low, high = record["interval"]
+    return (
+        f"{record['checkpoint']} has an error of {record['error']:.2f} % on "
+        f"{record['n']:,} {record['split']} images, 95 % interval {low:.2f} to "
+        f"{high:.2f}; cross-entropy {record['loss']:.4f} nats."
+    )
+
+
+def _classes(record: Mapping[str, Any]) -> Table:
+    rows = []
+    for one in record["classes"]:
+        cells = ["-", "-"]
+        if one["n"]:
+            low, high = one["interval"]
+            cells = [f"{one['error']:.2f} %", f"{low:.2f} to {high:.2f}"]
+        rows.append([one["name"], f"{one['n']:,}", *cells])
+    return Table("classes", ["class", "n", "error", "95 % interval"], rows)
+
+
+def _confused(record: Mapping[str, Any]) -> Table:
+    rows = [[x["true"], x["predicted"], f"{x['n']:,}"] for x in record["confused"]]
+    return Table("confused", ["true class", "predicted class", "images"], rows)
+
+
+def _mistakes(record: Mapping[str, Any]) -> Section:
+    if not record["mistakes"]:
+        return Section("Most confident mistakes", "None: each image is named rightly.")
+    text = "True class, and the predicted one with its probability"
+    calibrated = record["calibration"]["temperature"] is not None
+    text += ", calibrated." if calibrated else "."
+    return Section(
+        "Most confident mistakes", pictures=[Picture(pictures.MISTAKES, text)]
+    )
+
+
+def _corruptions(record: Mapping[str, Any]) -> Table:
+    head = ["corruption", "strengths"]
+    head += map(str, range(1, 1 + len(record["robustness"][0]["errors"])))
+    rows = [
+        [
+            one["name"],
+            f"{', '.join(f'{s:g}' for s in one['strengths'])} ({one['measure']})",
+            *(f"{error:.2f} %" for error in one["errors"]),
+        ]
+        for one in record["robustness"]
+    ]
+    return Table("corruptions", head, rows)

@@ -1,0 +1,68 @@
+"""How a network takes to spoiled images."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from resnet_tf.analysis.in_depth.corruptions import CORRUPTIONS, Corruption
+from resnet_tf.data.split import Split
+from resnet_tf.evaluation.full_pass import FullPass, finite
+from resnet_tf.evaluation.statistics import wilson_interval
+
+
+def robustness(
+    full_pass: FullPass,
+    images: Split,
+    batch_size: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[dict[str, Any]]:
+    """Returns the errors of a network on images that were spoiled, as JSON values.
+
+    Args:
+        full_pass: Of the network.
+        images: Unspoiled; each batch is spoiled when its turn comes.
+        batch_size: Images in a batch.
+        progress: Called after each pass with the passes that are done and all.
+
+    Returns:
+        For each of `CORRUPTIONS` its `name`, `measure`, `strengths`, `errors` (of
+        each strength, in percent) and `intervals` (95 % Wilson, in percent).
+    """
+    total = sum(len(one.strengths) for one in CORRUPTIONS)
+    found, done = [], 0
+    for corruption in CORRUPTIONS:
+        wrong = []
+        for strength in corruption.strengths:
+            wrong.append(_wrong(full_pass, images, batch_size, corruption, strength))
+            done += 1
+            progress(done, total)
+        n = len(images)
+        found.append(
+            {
+                "name": corruption.name,
+                "measure": corruption.measure,
+                "strengths": list(corruption.strengths),
+                "errors": [100 * count / n for count in wrong],
+                "intervals": [list(wilson_interval(count, n)) for count in wrong],
+            }
+        )
+    return found
+
+
+def _wrong(
+    full_pass: FullPass,
+    images: Split,
+    batch_size: int,
+    corruption: Corruption,
+    strength: float,
+) -> int:
+    """Returns how many images of a pass are classified wrongly."""
+    count = 0
+    for start in range(0, len(images), batch_size):
+        batch = images.images[start : start + batch_size]
+        spoiled = corruption.apply(batch, strength, start)
+        logits = finite(full_pass.logits(spoiled, batch_size), corruption.name)
+        truth = images.labels[start : start + batch_size]
+        count += int(np.sum(logits.argmax(axis=1) != truth))
+    return count

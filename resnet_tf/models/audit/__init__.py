@@ -1,5 +1,0 @@
-"""Counting what a network is, and comparing it with what is published."""
-
-from resnet_tf.models.audit.rows import Row, audit_file, audit_network
-
-__all__ = ["Row", "audit_file", "audit_network"]

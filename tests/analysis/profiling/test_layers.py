@@ -1,0 +1,108 @@
+from collections import Counter
+
+import keras
+import pytest
+
+from resnet_tf import build_model
+from resnet_tf.analysis.audit.facts import facts
+from resnet_tf.analysis.profiling.layers import Layer, layers
+from resnet_tf.models.inference import optimize_for_inference
+
+BF16 = "mixed_bfloat16"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet20", "densenet_bc100_k12", "uva_googlenet", "uva_preact", "resnet18"],
+)
+def test_their_arithmetic_is_that_of_the_audit(name):
+    model = build_model(name)
+    macs = facts(model).macs
+    assert sum(layer.macs for layer in layers(model, 1)) == macs
+    assert sum(layer.macs for layer in layers(model, 3)) == 3 * macs
+
+
+@pytest.mark.parametrize("name", ["resnet20", "densenet40_k12"])
+def test_folding_batch_norm_changes_no_arithmetic(name):
+    model = build_model(name, dtype=BF16)
+    before, after = layers(model, 1), layers(optimize_for_inference(model), 1)
+    kinds = Counter(layer.kind for layer in after)
+    assert sum(layer.macs for layer in after) == facts(model).macs
+    assert kinds["batch norm"] == 0
+    # In a dense block and before the head nothing is there to fold it into.
+    assert kinds["scale"] == {"resnet20": 0, "densenet40_k12": 39}[name]
+    assert sum(layer.bytes for layer in after) < sum(layer.bytes for layer in before)
+
+
+# Option A: two shortcuts take every second pixel and pad the channels, and two
+# convolutions of stride 2 pad both sides; or they pool, as the TF1 original's. And the
+# global pooling.
+SHORTCUTS = {
+    "A-append": ("both", {"slice": 2, "pad": 4, "pool": 1}),
+    "A-pool": ("end", {"pad": 2, "pool": 3}),
+}
+
+
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
+def test_the_layers_of_resnet20(shortcut):
+    padding, shapes = SHORTCUTS[shortcut]
+    model = build_model("resnet20", shortcut=shortcut, stride_padding=padding)
+    kinds = Counter(layer.kind for layer in layers(model, 2))
+    assert kinds == {"conv": 19, "batch norm": 19, "add": 9, "dense": 1, **shapes}
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 4), (BF16, 2)])
+def test_bytes_by_hand(dtype, size):
+    found = layers(build_model("resnet20", dtype=dtype), 8)
+    stage = 32 * 32 * 16
+    assert found[:3] == [
+        Layer(
+            kind="conv",
+            detail="3x3 3->16",
+            shape=(32, 32, 16),
+            macs=8 * stage * 27,
+            bytes=size * (8 * 32 * 32 * 3 + 27 * 16 + 8 * stage),
+        ),
+        # Gamma, beta, mean and variance are float32; the ReLU is done in passing.
+        Layer("batch norm", "", (32, 32, 16), 0, size * 2 * 8 * stage + 4 * 4 * 16),
+        Layer(
+            "conv",
+            "3x3 16->16",
+            (32, 32, 16),
+            8 * stage * 144,
+            size * (2 * 8 * stage + 144 * 16),
+        ),
+    ]
+    assert found[6] == Layer("add", "", (32, 32, 16), 0, size * 3 * 8 * stage)
+    # The head is float32 in either.
+    assert found[-2:] == [
+        Layer("pool", "", (64,), 0, 4 * 8 * (64 * 64 + 64)),
+        Layer("dense", "64->10", (10,), 8 * 640, 4 * (8 * 64 + 640 + 8 * 10)),
+    ]
+
+
+def test_what_is_done_in_passing_and_what_is_not():
+    images = keras.Input((8, 8, 4))
+    x = keras.layers.Conv2D(4, 1, use_bias=True)(images)
+    x = keras.layers.Activation("tanh")(x)
+    x = keras.layers.MaxPooling2D(3, 1, padding="same")(x)
+    x = keras.layers.Concatenate()([x, images])
+    x = keras.layers.DepthwiseConv2D(1)(x)
+    x = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    x = x[:, ::2, ::2]
+    found = layers(keras.Model(images, keras.layers.Flatten()(x)), 1)
+    assert [(x.kind, x.detail, x.macs, x.bytes) for x in found] == [
+        ("conv", "1x1 4->4", 64 * 16, 4 * (2 * 256 + 16)),
+        ("pool", "", 0, 4 * 2 * 256),
+        ("concat", "", 0, 4 * 2 * 512),
+        ("scale", "", 0, 4 * (2 * 512 + 8)),
+        ("conv", "3x3 8->1", 64 * 8 * 9, 4 * (2 * 512 + 72)),
+        ("slice", "", 0, 4 * (512 + 128)),
+    ]
+
+
+def test_what_cannot_be_followed_is_refused():
+    images = keras.Input((8, 8, 3))
+    model = keras.Model(images, keras.layers.Conv2DTranspose(2, 3)(images))
+    with pytest.raises(ValueError, match="Conv2DBackpropInput"):
+        layers(model, 1)
