@@ -57,7 +57,9 @@ def convolves(x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int]) -> bool
         strides: Its steps.
     """
     size, strides = tuple(kernel.shape[:2]), tuple(strides)
-    fits = size in ((1, 1), (3, 3)) and strides in ((1, 1), (2, 2))
+    fits = (size in ((1, 1), (3, 3)) and strides in ((1, 1), (2, 2))) or (
+        size == (5, 5) and strides == (1, 1) and kernel.shape[2] >= 8
+    )
     if not fits or x.dtype != tf.float32 or not are_computing():
         return False
     wide = size == (1, 1) and strides == (1, 1) and kernel.shape[2] > _AVX512_CHANNELS

@@ -35,7 +35,7 @@ def convolution(
     """
     height, width, channels, _ = kernel.shape
     # Winograd's transform of a few channels costs more than it saves.
-    if (height, width, stride) == (3, 3, 1) and channels >= 8:
+    if (height, width) in ((3, 3), (5, 5)) and stride == 1 and channels >= 8:
         return winograd_convolution(x, kernel, bias, relu)
     return direct_convolution(x, kernel, stride, centered, bias, relu)
 
@@ -46,13 +46,13 @@ def winograd_convolution(
     bias: tf.Tensor | None = None,
     relu: bool = False,
 ) -> tf.Tensor:
-    """Returns a 3x3 convolution of stride 1 with padding "same".
+    """Returns a convolution of 3x3 or 5x5 and stride 1 with padding "same".
 
     Gradients of any order exist, without ReLU.
 
     Args:
         x: float32 (N, H, W, C).
-        kernel: float32 (3, 3, C, filters).
+        kernel: float32 (3, 3, C, filters) or (5, 5, C, filters).
         bias: float32 (filters,), added to the outputs.
         relu: Whether to replace negative outputs by 0, for inference.
 
@@ -76,7 +76,7 @@ def _convolution_gradient(op: tf.Operation, dy: tf.Tensor):
     x, kernel, *bias = _differentiable(op)
     flip = op.get_attr("flip")
     dx = _convolution(dy, kernel, flip=not flip)
-    dw = _filter_gradient(*((dy, x) if flip else (x, dy)))
+    dw = _filter_gradient(*((dy, x) if flip else (x, dy)), kernel.shape[0])
     return [dx, dw, *(_bias_gradient(dy) for _ in bias)]
 
 
@@ -102,9 +102,9 @@ def _differentiable(op: tf.Operation) -> list[tf.Tensor]:
     return list(op.inputs)
 
 
-def _filter_gradient(x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
-    dw = operations().resnet_tf_conv_filter_gradient(x=x, dy=dy)
-    return _shaped(dw, [3, 3, x.shape[3], dy.shape[3]])
+def _filter_gradient(x: tf.Tensor, dy: tf.Tensor, size: int = 3) -> tf.Tensor:
+    dw = operations().resnet_tf_conv_filter_gradient(x=x, dy=dy, size=size)
+    return _shaped(dw, [size, size, x.shape[3], dy.shape[3]])
 
 
 @tf.RegisterGradient("ResnetTfConvFilterGradient")

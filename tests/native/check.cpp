@@ -31,7 +31,7 @@ bool finite(const float* floats, size_t count) {
 
 bool convolves(const Convolution& s) {
   const size_t in = size_t(s.n) * s.h * s.w * s.c, out = size_t(s.n) * s.h * s.w * s.k;
-  const size_t weights = size_t(9) * s.c * s.k;
+  const size_t weights = size_t(s.size) * s.size * s.c * s.k;
   const auto x = filled(in, 0.1f), dy = filled(out, 0.2f), w = filled(weights, 0.3f);
   const auto bias = filled(s.k, 0.4f), y = filled(out, 0), u = filled(KERNELS.filter_floats(s), 0);
   for (const bool flip : {false, true})
@@ -164,8 +164,11 @@ int main() {
       bool all = true;
       for (const Convolution& s : {Convolution{2, 7, 5, 3, 5}, Convolution{1, 1, 1, 70, 12},
                                    Convolution{3, 9, 14, 17, 33}, Convolution{9, 16, 16, 16, 16},
-                                   Convolution{40, 8, 8, 20, 4}})
-        all = convolves(s) && joins(s) && all;
+                                   Convolution{40, 8, 8, 20, 4}}) {
+        Convolution wide = s;
+        wide.size = 5;
+        all = convolves(s) && convolves(wide) && joins(s) && all;
+      }
       for (const Direct& s : {Direct{3, 1, 35, 17, 1, 35, 33, 1, 1, 1, 0, 0},
                               Direct{2, 5, 64, 100, 5, 64, 20, 1, 1, 1, 0, 0},
                               Direct{2, 7, 10, 13, 4, 5, 9, 3, 3, 2, 1, 1},

@@ -10,15 +10,20 @@ from resnet_tf.native import library, operations
 pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"
 )
-# Images, height, width, channels, filters: whole tiles and parts of tiles; channels
-# that fill vectors, and that do not; one pixel; more channels than a block holds.
+# Images, height, width, channels, filters, size of the filters: whole tiles and parts
+# of tiles; channels that fill vectors, and that do not; one pixel; more channels than a
+# block holds.
 SHAPES = [
-    (4, 32, 32, 16, 16),
-    (3, 7, 5, 3, 5),
-    (2, 9, 14, 17, 33),
-    (5, 8, 8, 64, 64),
-    (2, 1, 1, 70, 12),
-    (2, 16, 16, 230, 12),
+    (4, 32, 32, 16, 16, 3),
+    (3, 7, 5, 3, 5, 3),
+    (2, 9, 14, 17, 33, 3),
+    (5, 8, 8, 64, 64, 3),
+    (2, 1, 1, 70, 12, 3),
+    (2, 16, 16, 230, 12, 3),
+    (4, 32, 32, 16, 12, 5),
+    (3, 7, 5, 3, 5, 5),
+    (2, 9, 14, 17, 33, 5),
+    (2, 4, 6, 70, 24, 5),
 ]
 X = np.ones((1, 4, 4, 3), np.float32)
 
@@ -31,17 +36,18 @@ def _exact_convolution(x, kernel, dy):
     """Returns the output and both gradients, in float64."""
     x, kernel, dy = (array.astype(np.float64) for array in (x, kernel, dy))
     height, width = x.shape[1:3]
-    border = ((0, 0), (1, 1), (1, 1), (0, 0))
+    size = len(kernel)
+    border = ((0, 0), (size // 2, size // 2), (size // 2, size // 2), (0, 0))
     padded, padded_dy = np.pad(x, border), np.pad(dy, border)
     y = np.zeros(dy.shape)
     dx, dw = np.zeros(x.shape), np.zeros(kernel.shape)
-    for r in range(3):
-        for s in range(3):
+    for r in range(size):
+        for s in range(size):
             window = padded[:, r : r + height, s : s + width]
             y += window @ kernel[r, s]
             dw[r, s] = np.tensordot(window, dy, ([0, 1, 2], [0, 1, 2]))
-            back = padded_dy[:, 2 - r : 2 - r + height, 2 - s : 2 - s + width]
-            dx += back @ kernel[r, s].T
+            turned = padded_dy[:, size - 1 - r :, size - 1 - s :]
+            dx += turned[:, :height, :width] @ kernel[r, s].T
     return y, dx, dw
 
 
@@ -53,9 +59,9 @@ def _error(received, exact):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_convolution_and_its_gradients_are_exact(instructions, shape):
-    images, height, width, channels, filters = shape
+    images, height, width, channels, filters, size = shape
     x = np.maximum(_random(images, height, width, channels), 0)
-    kernel = _random(3, 3, channels, filters, seed=1)
+    kernel = _random(size, size, channels, filters, seed=1)
     dy = _random(images, height, width, filters, seed=2)
     with tf.GradientTape() as tape:
         inputs = [tf.constant(x), tf.constant(kernel)]
@@ -68,14 +74,17 @@ def test_convolution_and_its_gradients_are_exact(instructions, shape):
     assert _error(dw, exact[2]) < 1.0e-6
 
 
-@pytest.mark.parametrize("shape", [(128, 8, 8, 64, 64), (64, 32, 32, 16, 16)])
+@pytest.mark.parametrize(
+    "shape",
+    [(128, 8, 8, 64, 64, 3), (64, 32, 32, 16, 16, 3), (64, 32, 32, 16, 8, 5)],
+)
 def test_filter_gradient_is_about_as_exact_as_tensorflow(shape):
     # Ours stays near 6e-7. On AVX-512 TensorFlow has 4e-7 to 1.1e-6, on AVX2 1e-6 to
     # 4e-6: it sums more numbers in one go.
-    images, height, width, channels, filters = shape
+    images, height, width, channels, filters, size = shape
     x = np.maximum(_random(images, height, width, channels), 0)
     dy = _random(images, height, width, filters, seed=2)
-    kernel = _random(3, 3, channels, filters, seed=1)
+    kernel = _random(size, size, channels, filters, seed=1)
     exact = _exact_convolution(x, kernel, dy)[2]
     theirs = tf.raw_ops.Conv2DBackpropFilter(
         input=x,
@@ -84,7 +93,7 @@ def test_filter_gradient_is_about_as_exact_as_tensorflow(shape):
         strides=[1, 1, 1, 1],
         padding="SAME",
     )
-    ours = operations._filter_gradient(tf.constant(x), tf.constant(dy))
+    ours = operations._filter_gradient(tf.constant(x), tf.constant(dy), size)
     assert _error(ours, exact) <= 2 * _error(theirs, exact)
     assert _error(ours, exact) < 8e-7
 
@@ -98,10 +107,9 @@ def test_bias_is_added_and_relu_cuts(instructions):
     assert _error(received, np.maximum(y + bias, 0)) < 1e-6
 
 
-def test_convolution_has_a_second_gradient():
-    x, kernel, u = (
-        tf.constant(_random(*s)) for s in [(2, 5, 6, 3), (3, 3, 3, 4), (1,)]
-    )
+@pytest.mark.parametrize("size", [3, 5])
+def test_convolution_has_a_second_gradient(size):
+    x, kernel = tf.constant(_random(2, 5, 6, 3)), tf.constant(_random(size, size, 3, 4))
 
     def second(convolve):
         with tf.GradientTape() as outer:
@@ -189,17 +197,18 @@ def test_nan_passes_relu():
 
 def test_bits_do_not_depend_on_the_number_of_threads():
     x, dy = tf.constant(_random(40, 16, 16, 24)), tf.constant(_random(40, 16, 16, 24))
-    kernel = tf.constant(_random(3, 3, 24, 24))
+    kernel, wide = (tf.constant(_random(size, size, 24, 24)) for size in (3, 5))
     vectors = [tf.ones(24), tf.zeros(24), tf.zeros(24), tf.ones(24)]
 
     def results():
         with tf.GradientTape() as tape:
-            tape.watch([x, kernel, vectors[0]])
+            tape.watch([x, kernel, wide, vectors[0]])
             y = operations.winograd_convolution(x, kernel)
+            y = operations.winograd_convolution(y, wide)
             z, *moved = operations.batch_norm(
                 y, *vectors, epsilon=1e-5, momentum=0.9, relu=True
             )
-        gradients = tape.gradient(z, [x, kernel, vectors[0]], dy)
+        gradients = tape.gradient(z, [x, kernel, wide, vectors[0]], dy)
         return [t.numpy().tobytes() for t in (z, *moved, *gradients)]
 
     try:
@@ -223,9 +232,9 @@ def test_bits_do_not_depend_on_the_number_of_threads():
         ),
         (
             lambda: operations.winograd_convolution(
-                tf.ones((1, 4, 4, 3)), tf.ones((5, 5, 3, 1))
+                tf.ones((1, 4, 4, 3)), tf.ones((7, 7, 3, 1))
             ),
-            r"kernel must be \(3, 3, C, filters\)",
+            r"kernel must be \(3, 3, C, filters\) or \(5, 5, C, filters\)",
         ),
         (
             lambda: operations.batch_norm(

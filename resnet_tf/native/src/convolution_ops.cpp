@@ -6,8 +6,8 @@
 namespace resnet_tf {
 namespace {
 
-Convolution convolution(const Dims& x, int64_t k) {
-  return {x[0], int(x[1]), int(x[2]), int(x[3]), int(k)};
+Convolution convolution(const Dims& x, int64_t k, int64_t size) {
+  return {x[0], int(x[1]), int(x[2]), int(x[3]), int(k), int(size)};
 }
 
 class Conv {
@@ -26,13 +26,14 @@ class Conv {
     const Tensor bias = call.optional(2);
     const Dims size = map_dims(x);
     const Dims filter = map_dims(w);
-    need(filter[0] == 3 && filter[1] == 3, "kernel must be (3, 3, C, filters)");
+    need(filter[0] == filter[1] && (filter[0] == 3 || filter[0] == 5),
+         "kernel must be (3, 3, C, filters) or (5, 5, C, filters)");
     need(filter[flip_ ? 3 : 2] == size[3], "kernel must have as many channels as x");
     const int64_t k = filter[flip_ ? 2 : 3];
     if (bias) need(bias.dims() == Dims{k}, "bias must have a number for each filter");
     const Tensor y = call.output(0, {size[0], size[1], size[2], k});
     if (!size[0]) return;
-    const Convolution s = convolution(size, k);
+    const Convolution s = convolution(size, k, filter[0]);
     const Tensor filters = transformed(call, s, w.data(), flip_);
     const float *from = x.data(), *u = filters.data();
     float* to = y.data();
@@ -50,11 +51,11 @@ class Conv {
 class FilterGradient {
  public:
   static constexpr const char* NAME = "ResnetTfConvFilterGradient";
-  static constexpr const char* ATTRS[] = {"n: int = 0"};
+  static constexpr const char* ATTRS[] = {"size: int = 3"};
   static constexpr const char* INPUTS[] = {"x: float", "dy: float"};
   static constexpr const char* OUTPUTS[] = {"dw: float"};
 
-  explicit FilterGradient(const Attributes&) {}
+  explicit FilterGradient(const Attributes& attributes) : size_(attributes.integer("size")) {}
 
   void compute(const Call& call) const {
     const Tensor x = call.input(0), dy = call.input(1);
@@ -62,9 +63,10 @@ class FilterGradient {
     const Dims out = map_dims(dy);
     need(out[0] == size[0] && out[1] == size[1] && out[2] == size[2],
          "dy must have as many images, rows and columns as x");
-    const Convolution s = convolution(size, out[3]);
-    const int64_t floats = int64_t(9) * s.c * s.k;
-    const Tensor result = call.output(0, {3, 3, s.c, s.k});
+    need(size_ == 3 || size_ == 5, "size must be 3 or 5");
+    const Convolution s = convolution(size, out[3], size_);
+    const int64_t floats = int64_t(size_) * size_ * s.c * s.k;
+    const Tensor result = call.output(0, {size_, size_, s.c, s.k});
     float* to = result.data();
     if (!size[0]) {
       std::memset(to, 0, floats * sizeof(float));
@@ -79,6 +81,9 @@ class FilterGradient {
     });
     add_parts(each, parts, floats, to);
   }
+
+ private:
+  const int size_;
 };
 
 }  // namespace

@@ -8,11 +8,11 @@
 
 namespace resnet_tf {
 
-// A 3x3 convolution of stride 1 with padding "same": n images of h x w pixels,
+// A convolution of 3x3 or 5x5 and stride 1 with padding "same": n images of h x w pixels,
 // c channels in, k channels out. For the input gradient, c and k change places.
 struct Convolution {
   int64_t n;
-  int h, w, c, k;
+  int h, w, c, k, size = 3;
 };
 
 // A convolution of any size and stride: n images of h x w pixels and c channels to
@@ -64,7 +64,7 @@ struct Rest {
 struct Kernels {
   const char* name;
 
-  // Filters: w [3][3][c][k] (with `flip` [3][3][k][c], turned by 180 degrees) to the
+  // Filters: w [size][size][c][k] (with `flip` [..][k][c], turned by 180 degrees) to the
   // transformed form. Parts are ranges of input channels.
   size_t (*filter_floats)(const Convolution&);
   void (*transform_filters)(const Convolution&, const float* w, bool flip, float* u,
@@ -75,7 +75,7 @@ struct Kernels {
   void (*forward)(const Convolution&, const float* x, const float* u, float* y,
                   const Epilogue&, int64_t part, float* scratch);
 
-  // Each part writes 9 * c * k floats; their sum is the filter gradient.
+  // Each part writes size * size * c * k floats; their sum is the filter gradient.
   int64_t (*filter_gradient_parts)(const Convolution&);
   size_t (*filter_gradient_scratch)(const Convolution&);
   void (*filter_gradient)(const Convolution&, const float* x, const float* dy, float* dw,

@@ -1,10 +1,11 @@
-// 3x3 convolutions of stride 1 by Winograd's minimal filtering F(4x4, 3x3): forward
-// (which is the input gradient too, with turned filters) and filter gradient.
+// 3x3 and 5x5 convolutions of stride 1 by Winograd's minimal filtering, F(4x4, 3x3) and
+// F(2x2, 5x5): forward (which is the input gradient too, with turned filters) and filter
+// gradient.
 //
-// A tile of 4x4 outputs takes 6x6 inputs. Both the inputs and the filters are
+// A tile of 4x4 outputs, or of 2x2, takes 6x6 inputs. Both the inputs and the filters are
 // transformed to 36 "frequencies"; for each of them the convolution is a product of a
 // tiles x c and a c x k matrix, and the 36 products are transformed back: 36 instead of
-// 144 multiplications a tile, input channel and output channel.
+// 144 or 100 multiplications a tile, input channel and output channel.
 //
 // Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks",
 // arXiv:1509.09308. README.md in the folder above derives the matrices.
@@ -17,11 +18,25 @@ namespace {
 using resnet_tf::Convolution;
 using resnet_tf::Epilogue;
 
-constexpr int M = 4;          // side of a tile of outputs
 constexpr int A = 6;          // side of a tile of inputs
 constexpr int A2 = A * A;     // frequencies
 constexpr int GROUP = 48;     // tiles that are transformed at a time
 constexpr int PAD = 16;       // floats between frequencies: they share no cache set
+
+// The side of a tile of outputs, for filters of SIZE x SIZE.
+template <int SIZE>
+constexpr int OUTPUTS = A - SIZE + 1;
+
+template <int N>
+struct Size {
+  static constexpr int value = N;
+};
+
+// Calls body(Size<N>()) for filters of N x N.
+template <class Body>
+INLINE auto with_size(const Convolution& s, const Body& body) {
+  return s.size == 5 ? body(Size<5>()) : body(Size<3>());
+}
 
 // The points 0, +-P, +-Q and infinity. These have factors that float32 holds exactly,
 // and a third of the error of the usual 0, +-1, +-2.
@@ -38,53 +53,62 @@ INLINE void input_transform(const Vec d[A], Vec r[A]) {
   r[5] = d[5] - (P2 + Q2) * d[3] + (P2 * Q2) * d[1];
 }
 
+template <int M>
 INLINE void output_transform(const Vec m[A], Vec y[M]) {
   const Vec s = m[1] + m[2], d = m[1] - m[2], t = m[3] + m[4], e = m[3] - m[4];
   y[0] = m[0] + s + t;
   y[1] = P * d + Q * e;
-  y[2] = P2 * s + Q2 * t;
-  y[3] = (P * P2) * d + (Q * Q2) * e + m[5];
+  if constexpr (M == 4) {
+    y[2] = P2 * s + Q2 * t;
+    y[3] = (P * P2) * d + (Q * Q2) * e;
+  }
+  y[M - 1] += m[5];
 }
 
 // The transpose of `output_transform`, for the gradient of the outputs.
+template <int M>
 INLINE void gradient_transform(const Vec y[M], Vec w[A]) {
-  const Vec e = y[0] + P2 * y[2], o = y[1] + P2 * y[3];
-  const Vec g = y[0] + Q2 * y[2], h = y[1] + Q2 * y[3];
+  Vec e = y[0], o = y[1], g = y[0], h = y[1];
+  if constexpr (M == 4) {
+    e += P2 * y[2];
+    o += P2 * y[3];
+    g += Q2 * y[2];
+    h += Q2 * y[3];
+  }
   w[0] = y[0];
   w[1] = e + P * o;
   w[2] = e - P * o;
   w[3] = g + Q * h;
   w[4] = g - Q * h;
-  w[5] = y[3];
+  w[5] = y[M - 1];
 }
 
-// G, 6 x 3: row i is (1, p, p^2) / product over the other points q of (p - q), the
-// last is (0, 0, 1).
+// G, 6 x SIZE: row i is (1, p, p^2, ...) / product over the other points q of (p - q), the
+// last is (0, ..., 0, 1).
+template <int SIZE>
 struct FilterMatrix {
-  float g[A][3];
+  float g[A][SIZE];
   constexpr FilterMatrix() : g() {
     const double points[A - 1] = {0, P, -P, Q, -Q};
     for (int i = 0; i < A - 1; i++) {
-      const double p = points[i];
-      double n = 1;
+      double power = 1;
       for (int j = 0; j < A - 1; j++)
-        if (j != i) n *= p - points[j];
-      g[i][0] = float(1 / n);
-      g[i][1] = float(p / n);
-      g[i][2] = float(p * p / n);
+        if (j != i) power /= points[i] - points[j];
+      for (int r = 0; r < SIZE; r++, power *= points[i]) g[i][r] = float(power);
     }
-    g[A - 1][2] = 1;
+    g[A - 1][SIZE - 1] = 1;
   }
 };
-constexpr FilterMatrix G;
+template <int SIZE>
+constexpr FilterMatrix<SIZE> G;
 
 // Tiles of all images, row by row; those at the end of a map may lie partly outside.
 struct Tiles {
-  int rows, columns;
+  int side, border, rows, columns;  // border: zeros before a map
   int64_t count;
   explicit INLINE Tiles(const Convolution& s)
-      : rows((s.h + M - 1) / M), columns((s.w + M - 1) / M),
-        count(s.n * rows * columns) {}
+      : side(A - s.size + 1), border(s.size / 2), rows((s.h + side - 1) / side),
+        columns((s.w + side - 1) / side), count(s.n * rows * columns) {}
 };
 
 // Walks through the tiles from number `first` on.
@@ -109,34 +133,43 @@ struct Position {
 };
 
 // Output channels first to last; u is [36][panels][c][panel width].
-void transform_filters(const Convolution& s, const float* w, bool flip, float* u,
-                       int first, int last) {
+template <int SIZE>
+void transform_filters_of(const Convolution& s, const float* w, bool flip, float* u,
+                          int first, int last) {
+  constexpr auto& matrix = G<SIZE>.g;
   const int nr = panel_width(s.k), panels = panel_count(s.k);
   for (int p = 0; p < panels; p++)
     for (int ci = first; ci < last; ci++) {
-      float g[3][3][2 * LANES] = {}, t[A][3][2 * LANES];
+      float g[SIZE][SIZE][2 * LANES] = {}, t[A][SIZE][2 * LANES] = {};
       const int kn = least(nr, s.k - p * nr);
-      for (int r = 0; r < 3; r++)
-        for (int q = 0; q < 3; q++) {
-          const float* from =
-              flip ? w + (size_t((2 - r) * 3 + 2 - q) * s.k + p * nr) * s.c + ci
-                   : w + (size_t(r * 3 + q) * s.c + ci) * s.k + p * nr;
+      for (int r = 0; r < SIZE; r++)
+        for (int q = 0; q < SIZE; q++) {
+          const int tap = r * SIZE + q, turned = SIZE * SIZE - 1 - tap;
+          const float* from = flip ? w + (size_t(turned) * s.k + p * nr) * s.c + ci
+                                   : w + (size_t(tap) * s.c + ci) * s.k + p * nr;
           const ptrdiff_t step = flip ? s.c : 1;
           for (int j = 0; j < kn; j++) g[r][q][j] = from[j * step];
         }
       for (int i = 0; i < A; i++)
-        for (int q = 0; q < 3; q++)
-          for (int j = 0; j < nr; j++)
-            t[i][q][j] = G.g[i][0] * g[0][q][j] + G.g[i][1] * g[1][q][j] +
-                         G.g[i][2] * g[2][q][j];
+        for (int q = 0; q < SIZE; q++)
+          for (int r = 0; r < SIZE; r++)
+            for (int j = 0; j < nr; j++) t[i][q][j] += matrix[i][r] * g[r][q][j];
       for (int i = 0; i < A; i++)
         for (int l = 0; l < A; l++) {
-          float* to = u + ((size_t(i * A + l) * panels + p) * s.c + ci) * nr;
-          for (int j = 0; j < nr; j++)
-            to[j] = G.g[l][0] * t[i][0][j] + G.g[l][1] * t[i][1][j] +
-                    G.g[l][2] * t[i][2][j];
+          float sum[2 * LANES] = {};
+          for (int q = 0; q < SIZE; q++)
+            for (int j = 0; j < nr; j++) sum[j] += matrix[l][q] * t[i][q][j];
+          memcpy(u + ((size_t(i * A + l) * panels + p) * s.c + ci) * nr, sum,
+                 nr * sizeof(float));
         }
     }
+}
+
+void transform_filters(const Convolution& s, const float* w, bool flip, float* u, int first,
+                       int last) {
+  with_size(s, [&](auto size) {
+    transform_filters_of<decltype(size)::value>(s, w, flip, u, first, last);
+  });
 }
 
 // One tile of inputs, c channels from each of 6 rows. Rows that are null, columns before
@@ -174,7 +207,8 @@ void input_tiles(const float* x, ptrdiff_t pixel, const Convolution& s, const Ti
                  ptrdiff_t step, int width) {
   Position at(tiles, first);
   for (int t = 0; t < count; t++, at.next()) {
-    const int top = at.row * M - 1, left = at.column * M - 1;
+    const int top = at.row * tiles.side - tiles.border;
+    const int left = at.column * tiles.side - tiles.border;
     const float* rows[A];
     bool edge = left < 0 || left + A > s.w;
     for (int i = 0; i < A; i++) {
@@ -187,7 +221,7 @@ void input_tiles(const float* x, ptrdiff_t pixel, const Convolution& s, const Ti
     }
     float* to = v + ptrdiff_t(t) * width;
     if (edge)
-      input_tile<true>(rows, pixel, c, left < 0, least(A, s.w - left), read, to, step);
+      input_tile<true>(rows, pixel, c, most(0, -left), least(A, s.w - left), read, to, step);
     else
       input_tile<false>(rows, pixel, c, 0, A, read, to, step);
   }
@@ -219,7 +253,7 @@ struct Write {
 
 // Transforms a tile of k channels back and writes its part inside of the map, `height` x
 // `width`, from pixel `corner` on; rows are `row` and pixels `pixel` floats apart.
-template <bool EDGE, class Write>
+template <int M, bool EDGE, class Write>
 INLINE void output_tile(const float* m, ptrdiff_t step, ptrdiff_t corner, ptrdiff_t row,
                         ptrdiff_t pixel, int k, int height, int width,
                         const Write& epilogue) {
@@ -228,14 +262,14 @@ INLINE void output_tile(const float* m, ptrdiff_t step, ptrdiff_t corner, ptrdif
     UNROLL for (int j = 0; j < A; j++) {
       Vec c[A], r[M];
       UNROLL for (int i = 0; i < A; i++) c[i] = load(m + (i * A + j) * step + k0);
-      output_transform(c, r);
+      output_transform<M>(c, r);
       UNROLL for (int i = 0; i < M; i++) t[i][j] = r[i];
     }
     auto write = epilogue.at(k0, access);
     UNROLL for (int i = 0; i < M; i++) {
       if (EDGE && i >= height) break;
       Vec r[M];
-      output_transform(t[i], r);
+      output_transform<M>(t[i], r);
       UNROLL for (int j = 0; j < M; j++) {
         if (EDGE && j >= width) break;
         write(corner + i * row + j * pixel + k0, r[j]);
@@ -246,7 +280,7 @@ INLINE void output_tile(const float* m, ptrdiff_t step, ptrdiff_t corner, ptrdif
 }
 
 // A tile of output gradients, zeros outside of `height` x `width`.
-template <bool EDGE>
+template <int M, bool EDGE>
 INLINE void gradient_tile(const float* dy, ptrdiff_t row, ptrdiff_t pixel, int k,
                           int height, int width, float* v, ptrdiff_t step) {
   for_vectors(k, [&](int k0, auto access) INLINE_LAMBDA {
@@ -257,12 +291,12 @@ INLINE void gradient_tile(const float* dy, ptrdiff_t row, ptrdiff_t pixel, int k
         d[i] = EDGE && (i >= height || j >= width)
                    ? Vec{}
                    : access.get(dy + i * row + j * pixel + k0);
-      gradient_transform(d, r);
+      gradient_transform<M>(d, r);
       UNROLL for (int i = 0; i < A; i++) t[i][j] = r[i];
     }
     UNROLL for (int i = 0; i < A; i++) {
       Vec r[A];
-      gradient_transform(t[i], r);
+      gradient_transform<M>(t[i], r);
       UNROLL for (int j = 0; j < A; j++) store(v + (i * A + j) * step + k0, r[j]);
     }
   });
@@ -296,10 +330,11 @@ size_t filter_floats(const Convolution& s) {
 
 // Convolves group number `part`. Pixels are `in` floats apart in x and `out` floats in the
 // outputs.
-template <class Read, class Write>
+template <int SIZE = 3, class Read, class Write>
 void convolve_group(const Forward& plan, const float* x, ptrdiff_t in, const float* u,
                     ptrdiff_t out, int64_t part, const Read& read, const Write& write,
                     float* scratch) {
+  constexpr int M = OUTPUTS<SIZE>;
   const Convolution& s = plan.s;
   float* v = scratch;
   float* m = v + A2 * plan.v_step;
@@ -329,16 +364,20 @@ void convolve_group(const Forward& plan, const float* x, ptrdiff_t in, const flo
       const ptrdiff_t to = (ptrdiff_t(at.image) * s.h + top) * row + left * out;
       const float* from = m + ptrdiff_t(t) * plan.outputs;
       if (height < M || width < M)
-        output_tile<true>(from, plan.m_step, to, row, out, k, height, width, write.from(k0));
+        output_tile<M, true>(from, plan.m_step, to, row, out, k, height, width,
+                             write.from(k0));
       else
-        output_tile<false>(from, plan.m_step, to, row, out, k, M, M, write.from(k0));
+        output_tile<M, false>(from, plan.m_step, to, row, out, k, M, M, write.from(k0));
     }
   }
 }
 
 void forward(const Convolution& s, const float* x, const float* u, float* y,
              const Epilogue& epilogue, int64_t part, float* scratch) {
-  convolve_group(Forward(s), x, s.c, u, s.k, part, AsIs(), Write{y, epilogue}, scratch);
+  with_size(s, [&](auto size) {
+    convolve_group<decltype(size)::value>(Forward(s), x, s.c, u, s.k, part, AsIs(),
+                                          Write{y, epilogue}, scratch);
+  });
 }
 
 // The plan of dw = G^T (sum over tiles of (B^T x B) (A dy A^T)) G. Of x and dy, one
@@ -362,8 +401,8 @@ struct FilterGradient {
   // together take at most 32 MiB.
   INLINE int64_t parts() const {
     int64_t parts = 1;
-    while (parts < 16 && 4 * parts <= groups() && 18 * parts * s.c * s.k <= 1 << 23)
-      parts *= 2;
+    const int64_t floats = int64_t(s.size) * s.size * s.c * s.k;
+    while (parts < 16 && 4 * parts <= groups() && 2 * parts * floats <= 1 << 23) parts *= 2;
     return parts;
   }
   INLINE int64_t first(int64_t part) const { return groups() * part / parts(); }
@@ -377,27 +416,29 @@ size_t filter_gradient_scratch(const Convolution& s) {
 }
 
 // dw = G^T sum G, for all pairs of channels.
+template <int SIZE>
 void transform_sums(const FilterGradient& plan, const float* sums, float* dw) {
+  constexpr auto& matrix = G<SIZE>.g;
   const Convolution& s = plan.s;
   const int nr = plan.nr;
   const size_t step = plan.sums() / A2;
   for (int p = 0; p < plan.panels; p++)
     for (int r = 0; r < plan.rows; r++) {
-      float t[3][A][2 * LANES] = {};
+      float t[SIZE][A][2 * LANES] = {};
       for (int j = 0; j < A; j++)
-        for (int q = 0; q < 3; q++)
+        for (int q = 0; q < SIZE; q++)
           for (int i = 0; i < A; i++) {
             const float* at = sums + (i * A + j) * step + (size_t(p) * plan.rows + r) * nr;
-            for (int l = 0; l < nr; l++) t[q][j][l] += G.g[i][q] * at[l];
+            for (int l = 0; l < nr; l++) t[q][j][l] += matrix[i][q] * at[l];
           }
       const int used = least(nr, plan.columns - p * nr);
-      for (int q = 0; q < 3; q++)
-        for (int o = 0; o < 3; o++) {
+      for (int q = 0; q < SIZE; q++)
+        for (int o = 0; o < SIZE; o++) {
           float sum[2 * LANES] = {};
           for (int j = 0; j < A; j++)
-            for (int l = 0; l < nr; l++) sum[l] += G.g[j][o] * t[q][j][l];
+            for (int l = 0; l < nr; l++) sum[l] += matrix[j][o] * t[q][j][l];
           const int c0 = plan.swapped ? p * nr : r, k0 = plan.swapped ? r : p * nr;
-          float* to = dw + (size_t(q * 3 + o) * s.c + c0) * s.k + k0;
+          float* to = dw + (size_t(q * SIZE + o) * s.c + c0) * s.k + k0;
           const ptrdiff_t next = plan.swapped ? s.k : 1;
           for (int l = 0; l < used; l++) to[l * next] = sum[l];
         }
@@ -407,9 +448,10 @@ void transform_sums(const FilterGradient& plan, const float* sums, float* dw) {
 // Adds the products of a group of tiles to the sums. Pixels of x are `in` floats apart,
 // those of dy have k channels. Before the first group `scratch` must hold zeros: lanes
 // behind the last channel count for nothing, but must hold numbers.
-template <class Read>
+template <int SIZE = 3, class Read>
 void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const float* dy,
                int64_t group, const Read& read, float* scratch) {
+  constexpr int M = OUTPUTS<SIZE>;
   const Convolution& s = plan.s;
   float* v = scratch;
   float* d = v + A2 * plan.v_step;
@@ -426,9 +468,9 @@ void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const f
         dy + (ptrdiff_t(at.image) * s.h + top) * row + ptrdiff_t(left) * s.k;
     float* to = d + ptrdiff_t(t) * plan.outputs;
     if (height < M || width < M)
-      gradient_tile<true>(from, row, s.k, s.k, height, width, to, plan.d_step);
+      gradient_tile<M, true>(from, row, s.k, s.k, height, width, to, plan.d_step);
     else
-      gradient_tile<false>(from, row, s.k, s.k, M, M, to, plan.d_step);
+      gradient_tile<M, false>(from, row, s.k, s.k, M, M, to, plan.d_step);
   }
   for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
     const int c = least(plan.channels, s.c - c0);
@@ -458,17 +500,21 @@ void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const f
 }
 
 // Writes the sum of all groups that `add_group` has added.
+template <int SIZE = 3>
 void write_filter_gradient(const FilterGradient& plan, const float* scratch, float* dw) {
-  transform_sums(plan, scratch + A2 * (plan.v_step + plan.d_step), dw);
+  transform_sums<SIZE>(plan, scratch + A2 * (plan.v_step + plan.d_step), dw);
 }
 
 void filter_gradient(const Convolution& s, const float* x, const float* dy, float* dw,
                      int64_t part, float* scratch) {
   const FilterGradient plan(s);
   memset(scratch, 0, plan.scratch() * sizeof(float));
-  for (int64_t group = plan.first(part); group < plan.first(part + 1); group++)
-    add_group(plan, x, s.c, dy, group, AsIs(), scratch);
-  write_filter_gradient(plan, scratch, dw);
+  with_size(s, [&](auto size) {
+    constexpr int SIZE = decltype(size)::value;
+    for (int64_t group = plan.first(part); group < plan.first(part + 1); group++)
+      add_group<SIZE>(plan, x, s.c, dy, group, AsIs(), scratch);
+    write_filter_gradient<SIZE>(plan, scratch, dw);
+  });
 }
 
 }  // namespace
