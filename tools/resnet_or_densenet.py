@@ -11,8 +11,8 @@ from paths import DOCS
 from resnet_tf.analysis.comparison.advice import RULES
 from resnet_tf.analysis.comparison.pictures import COSTS, CURVES
 from resnet_tf.analysis.comparison.report import INTERVALS, PAIRS, tables
-from resnet_tf.config import recipe_values
-from resnet_tf.interop.published import UVA_ERRORS, UVA_RECIPES, UVA_URL
+from resnet_tf.config import NETWORKS, recipe_values
+from resnet_tf.config.networks import UVA_URL
 
 RECORD = DOCS / "comparison/comparison.json"
 Network = Mapping[str, Any]
@@ -171,15 +171,16 @@ def _pictures() -> list[str]:
 
 def _published(record: Mapping[str, Any]) -> list[str]:
     """Returns the section on the networks of the UvA tutorial, if there are any."""
-    ours = [one for one in record["networks"] if one["label"] in UVA_ERRORS]
+    stated = {name: row for name, row in NETWORKS.items() if name.startswith("uva_")}
+    ours = [one for one in record["networks"] if one["label"] in stated]
     if not ours or record["dataset"] != "cifar10":
         return []
-    recipes = {UVA_RECIPES[one["label"]] for one in ours}
+    recipes = {stated[one["label"]].recipe for one in ours}
     theirs = sorted({recipe_values(name)["train_epochs"] for name in recipes})
     rows = (
         (
             f"`{one['label']}`",
-            f"{UVA_ERRORS[one['label']]:.2f} %",
+            f"{stated[one['label']].error:.2f} %",
             f"{one['error']:.2f} %",
         )
         for one in ours

@@ -15,8 +15,8 @@ from resnet_tf.config.datasets import (
 )
 from resnet_tf.config.experiment import ExperimentConfig, differences
 from resnet_tf.config.fields import FieldSpec, positive, unknown
-from resnet_tf.config.model import ModelConfig, named_network
-from resnet_tf.config.networks import FAMILIES, HEAD, NETWORKS, RESNET
+from resnet_tf.config.model import ModelConfig, named_network, network_size
+from resnet_tf.config.networks import FAMILIES, HEAD, NETWORKS, RESNET, Published
 from resnet_tf.config.optimizer import OptimizerConfig
 from resnet_tf.config.recipes import (
     DEFAULT_RECIPE,
@@ -25,7 +25,7 @@ from resnet_tf.config.recipes import (
     recipe_values,
 )
 from resnet_tf.config.sections import iter_fields, iter_settings
-from resnet_tf.config.size import NetworkSize, network_size
+from resnet_tf.config.size import NetworkSize
 from resnet_tf.config.strict_json import parse_object
 from resnet_tf.config.train import TrainConfig
 
@@ -47,6 +47,7 @@ __all__ = [
     "ModelConfig",
     "NetworkSize",
     "OptimizerConfig",
+    "Published",
     "TrainConfig",
     "differences",
     "folder_info",

@@ -19,7 +19,6 @@ from resnet_tf.config.networks import (
     FREE,
     NETWORKS,
     RESNET,
-    input_side,
     require_same_network,
     residual_layers,
 )
@@ -64,7 +63,7 @@ def compose(
     _drop_other_families(settings, given, family, specs)
     dataset = settings.get("dataset", specs["dataset"].default)
     settings = _of_dataset(settings, dataset, info or DATASETS.get(dataset))
-    settings.setdefault("image_size", input_side(family))
+    settings.setdefault("image_size", FAMILIES[family].side)
     _drop_what_means_nothing(settings, given, specs)
     _require_the_crop(settings, given, recipe)
     return scaled(settings, recipe_values(recipe)["train_batch_size"])
@@ -83,7 +82,7 @@ def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
         network = BOTTLENECK
     merged = {**given, **network, **free}
     both = {**settings, **merged}
-    if input_side(_family(both)) != input_side(_family(settings)):
+    if FAMILIES[_family(both)].side != FAMILIES[_family(settings)].side:
         settings.pop("resize", None)
     if _layers(both) >= DEEP_LAYERS:
         settings = override(settings, DEEP.get(recipe, {}))
@@ -99,7 +98,7 @@ def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
             raise SettingError(unknown("model", name, known))
         return {}
     require_same_network(name, given)
-    return NETWORKS[name]
+    return NETWORKS[name].values
 
 
 def _family(settings: Mapping[str, Any]) -> str:

@@ -10,20 +10,21 @@ from resnet_tf.config.networks import (
     BOTTLENECK,
     DENSENET,
     FAMILIES,
-    IMAGENET,
     NETWORKS,
     RESNET,
-    UVA,
-    WIDE_CIFAR,
-    input_side,
+    families_with,
     require_same_network,
     residual_layers,
 )
-from resnet_tf.config.size import require_possible
+from resnet_tf.config.size import (
+    NetworkSize,
+    bottleneck_size,
+    dense_size,
+    residual_size,
+)
 from resnet_tf.errors import SettingError
 
-_DENSE = (DENSENET, "uva_densenet", "densenet121", "densenet121_cifar")
-_OWN_INITIALIZER = (RESNET, DENSENET, *WIDE_CIFAR, *IMAGENET)
+MAX_PARAMETERS = 500_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +43,13 @@ class ModelConfig(Section):
         "(3: 20, 5: 32, 9: 56, 18: 110), or 9n+2 with --bottleneck.",
         minimum=1,
         maximum=1000,
-        families=(RESNET,),
+        families=families_with("num_residual_blocks"),
     )
     order: Literal["post", "pre"] = field(
         "pre",
         "Order inside a residual block: 'post' as in He et al. 2015, 'pre' (batch "
         "norm and ReLU before each convolution) as in the TF1 original.",
-        families=(RESNET,),
+        families=families_with("order"),
     )
     shortcut: Literal["A-pool", "A-subsample", "A-append", "B", "none"] = field(
         "A-pool",
@@ -57,14 +58,14 @@ class ModelConfig(Section):
         "both sides (A-subsample, akamaster's) or at the end (A-append, that of He et "
         "al. 2015 and of resnet20 and the like by name), 1x1 convolution (B); 'none': "
         "no shortcut anywhere, a plain network.",
-        families=(RESNET,),
+        families=families_with("shortcut"),
         was="A-pool",
     )
     stride_padding: Literal["end", "both"] = field(
         "end",
         "Zeros around a map before a 3x3 convolution of stride 2: at the end, as "
         "TensorFlow's 'same' does on even maps, or on both sides, as PyTorch.",
-        families=(RESNET,),
+        families=families_with("stride_padding"),
         was="end",
     )
     depth: int = field(
@@ -72,20 +73,20 @@ class ModelConfig(Section):
         "Layers with weights: 3m+4, or 6m+4 with --bottleneck.",
         minimum=7,
         maximum=1000,
-        families=(DENSENET,),
+        families=families_with("depth"),
     )
     growth_rate: int = field(
         12,
         "Channels that each dense layer adds, k.",
         minimum=1,
         maximum=1000,
-        families=(DENSENET,),
+        families=families_with("growth_rate"),
     )
     bottleneck: bool = field(
         False,
         "A 1x1 convolution to 4k channels before each 3x3 one (DenseNet-B), or "
         "blocks of 1x1, 3x3 and 1x1 convolutions (pre-activation ResNet).",
-        families=(RESNET, DENSENET),
+        families=families_with("bottleneck"),
         was=False,
     )
     compression: float = field(
@@ -93,21 +94,21 @@ class ModelConfig(Section):
         "Share of the channels that a transition keeps, theta (DenseNet-C: 0.5).",
         above=0,
         maximum=1,
-        families=(DENSENET,),
+        families=families_with("compression"),
     )
     stem_filters: int | None = field(
         None,
         "Channels of the first convolution [16, or 2k with --bottleneck].",
         minimum=1,
         maximum=1000,
-        families=(DENSENET,),
+        families=families_with("stem_filters"),
         was=None,
     )
     memory_efficient: bool = field(
         False,
         "Compute what dense layers concatenate, normalise and activate again in the "
         "backward pass instead of keeping it: less memory for a little time.",
-        families=_DENSE,
+        families=families_with("memory_efficient"),
         was=False,
     )
     dropout_rate: float = field(
@@ -116,11 +117,11 @@ class ModelConfig(Section):
         "first one; Huang et al. 2017 take 0.2 without augmentation.",
         minimum=0,
         below=1,
-        families=(DENSENET,),
+        families=families_with("dropout_rate"),
         was=0.0,
     )
     activation: Literal["relu", "tanh", "leakyrelu", "gelu"] = field(
-        "relu", "Activation function.", families=UVA, was="relu"
+        "relu", "Activation function.", families=families_with("activation"), was="relu"
     )
     num_classes: int = field(
         10, "Logits; must be the data set's.", minimum=2, maximum=100_000
@@ -131,7 +132,7 @@ class ModelConfig(Section):
         "he_fan_out",
         "Initial values of the convolutions: He et al. by outputs or by inputs, "
         "Glorot's, or PyTorch's default, uniform within 1 / sqrt(fan_in).",
-        families=_OWN_INITIALIZER,
+        families=families_with("kernel_initializer"),
     )
     head_initializer: Literal[
         "fan_in_normal", "he_fan_in", "fan_in_uniform", "unit_uniform"
@@ -140,14 +141,14 @@ class ModelConfig(Section):
         "Initial values of the dense head's kernel: normal with variance 1 / fan_in, "
         "He et al. by inputs, Torch's and PyTorch's default (uniform within 1 / "
         "sqrt(fan_in)), or the TF1 original's (uniform with variance 1 / fan_in).",
-        families=_OWN_INITIALIZER,
+        families=families_with("head_initializer"),
         was="fan_in_normal",
     )
     head_bias: Literal["zeros", "fan_in_uniform"] = field(
         "zeros",
         "Initial values of the dense head's bias: zeros, or PyTorch's default, "
         "uniform within 1 / sqrt(fan_in).",
-        families=_OWN_INITIALIZER,
+        families=families_with("head_bias"),
         was="zeros",
     )
     bn_momentum: float = field(
@@ -177,7 +178,7 @@ class ModelConfig(Section):
                     raise SettingError(other_family(spec, self.model))
         self._check_depth()
         self._check_bottleneck()
-        require_possible(self)
+        self._check_size()
 
     def _check_depth(self) -> None:
         step = 6 if self.bottleneck else 3
@@ -196,6 +197,14 @@ class ModelConfig(Section):
                     f"{name} must be {value} with bottleneck, received "
                     f"{getattr(self, name)}"
                 )
+
+    def _check_size(self) -> None:
+        parameters = network_size(self).parameters
+        if parameters > MAX_PARAMETERS:
+            raise SettingError(
+                f"the network must have at most {MAX_PARAMETERS:,} parameters, "
+                f"received {parameters:,}"
+            )
 
     @property
     def layers_deep(self) -> int:
@@ -221,7 +230,7 @@ class ModelConfig(Section):
     @property
     def input_side(self) -> int:
         """Height and width of the images."""
-        return input_side(self.model)
+        return FAMILIES[self.model].side
 
 
 def named_network(name: str, **values) -> ModelConfig:
@@ -241,9 +250,36 @@ def named_network(name: str, **values) -> ModelConfig:
     for key in values:
         if key not in known:
             raise SettingError(unknown("setting", key, known))
-    config = ModelConfig(**{**NETWORKS[name], **values})
+    config = ModelConfig(**{**NETWORKS[name].values, **values})
     require_same_network(name, vars(config))
     return config
+
+
+def network_size(config: ModelConfig) -> NetworkSize:
+    """Returns how many numbers a network has, exactly.
+
+    Raises:
+        SettingError: If a transition of a densely connected one keeps no channel.
+    """
+    if config.model == RESNET and config.bottleneck:
+        body, features = bottleneck_size(config.num_residual_blocks)
+    elif config.model == RESNET:
+        projects = config.shortcut == "B"
+        body, features = residual_size(config.num_residual_blocks, projects)
+    elif config.model == DENSENET:
+        growth, bottleneck = config.growth_rate, config.bottleneck
+        body, features = dense_size(
+            (config.depth - 4) // (6 if bottleneck else 3),
+            growth,
+            config.stem_filters or (2 * growth if bottleneck else 16),
+            bottleneck,
+            config.compression,
+        )
+    else:
+        row = FAMILIES[config.model]
+        head, features = 10 * (row.features + 1), row.features
+        body = NetworkSize(row.published.parameters - head, row.statistics)
+    return body + NetworkSize((features + 1) * config.num_classes, 0)
 
 
 def other_family(spec: FieldSpec, model: str) -> str:

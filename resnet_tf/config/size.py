@@ -1,29 +1,22 @@
-"""How many numbers a network has, by arithmetic from its settings.
+"""How many numbers a network has, by arithmetic.
 
-Asked before anything is built, so that a config cannot have memory allocated for a
-network that nobody means.
+A config is checked with these before anything is built, so that no memory is
+allocated for a network that is far too large.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from resnet_tf.config.networks import DENSENET, RESNET
 from resnet_tf.errors import SettingError
-
-if TYPE_CHECKING:
-    from resnet_tf.config.model import ModelConfig
-
-MAX_PARAMETERS = 500_000_000
 
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """The numbers of a network.
+    """How many numbers a network has.
 
     Attributes:
-        parameters: Those that are trained.
+        parameters: Numbers that are trained.
         statistics: Moving averages of batch norm: as many as its gammas and betas.
     """
 
@@ -32,7 +25,7 @@ class NetworkSize:
 
     @property
     def numbers(self) -> int:
-        """All of them, as a file of weights holds them."""
+        """All numbers, as a file of weights holds them."""
         return self.parameters + self.statistics
 
     def __add__(self, other: NetworkSize) -> NetworkSize:
@@ -44,49 +37,6 @@ class NetworkSize:
         return NetworkSize(self.parameters * times, self.statistics * times)
 
 
-# Networks that have no settings of size: without the head, and its inputs.
-_FIXED = {
-    "uva_googlenet": (NetworkSize(259_360, 2_624), 128),
-    "uva_resnet": (NetworkSize(271_728, 1_376), 64),
-    "uva_preact": (NetworkSize(271_600, 1_344), 64),
-    "uva_densenet": (NetworkSize(237_296, 7_920), 184),
-    "resnet18_cifar": (NetworkSize(11_168_832, 9_600), 512),
-    "resnet34_cifar": (NetworkSize(21_276_992, 17_024), 512),
-    "densenet121_cifar": (NetworkSize(6_946_048, 83_520), 1024),
-    "resnet18": (NetworkSize(11_176_512, 9_600), 512),
-    "densenet121": (NetworkSize(6_953_856, 83_648), 1024),
-}
-
-
-def network_size(config: ModelConfig) -> NetworkSize:
-    """Returns the numbers of a network, exactly.
-
-    Raises:
-        SettingError: If a transition of a densely connected one keeps no channel.
-    """
-    if config.model == RESNET:
-        body, channels = _bottlenecks(config) if config.bottleneck else _resnet(config)
-    elif config.model == DENSENET:
-        body, channels = _densenet(config)
-    else:
-        body, channels = _FIXED[config.model]
-    return body + NetworkSize((channels + 1) * config.num_classes, 0)
-
-
-def require_possible(config: ModelConfig) -> None:
-    """Raises unless the network is no larger than anybody trains on small images.
-
-    Raises:
-        SettingError: If it has over `MAX_PARAMETERS`.
-    """
-    parameters = network_size(config).parameters
-    if parameters > MAX_PARAMETERS:
-        raise SettingError(
-            f"the network must have at most {MAX_PARAMETERS:,} parameters, received "
-            f"{parameters:,}"
-        )
-
-
 def _conv(side: int, channels: int, filters: int) -> NetworkSize:
     return NetworkSize(side * side * channels * filters, 0)
 
@@ -95,28 +45,36 @@ def _norm(channels: int) -> NetworkSize:
     return NetworkSize(2 * channels, 2 * channels)
 
 
-def _resnet(config: ModelConfig) -> tuple[NetworkSize, int]:
-    """Returns the size without the head, and the channels that the head sees.
+def residual_size(blocks: int, projects: bool) -> tuple[NetworkSize, int]:
+    """Returns the size of a residual network without its head.
 
-    Batch norm before or after the convolutions: it is as many.
+    Batch norm before or after the convolutions: its numbers are the same.
+
+    Args:
+        blocks: Blocks in each of the three stages.
+        projects: Whether a 1x1 convolution is the shortcut where the size changes.
+
+    Returns:
+        The size, and the channels that the head sees.
     """
     size, channels = _conv(3, 3, 16) + _norm(16), 16
     for filters in (16, 32, 64):
-        if config.shortcut == "B" and filters > channels:
+        if projects and filters > channels:
             size += _conv(1, channels, filters) + _norm(filters)
         size += _conv(3, channels, filters) + _norm(filters)
         same = _conv(3, filters, filters) + _norm(filters)
-        size += same * (2 * config.num_residual_blocks - 1)
+        size += same * (2 * blocks - 1)
         channels = filters
     return size, channels
 
 
-def _bottlenecks(config: ModelConfig) -> tuple[NetworkSize, int]:
+def bottleneck_size(blocks: int) -> tuple[NetworkSize, int]:
+    """Returns the same as `residual_size`, for blocks of three convolutions."""
     size, channels = _conv(3, 3, 16), 16
     for filters in (16, 32, 64):
         wide = 4 * filters
         size += _bottleneck(channels, filters) + _conv(1, channels, wide)
-        size += _bottleneck(wide, filters) * (config.num_residual_blocks - 1)
+        size += _bottleneck(wide, filters) * (blocks - 1)
         channels = wide
     return size + _norm(channels), channels
 
@@ -127,25 +85,39 @@ def _bottleneck(channels: int, filters: int) -> NetworkSize:
     return size + _norm(filters) + _conv(1, filters, 4 * filters)
 
 
-def _densenet(config: ModelConfig) -> tuple[NetworkSize, int]:
-    growth = config.growth_rate
-    layers = (config.depth - 4) // (6 if config.bottleneck else 3)
-    channels = config.stem_filters or (2 * growth if config.bottleneck else 16)
-    size = _conv(3, 3, channels)
+def dense_size(
+    layers: int, growth: int, stem: int, bottleneck: bool, compression: float
+) -> tuple[NetworkSize, int]:
+    """Returns the size of a densely connected network without its head.
+
+    Args:
+        layers: Dense layers in each of the three blocks.
+        growth: Channels that a layer adds.
+        stem: Channels of the first convolution.
+        bottleneck: Whether a 1x1 convolution comes before each 3x3 one.
+        compression: Share of the channels that a transition keeps.
+
+    Returns:
+        The size, and the channels that the head sees.
+
+    Raises:
+        SettingError: If a transition keeps no channel.
+    """
+    size, channels = _conv(3, 3, stem), stem
     for stage in range(3):
         if stage:
             # As `compressed` in `layers.dense`.
-            kept = int(config.compression * channels + 1e-6)
+            kept = int(compression * channels + 1e-6)
             if kept < 1:
                 raise SettingError(
                     f"compression must keep one of {channels} channels, received "
-                    f"{config.compression}"
+                    f"{compression}"
                 )
             size += _norm(channels) + _conv(1, channels, kept)
             channels = kept
         for _ in range(layers):
             size += _norm(channels)
-            if config.bottleneck:
+            if bottleneck:
                 wide = 4 * growth
                 size += _conv(1, channels, wide) + _norm(wide) + _conv(3, wide, growth)
             else:

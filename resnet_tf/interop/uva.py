@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from resnet_tf.checkpoints.state_dict import StateDict
 from resnet_tf.checkpoints.torch_layout import head_classes, without_counters
-from resnet_tf.config import HEAD, ExperimentConfig
+from resnet_tf.config import HEAD, NETWORKS, ExperimentConfig
+from resnet_tf.config.networks import UVA_URL
 from resnet_tf.errors import CheckpointError
 from resnet_tf.interop.classes import data_of_classes
-from resnet_tf.interop.published import UVA_ERRORS, UVA_RECIPES, UVA_URL
 from resnet_tf.interop.pytorch import pytorch_logits
 from resnet_tf.interop.shapes import checked_assign
 from resnet_tf.interop.source import Published, Source
@@ -143,7 +143,7 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
     model = _model(tensors)
     if model is None:
         return None
-    network = _NETWORKS[model]
+    network, row = _NETWORKS[model], NETWORKS[model]
     owner = f"UvA tutorial 5's {network.title}"
     hyper = data.get("hyper_parameters") if isinstance(data, dict) else None
     classes = head_classes(tensors, network.head, owner)
@@ -155,7 +155,7 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
         # Theirs are 5,000 at random, so most of ours were trained on.
         "validation_size": 0,
     }
-    config = ExperimentConfig.from_flat(settings, UVA_RECIPES[model], about.info)
+    config = ExperimentConfig.from_flat(settings, row.recipe, about.info)
     return Source(
         files=(path,),
         family=f"UvA Deep Learning tutorial 5 {network.title}",
@@ -173,7 +173,7 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
             tensors=tensors,
             activation=settings["activation"],
         ),
-        published=Published(UVA_ERRORS[model], _PUBLISHED) if classes == 10 else None,
+        published=Published(row.error, _PUBLISHED) if classes == 10 else None,
         notes=about.notes,
     )
 

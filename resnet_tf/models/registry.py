@@ -1,31 +1,11 @@
 """A network by its name or its config."""
 
+import importlib
+
 import keras
 
-from resnet_tf.config import NETWORKS, ModelConfig, named_network
+from resnet_tf.config import FAMILIES, NETWORKS, ModelConfig, named_network
 from resnet_tf.errors import SettingError
-from resnet_tf.models.densenet import build_densenet
-from resnet_tf.models.imagenet import build_imagenet_densenet, build_imagenet_resnet
-from resnet_tf.models.resnet import build_resnet
-from resnet_tf.models.uva import (
-    build_uva_densenet,
-    build_uva_googlenet,
-    build_uva_resnet,
-)
-
-_BUILDERS = {
-    "resnet": build_resnet,
-    "densenet": build_densenet,
-    "uva_googlenet": build_uva_googlenet,
-    "uva_resnet": build_uva_resnet,
-    "uva_preact": build_uva_resnet,
-    "uva_densenet": build_uva_densenet,
-    "resnet18_cifar": build_imagenet_resnet,
-    "resnet34_cifar": build_imagenet_resnet,
-    "densenet121_cifar": build_imagenet_densenet,
-    "resnet18": build_imagenet_resnet,
-    "densenet121": build_imagenet_densenet,
-}
 
 
 def build_model(
@@ -74,7 +54,10 @@ def build_model(
             f"values go with a network's name only, received a config and {values}"
         )
     form = {"dtype": dtype, "input_shape": input_shape, "name": name}
-    return _BUILDERS[config.model](config, features=features, **form)
+    # Rows of networks name their builders: config imports no TensorFlow.
+    module, function = FAMILIES[config.model].builder.split(":")
+    build = getattr(importlib.import_module(f"resnet_tf.models.{module}"), function)
+    return build(config, features=features, **form)
 
 
 def list_models() -> list[str]:

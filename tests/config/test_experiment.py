@@ -102,7 +102,7 @@ def test_steps_and_epochs_replace_each_other():
 def test_a_registered_name_stands_for_its_network(name):
     config = ExperimentConfig.from_flat({"model": name})
     named = named_network(name)
-    for field, value in NETWORKS[name].items():
+    for field, value in NETWORKS[name].values.items():
         assert getattr(config.model, field) == getattr(named, field) == value
     assert config.data.image_size == (
         224 if name in ("resnet18", "densenet121") else 32

@@ -4,10 +4,15 @@ import math
 
 import pytest
 
-from resnet_tf.config import ModelConfig, named_network, network_size
-from resnet_tf.config.networks import IMAGENET, UVA, WIDE_CIFAR
-from resnet_tf.interop.shapes import network_layers
-from resnet_tf.models import build_model, list_models
+from resnet_tf.config import (
+    FAMILIES,
+    NETWORKS,
+    ModelConfig,
+    named_network,
+    network_size,
+)
+from resnet_tf.interop.shapes import _BODIES, network_layers
+from resnet_tf.models import build_model
 
 KINDS = {"kernel": "weight", "gamma": "weight", "beta": "bias", "bias": "bias",
          "moving_mean": "running_mean", "moving_variance": "running_var"}  # fmt: skip
@@ -21,12 +26,8 @@ CONFIGS = [
     {"model": "densenet", "depth": 10, "stem_filters": 24, "compression": 0.3},
 ]
 # Networks without settings of size; the importers' own tests assign to them too.
-FIXED = [{"model": name} for name in (*UVA, *WIDE_CIFAR, *IMAGENET)]
+FIXED = [dict(row.values) for row in FAMILIES.values() if len(row.values) == 1]
 SLOW = [pytest.param(values, marks=pytest.mark.slow) for values in FIXED]
-
-
-def name_of(values: dict) -> str:
-    return "-".join(map(str, values.values()))
 
 
 def in_their_layout(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -35,7 +36,7 @@ def in_their_layout(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize(
-    "values", CONFIGS, ids=lambda x: "-".join(map(str, x.values()))
+    "values", [*CONFIGS, *SLOW], ids=lambda x: "-".join(map(str, x.values()))
 )
 def test_as_the_network_has_them(values):
     config = ModelConfig(**values)
@@ -51,7 +52,10 @@ def test_as_the_network_has_them(values):
     assert found == expected
 
 
-@pytest.mark.parametrize("name", list_models())
+# Those that an importer recognizes.
+@pytest.mark.parametrize(
+    "name", [name for name, row in NETWORKS.items() if row.family in _BODIES]
+)
 def test_the_sum_of_every_registered_network(name):
     config = named_network(name, num_classes=7)
     shapes = [x for _, kinds in network_layers(config) for x in kinds.values()]

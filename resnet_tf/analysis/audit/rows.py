@@ -10,13 +10,9 @@ import keras
 from resnet_tf.analysis.audit.differences import differences
 from resnet_tf.analysis.audit.facts import Facts, facts
 from resnet_tf.analysis.audit.keras_file import load_keras_file
-from resnet_tf.analysis.audit.published import (
-    PUBLISHED,
-    Published,
-    published,
-    rounds_to,
-)
+from resnet_tf.analysis.audit.published import PUBLISHED, published, rounds_to
 from resnet_tf.analysis.audit.weight_owners import weight_owners
+from resnet_tf.config import Published
 from resnet_tf.errors import CheckpointError
 from resnet_tf.layers import ZeroPadShortcut
 from resnet_tf.models.registry import build_model
