@@ -19,6 +19,15 @@ if platform.machine() in ("x86_64", "AMD64"):
     ]
 # What writes and runs exported models; the tests do both.
 EXPORT = ["ai-edge-litert>=2.3", "onnx>=1.23", "onnxruntime>=1.32", "tf2onnx>=1.17"]
+# What builds the site (mkdocs.yml) and runs its notebook.
+DOCS = [
+    "ipykernel>=7.4",
+    "mkdocs>=1.6,<2",
+    "mkdocs-jupyter>=0.26",
+    "mkdocs-material>=9.8",
+    "mkdocstrings[python]>=1.0",
+    "nbclient>=0.11",
+]
 # What the reports of `compare` and `eval.py` take.
 REPORT = ["jinja2>=3.1.6", "scipy>=1.17"]
 
@@ -107,13 +116,14 @@ setup(
         "dev": [
             "build>=1.5",
             "hypothesis>=6.170",
-            "pdoc>=16.0",
             "pytest>=9.2",
             "pytest-xdist>=3.8",
             "ruff>=0.17",
+            *DOCS,
             *EXPORT,
             *REPORT,
         ],
+        "docs": DOCS,
         "export": EXPORT,
         "gpu": ["tensorflow[and-cuda]>=2.21"],
         "report": REPORT,

@@ -103,7 +103,8 @@ def examine(
 
     Args:
         ckpt: A released model's name, a checkpoint folder or a run folder.
-        data_dir, cache_dir: See `DataConfig`; nothing is downloaded.
+        data_dir: See `DataConfig`; nothing is downloaded.
+        cache_dir: See `DataConfig`.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.

@@ -41,7 +41,10 @@ def report(
 
     Args:
         folder: Of the report.
-        ckpt, split, against, options: See `evaluate_in_depth`.
+        ckpt: See `evaluate_in_depth`.
+        split: See `evaluate_in_depth`.
+        against: See `evaluate_in_depth`.
+        options: See `evaluate_in_depth`.
 
     Raises:
         CheckpointError: If a checkpoint is missing, damaged or inconsistent.

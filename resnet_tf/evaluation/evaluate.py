@@ -24,7 +24,9 @@ def evaluate(
     Args:
         ckpt: A released model's name, a checkpoint folder or a run folder.
         split: "test" or "validation".
-        data_dir, cache_dir, download: See `DataConfig`.
+        data_dir: See `DataConfig`.
+        cache_dir: See `DataConfig`.
+        download: See `DataConfig`.
         test_batch_size: Images in a batch; the result does not depend on it,
             unless the network was told to (`bn_eval="batch"`).
         mixed_precision: Type of the activations; see `TrainConfig`.

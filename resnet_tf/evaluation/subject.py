@@ -105,8 +105,13 @@ def subject(
     """Returns a checkpoint that is ready to be run; TensorFlow is imported.
 
     Args:
-        ckpt, data_dir, cache_dir, download, test_batch_size, mixed_precision, lanes:
-            See `evaluate`.
+        ckpt: See `evaluate`.
+        data_dir: See `evaluate`.
+        cache_dir: See `evaluate`.
+        download: See `evaluate`.
+        test_batch_size: See `evaluate`.
+        mixed_precision: See `evaluate`.
+        lanes: See `evaluate`.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.

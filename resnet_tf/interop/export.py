@@ -66,7 +66,8 @@ def export(
         format_name: A key of `FORMATS`; the first `CALIBRATED` training images give
             the ranges of the maps for "tflite_int8".
         output: The file to write, or the folder for "saved_model"; must not exist.
-        data_dir, cache_dir: See `DataConfig`; nothing is downloaded.
+        data_dir: See `DataConfig`; nothing is downloaded.
+        cache_dir: See `DataConfig`.
 
     Returns:
         What `compared` returns, with `checkpoint`, `format`, `output`, `bytes`,

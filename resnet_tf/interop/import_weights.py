@@ -42,7 +42,8 @@ def import_weights(
         output: A new or an empty folder.
         key: See `recognise`.
         split: Images to evaluate on, if they are at hand; nothing is downloaded.
-        data_dir, cache_dir: See `DataConfig`.
+        data_dir: See `DataConfig`.
+        cache_dir: See `DataConfig`.
         bn_eval: For a file without the moving averages of batch norm: "moving" to
             compute them from training images, "batch" to go without, as
             `ModelConfig.bn_eval`. By default "moving" if there is a `data_dir`.

@@ -93,9 +93,7 @@ class DenseJoin(keras.layers.Concatenate):
     """Concatenates the maps of a dense block along the channels.
 
     Native kernels have written them side by side already; see `DenseLayer`, `joined`.
-
-    Args:
-        **kwargs: See `keras.layers.Concatenate`.
+    It takes the arguments of `keras.layers.Concatenate`.
 
     Call arguments:
         inputs: Float tensors of shape (N, H, W, any C).

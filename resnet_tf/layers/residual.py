@@ -70,9 +70,8 @@ class ResidualBlock(_TwoConvolutions):
     Args:
         filters: Output channels.
         strides: 1, or 2 to halve height and width.
-        shortcut: A kind of `make_shortcut`.
-        stride_padding: Zeros of the first convolution at stride 2, see `conv`.
-        **kwargs: See `Block`.
+        **kwargs: `shortcut` (a kind of `make_shortcut`), `stride_padding` (zeros of
+            the first convolution at stride 2, see `conv`) and those of `Block`.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
@@ -120,9 +119,8 @@ class PreActResidualBlock(_TwoConvolutions):
         strides: 1, or 2 to halve height and width.
         preactivate: False in a block that follows BN and ReLU: none of its own
             before the first convolution.
-        shortcut: A kind of `make_shortcut`.
-        stride_padding: Zeros of the first convolution at stride 2, see `conv`.
-        **kwargs: See `Block`.
+        **kwargs: `shortcut` (a kind of `make_shortcut`), `stride_padding` (zeros of
+            the first convolution at stride 2, see `conv`) and those of `Block`.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).

@@ -38,7 +38,8 @@ def confused_most(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, An
     """Returns `true`, `predicted` and `n` of the pairs with the most images.
 
     Args:
-        counts, names: See `by_class`.
+        counts: See `by_class`.
+        names: See `by_class`.
     """
     wrong = counts - np.diag(np.diag(counts))
     order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSED]
