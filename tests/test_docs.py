@@ -46,6 +46,17 @@ def test_the_index_has_every_page():
         assert page.name == "README.md" or f"]({page.name})" in index, page.name
 
 
+def test_the_layout_names_every_room():
+    package = ROOT / "resnet_tf"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    page = (ROOT / "docs/layout.md").read_text()
+    assert rooms == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+
+
+def test_the_readme_is_short():
+    assert (ROOT / "README.md").read_text().count("\n") <= 200
+
+
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
 def test_a_record_says_where_it_comes_from(path):
     record = json.loads(path.read_text())

@@ -77,6 +77,20 @@ def reference(name: str) -> str:
     return f"## Arguments\n\n{arguments}{rest}\n\n## Exit codes\n\n{codes}"
 
 
+def exit_codes() -> str:
+    """Every exit code, what it means and the error in Python."""
+    rows = {0: ("Done, or help was shown.", "")}
+    rows[1] = ("A check did not hold, or some of the inputs could not be used.", "")
+    for name, error in vars(errors).items():
+        if isinstance(error, type) and "exit_code" in vars(error):
+            when = error.__doc__.partition("\n")[0]
+            rows.setdefault(error.exit_code, (when, f"`{name}`"))
+    return table(
+        ("code", "when", "error in Python"),
+        ((str(code), *rows[code]) for code in sorted(rows)),
+    )
+
+
 def settings() -> str:
     """Every setting, section by section."""
     defaults = {name: spec.default for name, spec in _SETTINGS.items()}

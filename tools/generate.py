@@ -8,12 +8,12 @@ made as a whole.
 """
 
 import argparse
+import functools
 import json
 import re
 import sys
 
 import commands
-import comparison
 import evaluation
 import exports
 import growing
@@ -41,7 +41,7 @@ from resnet_tf.runs.history import read_history
 def quickstart() -> str:
     """What the first command prints, from a recorded run of it."""
     record = json.loads((DOCS / "benchmarks/quickstart.json").read_text())
-    return "It prints\n\n```\n" + "\n".join(record["lines"]) + "\n```"
+    return "```\n" + "\n".join(record["lines"]) + "\n```"
 
 
 def networks() -> str:
@@ -73,7 +73,7 @@ def networks() -> str:
 
 def recipes() -> str:
     """The table of the recipes, from their docstrings."""
-    lines = ["| recipe | what it is |", "|---|---|"]
+    lines = ["| recipe | source |", "|---|---|"]
     for name in RECIPES:
         default = " (default)" if name == DEFAULT_RECIPE else ""
         first = recipe_source(name).partition("\n")[0]
@@ -81,8 +81,12 @@ def recipes() -> str:
     return "\n".join(lines)
 
 
-def models() -> str:
-    """The table of the released models."""
+def models(root: str = "") -> str:
+    """The table of the released models.
+
+    Args:
+        root: Path from the page to the root of the clone, with a slash at the end.
+    """
     lines = [
         "| model | network | parameters | validation error | test error | training |",
         "|---|---|---|---|---|---|",
@@ -92,7 +96,7 @@ def models() -> str:
         metrics = json.loads((folder / "metrics.json").read_text())
         config = read_config(folder / "config.json")
         cells = [
-            f"[`{name}`](pretrained/{name}/README.md)",
+            f"[`{name}`]({root}pretrained/{name}/README.md)",
             f"{network(config.model)}, {config.data.dataset}",
             f"{metrics['parameters']:,}",
             *(
@@ -106,26 +110,22 @@ def models() -> str:
     return "\n".join(lines)
 
 
-README = {
-    "quickstart": quickstart,
-    "networks": networks,
-    "recipes": recipes,
-    "models": models,
-    "predict": photographs.predictions,
-    "exports": exports.exports,
-    "speed": comparison.speed,
-}
-INDEX = {"commands": commands.index, "comparison": resnet_or_densenet.link}
+README = {"quickstart": quickstart, "models": models}
+INDEX = {"commands": commands.index}
 PAGES = {
     "README.md": lambda: README,
     "docs/README.md": lambda: INDEX,
+    "docs/exit_codes.md": lambda: {"codes": commands.exit_codes},
+    "docs/models.md": lambda: {"models": functools.partial(models, "../")},
+    "docs/networks.md": lambda: {"networks": networks},
+    "docs/photographs.md": photographs.parts,
     "docs/evaluation.md": evaluation.parts,
     "docs/export.md": exports.parts,
     "docs/growth.md": growing.parts,
     "docs/intervals.md": intervals.parts,
     "docs/landscape.md": shortcuts.parts,
     "docs/performance.md": performance.parts,
-    "docs/recipes.md": recipe_sources.parts,
+    "docs/recipes.md": lambda: {"overview": recipes, **recipe_sources.parts()},
     "docs/reliability.md": reliability.parts,
     "docs/scale.md": scale.parts,
     "docs/tutorial.md": tutorial.parts,
@@ -172,6 +172,7 @@ def main() -> int:
         (ROOT / page).write_text(text)
     rows = read_history(ROOT / "pretrained/model_20/history.csv")
     plot_curves(DOCS / "images/model_20.png", rows, "model_20")
+    shortcuts.draw(DOCS / "images/shortcuts.png")
     draw_reliability(DOCS / "images/reliability.png", evaluation.read())
     return 0
 

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from markup import paragraph, table
+from markup import table
 from paths import DOCS
 
 from resnet_tf.checkpoints.files import write_json
@@ -68,10 +69,20 @@ PHOTOGRAPHS = (
 )
 
 
-def predictions() -> str:
-    """README: the command, what it prints, and where the photographs are from."""
+def parts() -> dict[str, Callable[[], str]]:
+    """Returns the parts of the page, by name."""
+    return {"printed": printed, "photographs": sources}
+
+
+def printed() -> str:
+    """The command and what it prints."""
     record = json.loads(RECORD.read_text())
-    lines = "\n".join(record["lines"])
+    return "\n".join(["```", f"$ {record['command']}", *record["lines"], "```"])
+
+
+def sources() -> str:
+    """The table of the photographs."""
+    record = json.loads(RECORD.read_text())
     rows = (
         (
             f"`{one['name']}`",
@@ -80,15 +91,7 @@ def predictions() -> str:
         )
         for one in record["photographs"]
     )
-    told = paragraph(
-        "Right or wrong, that is what it prints. The network has seen nothing but",
-        f"{record['dataset']}: {record['side']}x{record['side']} pixels and",
-        f"{record['classes']} classes, to which it takes all that it is shown. The",
-        "photographs are part of packages on PyPI and were chosen by what they show,",
-        "before a network had seen them:",
-    )
-    shown = table(("photograph", "shows", "package and file in it"), rows)
-    return f"```\n$ {record['command']}\n{lines}\n```\n\n{told}\n\n{shown}"
+    return table(("photograph", "shows", "package and file in it"), rows)
 
 
 def record(ckpt: str) -> dict:

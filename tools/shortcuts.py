@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from reliability import part, place
 from resnet_tf.config import ExperimentConfig
 
 RECORD = DOCS / "landscape" / "landscape.json"
+LOWEST, HIGHEST = 0.2, 20  # of the loss in the picture, in nats
 
 
 def shortcuts(record: dict, folder: Path = RECORD.parent) -> str:
@@ -44,6 +46,42 @@ def shortcuts(record: dict, folder: Path = RECORD.parent) -> str:
     lines = "\n".join((*commands, drawn))
     picture = f"![The loss around {_titles(slices)}](landscape/landscape.png)"
     return "\n\n".join((picture, words, table(head, rows), f"```\n{lines}\n```"))
+
+
+def draw(target: Path) -> None:
+    """Draws the slices as surfaces, side by side.
+
+    The height is the logarithm of the loss, cut off at `HIGHEST`.
+
+    Args:
+        target: The file to write.
+    """
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    slices = json.loads(RECORD.read_text())["slices"]
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    ticks = np.log10([LOWEST, 1, 5, HIGHEST])
+    for number, one in enumerate(slices, start=1):
+        points = np.genfromtxt(RECORD.parent / one["table"], delimiter=",", names=True)
+        side = math.isqrt(len(points))
+        x, y, loss = (
+            points[name].reshape(side, side) for name in ("first", "second", "loss")
+        )
+        axes = figure.add_subplot(1, len(slices), number, projection="3d")
+        axes.plot_surface(
+            x, y, np.log10(loss.clip(LOWEST, HIGHEST)),
+            rstride=1, cstride=1, cmap="viridis", edgecolor="white", linewidth=0.25,
+            vmin=ticks[0], vmax=ticks[-1],
+        )  # fmt: skip
+        axes.set_title(one["network"])
+        axes.set_zticks(ticks, [f"{10**tick:g}" for tick in ticks])
+        axes.set_zlim(ticks[0], ticks[-1])
+        axes.set_zlabel("cross-entropy (nats)")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.view_init(elev=28, azim=-55)
+    figure.savefig(target, dpi=120)
 
 
 def parts() -> dict[str, Callable[[], str]]:

@@ -19,9 +19,12 @@ ROOT = Path(__file__).resolve().parents[1]
 HOME = "README.md"
 # Programs and data: users import neither.
 _LEFT_OUT = {"__main__", "cli", "pretrained"}
-_CODE = re.compile(r"(^```.*?^```|`[^`\n]+`(?!\]))", re.DOTALL | re.MULTILINE)
-_LINK = re.compile(
-    r"\[(?P<text>[^\[\]]*)\]\((?P<path>(?![a-z]+:)[^)\s#]+)(?P<part>#[^)\s]*)?\)"
+# A block of code, a link to a path, or code in a line, whichever begins first.
+_TOKEN = re.compile(
+    r"^```.*?^```"
+    r"|\[(?P<text>[^\[\]]*)\]\((?P<path>(?![a-z]+:)[^)\s#]+)(?P<part>#[^)\s]*)?\)"
+    r"|`[^`\n]+`",
+    re.DOTALL | re.MULTILINE,
 )
 
 
@@ -67,7 +70,7 @@ def on_config(config):
     """Adds the pages to the navigation."""
     cards = [page for page in copies() if page.startswith("models/")]
     config.nav += [
-        {"Released models": [{Path(page).stem: page} for page in cards]},
+        {"Model cards": [{Path(page).stem: page} for page in cards]},
         {"API": ["api/index.md", *({room: f"api/{room}.md"} for room in rooms())]},
         {
             "Project": [
@@ -103,13 +106,12 @@ def led(text: str, page: str) -> str:
         page: Path of the page in the site.
     """
     source = copies().get(page, f"docs/{page}")
-    pieces = _CODE.split(text)
-    link = functools.partial(_link, source, page)
-    pieces[::2] = (_LINK.sub(link, piece) for piece in pieces[::2])
-    return "".join(pieces)
+    return _TOKEN.sub(functools.partial(_link, source, page), text)
 
 
 def _link(source: str, page: str, match: re.Match) -> str:
+    if match["path"] is None:  # code
+        return match[0]
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), match["path"]))
     target = _site_path(path)
     if target is None:

@@ -32,6 +32,17 @@ def test_a_script_has_its_flags_and_what_its_errors_mean():
     assert "| 3 | A data set is missing, incomplete or damaged. |" in text
 
 
+def test_every_exit_code_has_a_row():
+    lines = commands.exit_codes().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        f"| {code}" for code in (0, 1, 2, 3, 4, 5, 6, 7, 75)
+    ]
+    missing = "| 3 | A data set is missing, incomplete or damaged. | `DataError` |"
+    assert missing in lines
+    assert lines[3].endswith(" | A check did not hold, or some of the inputs "
+                             "could not be used. |  |")  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["train", "compare", "preview", "verify-resume"])
 def test_settings_have_one_page(name):
     text = reference(name)

@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 import photographs
-from photographs import PHOTOGRAPHS, RECORD, Photograph, predictions
+from photographs import PHOTOGRAPHS, RECORD, Photograph, printed, sources
 from PIL import Image
 
 
@@ -15,7 +15,7 @@ def test_the_record_is_of_these_photographs():
         assert len(one["sha256"]) == 64
 
 
-def test_the_readme_shows_what_was_printed(monkeypatch, tmp_path):
+def test_the_page_shows_what_was_printed(monkeypatch, tmp_path):
     facts = {"width": 40, "height": 30, **PHOTOGRAPHS[0]._asdict()}
     record = {
         "command": "python -m resnet_tf predict cat.png --ckpt=model_8",
@@ -28,12 +28,11 @@ def test_the_readme_shows_what_was_printed(monkeypatch, tmp_path):
     path = tmp_path / "photographs.json"
     path.write_text(json.dumps(record))
     monkeypatch.setattr(photographs, "RECORD", path)
-    text = predictions()
-    assert text.startswith(
+    assert printed() == (
         "```\n$ python -m resnet_tf predict cat.png --ckpt=model_8\n"
-        "cat.png: ship 99.0 %\nnote: one\n```\n"
+        "cat.png: ship 99.0 %\nnote: one\n```"
     )
-    assert text.endswith(
+    assert sources().endswith(
         "| `cat.png` | the face of a cat, 40 x 30 | scikit-image 0.26.0, "
         "`skimage/data/chelsea.png` |"
     )

@@ -1,5 +1,6 @@
 import pytest
-from shortcuts import shortcuts
+from PIL import Image
+from shortcuts import draw, shortcuts
 
 from resnet_tf.config import ExperimentConfig
 
@@ -51,6 +52,12 @@ def test_two_networks(tmp_path):
         "python -m resnet_tf landscape --ckpt runs/WITH runs/WITHOUT --size=3 "
         "--images=500 --output=docs/landscape"
     )
+
+
+def test_the_surfaces_are_drawn(tmp_path):
+    draw(tmp_path / "shortcuts.png")
+    with Image.open(tmp_path / "shortcuts.png") as image:
+        assert image.size == (1200, 480)
 
 
 def test_a_table_must_be_there(tmp_path):

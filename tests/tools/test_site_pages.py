@@ -53,6 +53,7 @@ def test_each_page_of_a_file_in_the_clone_is_that_file():
         ("growth.md", "![a](images/model_20.png)", "![a](images/model_20.png)"),
         ("growth.md", "[a](#part), [b](https://x.org/y)", "[a](#part), [b](https://x.org/y)"),
         ("growth.md", "`f[a](b.md)`", "`f[a](b.md)`"),
+        ("growth.md", "[`a`](../benchmarks/run.py) `b`", "`a` `b`"),
         ("security.md", "[a](docs/reliability.md)", "[a](reliability.md)"),
         ("models/model_20.md", "[a](../../docs/recipes.md)", "[a](../recipes.md)"),
     ],
