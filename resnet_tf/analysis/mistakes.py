@@ -106,13 +106,13 @@ def _normalizations(dataset: str) -> list[Mistake]:
             IMAGENET_STD,
         ),
     ]
-    for name, info in DATASETS.items():
+    for name, row in DATASETS.items():
         whose = f"{name}'s"
         words = f"it was trained with the mean and the deviation of {name}"
         # The coarse labels have the pixels of cifar100.
         other = dataset in ("cifar10", "cifar100") and name != COARSE
-        if name == dataset or other:
-            ways.append(_scaled(f"{whose} mean", words, info.mean, info.std))
+        if row.info and (name == dataset or other):
+            ways.append(_scaled(f"{whose} mean", words, row.info.mean, row.info.std))
     return ways
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.config import (
+    DATASETS,
     DEFAULT_RECIPE,
-    FOLDER,
     RECIPES,
     DataConfig,
     ExperimentConfig,
@@ -68,13 +68,14 @@ def experiment(
 
 def _kept(values: Mapping[str, Any], run_dir: str | Path | None) -> dict[str, Any]:
     """Returns the settings that a run keeps where the command does not say."""
-    if run_dir is None or values.get("dataset") != FOLDER:
+    row = DATASETS.get(values.get("dataset"))
+    if run_dir is None or row is None or not row.of_folders:
         return {}
     path = user_path(run_dir) / CONFIG
     if not os.path.isfile(path):
         return {}
     data = read_config(path).data
-    if data.dataset != FOLDER:
+    if data.dataset != values["dataset"]:
         return {}
     kept = {"folder_split": data.folder_split}
     # With a record of its images, the run itself says how they have changed.

@@ -42,7 +42,7 @@ def compose(
         values: Explicit settings by name, durations in epochs among them; they win
             over the recipe.
         recipe: A name in `RECIPES`.
-        info: What is known of a data set that `DATASETS` does not hold.
+        info: The facts about a data set whose row in `DATASETS` has none.
 
     Returns:
         Settings by the name of their field; what is not in it has its default.
@@ -62,7 +62,7 @@ def compose(
     family = _family(settings)
     _drop_other_families(settings, given, family, specs)
     dataset = settings.get("dataset", specs["dataset"].default)
-    settings = _of_dataset(settings, dataset, info or DATASETS.get(dataset))
+    settings = _of_dataset(settings, dataset, info or DATASETS[dataset].info)
     settings.setdefault("image_size", FAMILIES[family].side)
     _drop_what_means_nothing(settings, given, specs)
     _require_the_crop(settings, given, recipe)

@@ -15,7 +15,6 @@ from resnet_tf.config.datasets import (
 from resnet_tf.config.fields import Section, field
 from resnet_tf.errors import SettingError
 
-Dataset = Literal["cifar10", "cifar100", "cifar100_coarse", "digits", "folder"]
 _LARGEST_SIDE = 512
 
 
@@ -23,10 +22,11 @@ _LARGEST_SIDE = 512
 class DataConfig(Section):
     """The images: where they come from and how they are shown."""
 
-    dataset: Dataset = field(
+    dataset: str = field(
         "cifar10",
         "Data set; 'cifar100_coarse' has the 20 superclasses, 'digits' is part of the "
         "package, 'folder' is --data_dir with one folder of images a class.",
+        choices=tuple(DATASETS),
     )
     data_dir: str | None = field(
         None,
@@ -162,7 +162,7 @@ class DataConfig(Section):
         info = self._info()
         self._default("validation_size", info.validation_size)
         self._default("flip", info.flip)
-        if self.dataset != FOLDER:
+        if not DATASETS[self.dataset].of_folders:
             object.__setattr__(self, "folder_split", "class")
         require_training_images(self.dataset, info, self.validation_size)
         if self.flip and not info.flip:
@@ -179,20 +179,19 @@ class DataConfig(Section):
     @property
     def stored_side(self) -> int:
         """Height and width of the images before they are fitted to the network."""
-        if self.dataset == FOLDER:
-            return self.resize or self.image_size
-        return 32
+        return DATASETS[self.dataset].side or self.resize or self.image_size
 
     def _default(self, name: str, value: Any) -> None:
         if getattr(self, name) is None:
             object.__setattr__(self, name, value)
 
     def _info(self) -> DatasetInfo:
-        if self.dataset != FOLDER:
-            return DATASETS[self.dataset]
+        if info := DATASETS[self.dataset].info:
+            return info
         if self.validation_size is None:
             raise SettingError(
-                "validation_size must be given for dataset=folder, received none"
+                f"validation_size must be given for dataset={self.dataset}, received "
+                "none"
             )
         # How many images there are is checked when they are loaded.
         return folder_info(num_classes=2, num_train=self.validation_size + 1)

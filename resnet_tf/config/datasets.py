@@ -1,4 +1,4 @@
-"""The facts about each data set that the settings need before it is opened."""
+"""The data sets: one row for each name that a config can have."""
 
 from __future__ import annotations
 
@@ -36,41 +36,105 @@ class DatasetInfo:
     std: tuple[float, ...]
 
 
-DATASETS = {
-    "cifar10": DatasetInfo(
-        num_classes=10,
-        num_train=50_000,
-        validation_size=5_000,
-        flip=True,
-        mean=CIFAR10_MEAN,
-        std=CIFAR10_STD,
-    ),
-    "cifar100": DatasetInfo(
-        num_classes=100,
-        num_train=50_000,
-        validation_size=5_000,
-        flip=True,
-        mean=(0.50707516, 0.48654887, 0.44091784),
-        std=(0.26733429, 0.25643846, 0.27615047),
-    ),
-    "digits": DatasetInfo(
-        num_classes=10,
-        num_train=1_437,
-        validation_size=180,
-        flip=False,
-        mean=(0.30479447, 0.30479447, 0.30479447),
-        std=(0.37654078, 0.37654078, 0.37654078),
-    ),
-}
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that a config can name.
+
+    A new one is a row in `DATASETS` and a module with its `DataSource`.
+
+    Attributes:
+        source: Module and name in `resnet_tf.data`, such as "digits:Digits": called
+            with a `DataConfig`, it returns a `DataSource`.
+        info: The facts about it; None if its classes are the folders in `data_dir`,
+            so that they are known once these are listed.
+        class_names: One name a label; empty where `info` is None.
+        side: Height and width of its images in pixels; None if they have any size
+            and are stored as the network needs them.
+    """
+
+    source: str
+    info: DatasetInfo | None = None
+    class_names: tuple[str, ...] = ()
+    side: int | None = 32
+
+    @property
+    def of_folders(self) -> bool:
+        """Whether its classes are the folders in `data_dir`."""
+        return self.info is None
+
+
+_CIFAR10_NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
+_CIFAR100_NAMES = (
+    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy "
+    "bridge bus butterfly camel can castle caterpillar cattle chair chimpanzee "
+    "clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant "
+    "flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower "
+    "leopard lion lizard lobster man maple_tree motorcycle mountain mouse "
+    "mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree "
+    "plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea "
+    "seal shark shrew skunk skyscraper snail snake spider squirrel streetcar "
+    "sunflower sweet_pepper table tank telephone television tiger tractor train "
+    "trout tulip turtle wardrobe whale willow_tree wolf woman worm"
+)
+_COARSE_NAMES = (
+    "aquatic_mammals fish flowers food_containers fruit_and_vegetables "
+    "household_electrical_devices household_furniture insects large_carnivores "
+    "large_man-made_outdoor_things large_natural_outdoor_scenes "
+    "large_omnivores_and_herbivores medium_mammals non-insect_invertebrates people "
+    "reptiles small_mammals trees vehicles_1 vehicles_2"
+)
+_CIFAR100 = DatasetInfo(
+    num_classes=100,
+    num_train=50_000,
+    validation_size=5_000,
+    flip=True,
+    mean=(0.50707516, 0.48654887, 0.44091784),
+    std=(0.26733429, 0.25643846, 0.27615047),
+)
+_CIFAR = "tfds_source:cifar"
+
 # CIFAR-100 with the labels of its 20 superclasses.
 COARSE = "cifar100_coarse"
-DATASETS[COARSE] = dataclasses.replace(DATASETS["cifar100"], num_classes=20)
+# A folder of images.
+FOLDER = "folder"
+
+DATASETS = {
+    "cifar10": Dataset(
+        _CIFAR,
+        DatasetInfo(
+            num_classes=10,
+            num_train=50_000,
+            validation_size=5_000,
+            flip=True,
+            mean=CIFAR10_MEAN,
+            std=CIFAR10_STD,
+        ),
+        tuple(_CIFAR10_NAMES.split()),
+    ),
+    "cifar100": Dataset(_CIFAR, _CIFAR100, tuple(_CIFAR100_NAMES.split())),
+    COARSE: Dataset(
+        _CIFAR,
+        dataclasses.replace(_CIFAR100, num_classes=20),
+        tuple(_COARSE_NAMES.split()),
+    ),
+    "digits": Dataset(
+        "digits:Digits",
+        DatasetInfo(
+            num_classes=10,
+            num_train=1_437,
+            validation_size=180,
+            flip=False,
+            mean=(0.30479447, 0.30479447, 0.30479447),
+            std=(0.37654078, 0.37654078, 0.37654078),
+        ),
+        tuple("0123456789"),
+    ),
+    FOLDER: Dataset("image_folder:ImageFolder", side=None),
+}
 # The CIFAR data sets by their number of classes.
 CIFAR_OF_CLASSES = {
-    DATASETS[name].num_classes: name for name in ("cifar10", "cifar100")
+    DATASETS[name].info.num_classes: name for name in ("cifar10", "cifar100")
 }
-# A folder of images: its numbers are only known once it is listed.
-FOLDER = "folder"
 
 
 def folder_info(

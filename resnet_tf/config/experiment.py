@@ -43,7 +43,7 @@ class ExperimentConfig:
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
-        info = DATASETS.get(self.data.dataset)
+        info = DATASETS[self.data.dataset].info
         if info and self.model.num_classes != info.num_classes:
             raise SettingError(
                 f"num_classes must be {info.num_classes} for "

@@ -184,10 +184,9 @@ def section_fields(section: type) -> tuple[FieldSpec, ...]:
                 section=section.__name__.removesuffix("Config").lower(),
                 name=entry.name,
                 type=kind,
-                choices=choices,
                 optional=optional,
                 default=entry.default,
-                **entry.metadata,
+                **{"choices": choices, **entry.metadata},
             )
         )
     return tuple(specs)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_tf.config import FOLDER, DataConfig, parse_object
+from resnet_tf.config import DATASETS, DataConfig, parse_object
 from resnet_tf.disk import user_path
 from resnet_tf.errors import OutputError
 from resnet_tf.ownership import require_own
@@ -41,7 +41,7 @@ def split_folder(config: DataConfig, test: bool) -> Path:
     """
     home = user_path(config.cache_dir or default_cache_dir())
     folder = home / f"{config.dataset}-{'test' if test else 'train'}"
-    if config.dataset == FOLDER and config.data_dir is not None:
+    if DATASETS[config.dataset].of_folders and config.data_dir is not None:
         data_dir = os.path.realpath(user_path(config.data_dir))
         inside = os.path.relpath(os.path.realpath(folder), data_dir)
         if not inside.startswith("."):
@@ -67,30 +67,37 @@ def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:
         OutputError: If the folder holds anything that is not from here.
     """
     _require_ours(folder)
-    arrays = _read(folder, identity)
-    if arrays is not None:
+    if _is_whole(folder, identity) and (arrays := _mapped(folder)):
         return arrays
     arrays = decode()
     try:
         _write(folder, identity, arrays)
     except OSError:
         return arrays
-    return _read(folder, identity) or arrays
+    return _mapped(folder) or arrays
 
 
-def _read(folder: Path, identity: str) -> Arrays | None:
+def _is_whole(folder: Path, identity: str) -> bool:
+    """Returns whether a folder holds this source, every byte as it was written."""
     try:
         stored = parse_object((folder / _RECORD).read_bytes())
-        if stored["identity"] != identity:
-            return None
-        for name in _FILES:
-            with open(folder / name, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != stored["sha256"][name]:
-                return None
+        return stored["identity"] == identity and all(
+            _digest(folder / name) == stored["sha256"][name] for name in _FILES
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _mapped(folder: Path) -> Arrays | None:
+    try:
         images = np.load(folder / _FILES[0], mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / _FILES[1], allow_pickle=False)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return None
     same = images.ndim == 4 and labels.shape == images.shape[:1]
     right = (images.dtype, labels.dtype) == (np.uint8, np.int32)
@@ -141,8 +148,7 @@ def _write(folder: Path, identity: str, arrays: Arrays) -> None:
         digests = {}
         for name, array in zip(_FILES, arrays, strict=True):
             np.save(partial / name, array, allow_pickle=False)
-            with open(partial / name, "rb") as file:
-                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            digests[name] = _digest(partial / name)
         stored = {"identity": identity, "sha256": digests}
         (partial / _RECORD).write_text(json.dumps(stored, indent=2) + "\n")
         (partial / _TAG).write_text(_SIGNATURE)

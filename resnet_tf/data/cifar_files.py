@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from resnet_tf.config import DataConfig
 from resnet_tf.data.cache import Arrays
 from resnet_tf.data.cifar_layouts import LAYOUTS, Layout
 from resnet_tf.data.pickled_array import (
@@ -22,6 +23,7 @@ from resnet_tf.data.pickled_array import (
     read_int,
 )
 from resnet_tf.data.plain_pickle import PickleError, read_pickle
+from resnet_tf.data.split import DataSource
 from resnet_tf.data.tar_members import members
 from resnet_tf.errors import DataError, MissingDataError
 
@@ -32,6 +34,37 @@ ROW_BYTES = 3 * 32 * 32
 _MAX_FILE_BYTES_PER_IMAGE = 2 * ROW_BYTES + 512
 _MAX_OTHER_BYTES = 1 << 20
 _MAX_MEMBERS = 100
+
+
+class OfficialFiles(DataSource):
+    """CIFAR from a folder or an archive of official files.
+
+    Args:
+        config: Which of the data sets.
+        path: What `find` returned.
+    """
+
+    def __init__(self, config: DataConfig, path: Path):
+        super().__init__(config)
+        self._path = path
+
+    def official(self, test: bool) -> int:
+        return official_number(test)
+
+    def notes(self) -> Iterator[str]:
+        for folder in half_extracted(self.config.dataset, self._path):
+            yield f"{folder} is incomplete: {self._path} is used"
+
+    def identity(self, test: bool) -> str:
+        return identity(self._path, test)
+
+    def decode(self, test: bool) -> Arrays:
+        return decode(self.config.dataset, self._path, test)
+
+
+def official_number(test: bool) -> int:
+    """Returns how many images the official test split, or the training split, has."""
+    return NUM_TEST if test else NUM_TRAIN
 
 
 def official_names(dataset: str) -> list[str]:
@@ -91,7 +124,7 @@ def decode(dataset: str, path: Path, test: bool) -> Arrays:
     """
     layout = _layout(dataset, path)
     names = layout.files(test)
-    total = NUM_TEST if test else NUM_TRAIN
+    total = official_number(test)
     rows = total // len(names)
     images = np.empty((total, 32, 32, 3), np.uint8)
     labels = np.empty(total, np.int32)
@@ -140,9 +173,9 @@ def _folders(
 
 def _is_whole(layout: Layout, path: Path) -> bool:
     """Returns whether every file is there and has room for its pixels."""
-    for test, total in ((False, NUM_TRAIN), (True, NUM_TEST)):
+    for test in (False, True):
         names = layout.files(test)
-        least = total // len(names) * ROW_BYTES
+        least = official_number(test) // len(names) * ROW_BYTES
         for file in (path / name for name in names):
             if not file.is_file() or file.stat().st_size < least:
                 return False

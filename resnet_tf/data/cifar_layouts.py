@@ -1,7 +1,8 @@
-"""The official versions of CIFAR: which files there are and what they hold."""
+"""The versions of CIFAR: which files there are and what they hold."""
 
 import dataclasses
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,17 @@ LAYOUTS["cifar100_coarse"] = tuple(
     )
     for layout in LAYOUTS["cifar100"]
 )
+
+
+class Prepared(NamedTuple):
+    """The names that TensorFlow Datasets gives a data set and its labels."""
+
+    name: str
+    label: str = "label"
+
+
+PREPARED = {
+    "cifar10": Prepared("cifar10"),
+    "cifar100": Prepared("cifar100"),
+    "cifar100_coarse": Prepared("cifar100", "coarse_label"),
+}

@@ -46,9 +46,15 @@ class Listing:
     passed_over: Counter = field(default_factory=Counter)
     elsewhere: Counter = field(default_factory=Counter)
 
-    def hold_out(self, size: int) -> None:
-        """Moves training images to `validation`, class by class, where it is empty."""
-        if not self.validation:
+    def hold_out(self, size: int, rule: SplitRule) -> None:
+        """Moves training images to `validation` if it is empty: some of each class,
+        or with the rule "hash" the last ones."""
+        if self.validation:
+            return
+        if rule == "hash":
+            border = max(0, len(self.train) - size)
+            self.train, self.validation = self.train[:border], self.train[border:]
+        else:
             self.train, self.validation = _parted(
                 self.train, len(self.class_names), size
             )

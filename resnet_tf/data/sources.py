@@ -1,22 +1,30 @@
 """From a `DataConfig` to the images of a split."""
 
+import importlib
 import typing
 from collections.abc import Sequence
-from pathlib import Path
 
-from resnet_tf.config import DATASETS, FOLDER, DataConfig, DatasetInfo, folder_info
-from resnet_tf.data import cifar_files, digits, image_folder, tfds_source
+from resnet_tf.config import DATASETS, DataConfig, DatasetInfo
 from resnet_tf.data.cache import cached, split_folder
-from resnet_tf.data.class_names import CLASS_NAMES
-from resnet_tf.data.split import Split, SplitName
-from resnet_tf.disk import user_path
+from resnet_tf.data.split import DataSource, Split, SplitName
 from resnet_tf.errors import DataError, SettingError
+
+
+def source_of(config: DataConfig) -> DataSource:
+    """Returns the source that `DATASETS` names for a data set.
+
+    Raises:
+        DataError: If `data_dir` cannot hold the data set.
+        SettingError: If `data_dir` must be given and is not.
+    """
+    module, name = DATASETS[config.dataset].source.split(":")
+    return getattr(importlib.import_module(f"resnet_tf.data.{module}"), name)(config)
 
 
 def dataset_info(
     dataset: str | None, data_dir: str | None, folder_split: str = "class"
 ) -> DatasetInfo | None:
-    """Returns what only the disk knows of a data set, None for a built-in one.
+    """Returns the facts that only the disk knows, None for a built-in data set.
 
     Args:
         dataset: A value of `DataConfig.dataset`, or None.
@@ -27,22 +35,20 @@ def dataset_info(
         DataError: If the folder cannot be listed.
         SettingError: If there is none.
     """
-    if dataset != FOLDER:
+    row = DATASETS.get(dataset)
+    if row is None or not row.of_folders:
         return None
-    found = image_folder.describe(_folder(data_dir), folder_split)
-    return folder_info(len(found.class_names), found.num_train, found.num_validation)
+    where = {"data_dir": data_dir, "folder_split": folder_split}
+    return source_of(DataConfig(dataset=dataset, validation_size=0, **where)).info()
 
 
 def ensure_available(config: DataConfig) -> None:
-    """Returns when the data set is at hand or can be downloaded; within seconds.
+    """Raises within seconds if the data set is not here and cannot be downloaded.
 
     Raises:
-        DataError: If it is neither.
+        DataError: If so.
     """
-    if config.dataset == FOLDER:
-        image_folder.describe(_folder(config.data_dir), config.folder_split)
-    elif config.dataset != "digits" and _official(config) is None:
-        tfds_source.ensure_available(config)
+    source_of(config).ensure_available()
 
 
 def load_split(config: DataConfig, name: SplitName) -> Split:
@@ -60,9 +66,10 @@ def load_split(config: DataConfig, name: SplitName) -> Split:
         SettingError: If there is no such split.
     """
     require_split(name)
+    source = source_of(config)
     if name == "test":
-        return _whole(config, test=True)
-    return _parted(config, _whole(config, test=False, said=name == "train"))[name]
+        return _whole(source, test=True)
+    return _parted(config, _whole(source, test=False, said=name == "train"))[name]
 
 
 def load_splits(config: DataConfig) -> tuple[Split, Split, Split]:
@@ -71,17 +78,34 @@ def load_splits(config: DataConfig) -> tuple[Split, Split, Split]:
     Raises:
         DataError: If the data set is missing, incomplete or damaged.
     """
-    parts = _parted(config, _whole(config, test=False))
-    return parts["train"], parts["validation"], _whole(config, test=True)
+    source = source_of(config)
+    parts = _parted(config, _whole(source, test=False))
+    return parts["train"], parts["validation"], _whole(source, test=True)
 
 
-def _whole(config: DataConfig, test: bool, said: bool = True) -> Split:
+def _whole(source: DataSource, test: bool, said: bool = True) -> Split:
     """Returns the official test images, or all others, as one checked split."""
-    split = _load(config, test)
-    _check(config, split)
-    if said:
-        _note_number(config, split)
+    split = _load(source, test)
+    _check(source.config, split)
+    official = source.official(test)
+    if said and official is not None and len(split) != official:
+        print(
+            f"note: {source.config.dataset} holds {len(split):,} {split.name} images "
+            f"here, not the official {official:,}",
+            flush=True,
+        )
     return split
+
+
+def _load(source: DataSource, test: bool) -> Split:
+    for note in () if test else source.notes():
+        print(f"note: {note}", flush=True)
+    if not source.is_cached:
+        images, labels = source.decode(test)
+    else:
+        folder, identity = split_folder(source.config, test), source.identity(test)
+        images, labels = cached(folder, identity, lambda: source.decode(test))
+    return Split("test" if test else "train", images, labels, source.class_names)
 
 
 def _parted(config: DataConfig, split: Split) -> dict[str, Split]:
@@ -139,69 +163,6 @@ def require_classes(
             )
 
 
-def _load(config: DataConfig, test: bool) -> Split:
-    if config.dataset == "digits":
-        return digits.load(test)
-    if config.dataset == FOLDER:
-        return _load_folder(config, test)
-    path = _official(config)
-    if path is not None:
-        return _load_official(config, path, test)
-    return tfds_source.load(config, test)
-
-
-def _load_folder(config: DataConfig, test: bool) -> Split:
-    folder, rule = _folder(config.data_dir), config.folder_split
-    chosen = folder, test, config.stored_side, rule, config.validation_size
-    if not test:
-        for note in image_folder.notes(folder, rule, config.validation_size):
-            print(f"note: {folder}: {note}", flush=True)
-    images, labels = cached(
-        split_folder(config, test),
-        image_folder.identity(*chosen),
-        lambda: image_folder.decode(*chosen),
-    )
-    names = image_folder.describe(folder, rule).class_names
-    return Split("test" if test else "train", images, labels, names)
-
-
-def _load_official(config: DataConfig, path: Path, test: bool) -> Split:
-    if not test:
-        for folder in cifar_files.half_extracted(config.dataset, path):
-            print(f"note: {folder} is incomplete: {path} is used", flush=True)
-    images, labels = cached(
-        split_folder(config, test),
-        cifar_files.identity(path, test),
-        lambda: cifar_files.decode(config.dataset, path, test),
-    )
-    names = CLASS_NAMES[config.dataset]
-    return Split("test" if test else "train", images, labels, names)
-
-
-def _official(config: DataConfig) -> Path | None:
-    """Returns the official CIFAR files, unless TFDS has prepared the data set."""
-    if tfds_source.prepared_version(config) is not None:
-        return None
-    return cifar_files.find(config.dataset, tfds_source.data_dir(config))
-
-
-def _folder(data_dir: str | None) -> Path:
-    if data_dir is None:
-        raise SettingError("data_dir must be given for dataset=folder, received none")
-    return user_path(data_dir)
-
-
-def _note_number(config: DataConfig, split: Split) -> None:
-    """Says that this is not the whole of CIFAR, or more than it."""
-    official = cifar_files.NUM_TEST if split.name == "test" else cifar_files.NUM_TRAIN
-    if config.dataset in CLASS_NAMES and len(split) != official:
-        print(
-            f"note: {config.dataset} holds {len(split):,} {split.name} images here, "
-            f"not the official {official:,}",
-            flush=True,
-        )
-
-
 def _check(config: DataConfig, split: Split) -> None:
     side = config.stored_side
     if split.images.shape[1:] != (side, side, 3) or split.images.dtype != "uint8":
@@ -209,7 +170,6 @@ def _check(config: DataConfig, split: Split) -> None:
             f"images of {config.dataset} must be uint8 (N, {side}, {side}, 3), "
             f"received {split.images.dtype} {split.images.shape}"
         )
-    known = DATASETS.get(config.dataset)
-    classes = known.num_classes if known else len(split.class_names)
+    classes = len(split.class_names)
     if len(split) == 0 or split.labels.min() < 0 or split.labels.max() >= classes:
         raise DataError(f"labels of {config.dataset} must be 0 to {classes - 1}")

@@ -1,9 +1,13 @@
-"""What a source hands over: the images of one split, in memory."""
+"""A source of images, and the split that it hands over."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
+from resnet_tf.config import DATASETS, DataConfig, DatasetInfo
+from resnet_tf.data.cache import Arrays
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -32,3 +36,52 @@ class Split:
         return Split(
             name, self.images[start:stop], self.labels[start:stop], self.class_names
         )
+
+
+class DataSource:
+    """The images of a data set on this machine.
+
+    `resnet_tf.config.DATASETS` names the source of each data set. An object lives for
+    one load, so it may keep the files that it found. `test` asks for the test images,
+    else for all others; those that validate come last. Every method raises a
+    `DataError` if a file is missing or damaged.
+
+    Args:
+        config: The data set, where it lies, and the size of the validation split.
+
+    Attributes:
+        is_cached: Whether decoded images are kept on disk for the next start.
+    """
+
+    is_cached = True
+
+    def __init__(self, config: DataConfig):
+        self.config = config
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name a label, in the order of the labels."""
+        return DATASETS[self.config.dataset].class_names
+
+    def info(self) -> DatasetInfo:
+        """Returns the facts that the settings need."""
+        return DATASETS[self.config.dataset].info
+
+    def ensure_available(self) -> None:
+        """Raises within seconds if the images are neither here nor to download."""
+
+    def official(self, test: bool) -> int | None:
+        """Returns how many images the authors published, None if that is not known."""
+        return None
+
+    def notes(self) -> Iterable[str]:
+        """Returns what a user should know of the files, one line each."""
+        return ()
+
+    def identity(self, test: bool) -> str:
+        """Returns a text that changes whenever the files do."""
+        raise NotImplementedError
+
+    def decode(self, test: bool) -> Arrays:
+        """Returns images uint8 (N, side, side, 3), RGB, and labels int32 (N,)."""
+        raise NotImplementedError

@@ -1,5 +1,6 @@
-"""CIFAR through TensorFlow Datasets: find it, download it, decode it."""
+"""CIFAR, and how TensorFlow Datasets finds, downloads and decodes it."""
 
+import functools
 import hashlib
 import json
 import os
@@ -8,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_tf.config import COARSE, DataConfig
-from resnet_tf.data.cache import Arrays, cached, split_folder
-from resnet_tf.data.cifar_files import official_names
-from resnet_tf.data.class_names import CLASS_NAMES
+from resnet_tf.config import DataConfig
+from resnet_tf.data import cifar_files
+from resnet_tf.data.cache import Arrays
+from resnet_tf.data.cifar_layouts import PREPARED
 from resnet_tf.data.host import answers
-from resnet_tf.data.split import Split
+from resnet_tf.data.split import DataSource
 from resnet_tf.disk import user_path
 from resnet_tf.errors import DataError, MissingDataError
 
@@ -28,38 +29,52 @@ def data_dir(config: DataConfig) -> Path:
     return user_path(given or "~/tensorflow_datasets")
 
 
-def ensure_available(config: DataConfig) -> None:
-    """Returns at once when the data set is prepared or can be downloaded.
+def cifar(config: DataConfig) -> DataSource:
+    """Returns the source of CIFAR: prepared data of TFDS, else the official files,
+    else TFDS, which downloads them.
 
     Raises:
-        DataError: Within seconds, if it is neither, or half prepared.
+        DataError: If `data_dir` is a file, but none of the official archives.
     """
-    if prepared_version(config) is not None:
-        return
-    _refuse_half_prepared(config)
-    if str(data_dir(config)).startswith("~"):
-        raise MissingDataError(_no_data(config, "there is no such home folder"))
-    if not config.download:
-        raise MissingDataError(_no_data(config, "download is off"))
-    if not answers(HOST):
-        raise MissingDataError(_no_data(config, f"{HOST} does not answer"))
+    if prepared_version(config) is None:
+        path = cifar_files.find(config.dataset, data_dir(config))
+        if path is not None:
+            return cifar_files.OfficialFiles(config, path)
+    return TfdsSource(config)
 
 
-def load(config: DataConfig, test: bool) -> Split:
-    """Returns the official test images, or the 50,000 others, by official index.
+class TfdsSource(DataSource):
+    """CIFAR as TensorFlow Datasets prepares it."""
 
-    Raises:
-        DataError: If the data set is not available or is damaged.
-    """
-    ensure_available(config)
-    version = prepared_version(config) or _download(config)
-    name = "test" if test else "train"
-    images, labels = cached(
-        split_folder(config, test),
-        _identity(config, version, name),
-        lambda: _decode(config, version, name),
-    )
-    return Split(name, images, labels, CLASS_NAMES[config.dataset])
+    def ensure_available(self) -> None:
+        config = self.config
+        if prepared_version(config) is not None:
+            return
+        _refuse_half_prepared(config)
+        if str(data_dir(config)).startswith("~"):
+            raise MissingDataError(_no_data(config, "there is no such home folder"))
+        if not config.download:
+            raise MissingDataError(_no_data(config, "download is off"))
+        if not answers(HOST):
+            raise MissingDataError(_no_data(config, f"{HOST} does not answer"))
+
+    def official(self, test: bool) -> int:
+        return cifar_files.official_number(test)
+
+    def identity(self, test: bool) -> str:
+        self.ensure_available()
+        return _identity(self.config, self._version, _split(test))
+
+    def decode(self, test: bool) -> Arrays:
+        return _decode(self.config, self._version, _split(test))
+
+    @functools.cached_property
+    def _version(self) -> str:
+        return prepared_version(self.config) or _download(self.config)
+
+
+def _split(test: bool) -> str:
+    return "test" if test else "train"
 
 
 def prepared_version(config: DataConfig) -> str | None:
@@ -71,7 +86,7 @@ def prepared_version(config: DataConfig) -> str | None:
 
 def _prepared(config: DataConfig) -> str:
     """Returns the name under which TFDS has the data set."""
-    return "cifar100" if config.dataset == COARSE else config.dataset
+    return PREPARED[config.dataset].name
 
 
 def _versions(home: Path) -> list[str]:
@@ -92,7 +107,7 @@ def _refuse_half_prepared(config: DataConfig) -> None:
 
 
 def _no_data(config: DataConfig, reason: str) -> str:
-    names = ", ".join(official_names(config.dataset))
+    names = ", ".join(cifar_files.official_names(config.dataset))
     return (
         f"dataset {config.dataset} is not in {data_dir(config)} and {reason}: give "
         "--data_dir=DIR (or TFDS_DATA_DIR) that holds what TFDS prepares, "
@@ -156,7 +171,7 @@ def _decode(config: DataConfig, version: str, split: str) -> Arrays:
         )
         examples = builder.as_dataset(split=split, read_config=read)
         batches = list(tfds.as_numpy(examples.batch(1000)))
-        label = "coarse_label" if config.dataset == COARSE else "label"
+        label = PREPARED[config.dataset].label
         columns = {
             name: np.concatenate([batch[name] for batch in batches])
             for name in ("id", "image", label)

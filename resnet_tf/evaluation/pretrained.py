@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resnet_tf.checkpoints.resolve import resolve
-from resnet_tf.config import ExperimentConfig, positive
-from resnet_tf.data.class_names import class_names
+from resnet_tf.config import DATASETS, ExperimentConfig, positive
 from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.evaluation.calibration import softmax, stated_temperature
 from resnet_tf.startup import import_tensorflow
@@ -116,7 +115,8 @@ def load_pretrained(name: str | Path, dtype: str = "float32") -> Pretrained:
 def _names(checkpoint: Checkpoint) -> tuple[str, ...]:
     config, stated = checkpoint.config, checkpoint.metrics.get("class_names")
     if stated is None:
-        return class_names(config.data.dataset, config.model.num_classes)
+        known = DATASETS[config.data.dataset].class_names
+        return known or tuple(map(str, range(config.model.num_classes)))
     if len(stated) != config.model.num_classes:
         raise CheckpointError(
             f"class_names in metrics.json must be {config.model.num_classes}, received "

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from resnet_tf.config import DataConfig
-from resnet_tf.data import digits
 from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.data.split import Split
 from resnet_tf.disk import writing
@@ -188,7 +187,7 @@ def _test_images(data: DataConfig, pretrained: Pretrained) -> tuple[Split, bool]
 
 def _digits(side: int) -> Split:
     """Returns the digits with any side; the nearest pixel is good enough."""
-    split = digits.load(test=True)
+    split = load_split(DataConfig(dataset="digits"), "test")
     places = np.arange(side) * split.images.shape[1] // side
     pixels = np.ascontiguousarray(split.images[:, places][:, :, places])
     return dataclasses.replace(split, images=pixels)

@@ -8,7 +8,7 @@ import numpy as np
 
 from resnet_tf.checkpoints.files import METRICS, file_sha256, read_json, write_json
 from resnet_tf.checkpoints.weights import save_checkpoint
-from resnet_tf.config import FOLDER
+from resnet_tf.config import DATASETS
 from resnet_tf.data.split import SplitName
 from resnet_tf.disk import writing
 from resnet_tf.errors import CheckpointError, DataError
@@ -118,7 +118,7 @@ def _measured(
     cache_dir: str | None,
 ) -> dict[str, Any]:
     """Returns the error on the images at hand, or why there is none."""
-    if dataset == FOLDER and data_dir is None:
+    if DATASETS[dataset].of_folders and data_dir is None:
         return {"not_evaluated": "no --data_dir with the images"}
     try:
         result = evaluate(

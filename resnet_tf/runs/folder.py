@@ -18,7 +18,7 @@ from resnet_tf.checkpoints.files import (
 )
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.schema import require_summary
-from resnet_tf.config import FOLDER, ExperimentConfig, differences
+from resnet_tf.config import DATASETS, ExperimentConfig, differences
 from resnet_tf.config.fields import flag_value
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
@@ -222,7 +222,7 @@ class RunFolder:
             )
             # Both follow from the number of images where the user does not say.
             counted = {"validation_size", "train_steps"} & differing.keys()
-            if counted and self.config.data.dataset == FOLDER:
+            if counted and DATASETS[self.config.data.dataset].of_folders:
                 listed += "; the number of images in data_dir may have changed"
             raise CheckpointError(
                 f"run folder {self.path} belongs to another experiment: {listed}; "

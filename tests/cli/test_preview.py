@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from resnet_tf.cli.main import main
-from resnet_tf.data import digits
+from resnet_tf.config import DataConfig
+from resnet_tf.data.sources import load_split
 
 
 def preview(tmp_path, *arguments):
@@ -19,7 +20,9 @@ def preview(tmp_path, *arguments):
 
 def test_originals_stand_above(tmp_path, capsys):
     rows = preview(tmp_path, "--recipe=onecycle")
-    np.testing.assert_array_equal(rows[0], digits.load(test=False).images[:10])
+    np.testing.assert_array_equal(
+        rows[0], load_split(DataConfig(dataset="digits"), "train").images[:10]
+    )
     assert "10 images above, 4 augmented forms below" in capsys.readouterr().out
 
 

@@ -21,7 +21,7 @@ def test_no_image_is_in_two_splits():
 
 
 def test_every_split_is_stratified():
-    whole = np.concatenate([digits.load(test).labels for test in (False, True)])
+    whole = np.concatenate([digits.Digits(CONFIG).decode(t)[1] for t in (0, 1)])
     shares = np.bincount(whole) / 1797
     for name in ("train", "validation", "test"):
         labels = load_split(CONFIG, name).labels
@@ -30,7 +30,7 @@ def test_every_split_is_stratified():
 
 
 def test_a_pixel_becomes_four_by_four():
-    images = digits.load(test=True).images
+    images = load_split(CONFIG, "test").images
     assert images.dtype == np.uint8 and images.shape == (360, 32, 32, 3)
     small = images[:, ::4, ::4, :1]
     np.testing.assert_array_equal(
@@ -41,7 +41,7 @@ def test_a_pixel_becomes_four_by_four():
 
 def test_the_stated_mean_and_deviation_are_those_of_the_training_images():
     images = load_split(CONFIG, "train").images / 255
-    info = DATASETS["digits"]
+    info = DATASETS["digits"].info
     np.testing.assert_allclose(images.mean((0, 1, 2)), info.mean, atol=1e-7)
     np.testing.assert_allclose(images.std((0, 1, 2)), info.std, atol=1e-7)
 

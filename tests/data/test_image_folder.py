@@ -4,21 +4,47 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from resnet_tf.data import image_file, image_folder
-from resnet_tf.data.image_folder import (
-    FolderInfo,
-    _files,
-    decode,
-    describe,
-    identity,
-    notes,
-)
+from resnet_tf.data.image_folder import ImageFolder
 from resnet_tf.errors import DataError
+
+
+class FolderInfo(NamedTuple):
+    class_names: tuple[str, ...]
+    num_train: int
+    num_test: int
+    num_validation: int
+
+
+def source(root: Path, side=32, rule="class", validation_size=0) -> ImageFolder:
+    """Returns the source of a folder; a `DataConfig` has no side as small as here."""
+    config = {"data_dir": str(root), "stored_side": side, "folder_split": rule}
+    return ImageFolder(SimpleNamespace(validation_size=validation_size, **config))
+
+
+def describe(root: Path, rule="class") -> FolderInfo:
+    found = source(root, rule=rule)
+    info, tests = found.info(), len(found._files(test=True))
+    return FolderInfo(found.class_names, info.num_train, tests, info.validation_size)
+
+
+def decode(root: Path, test: bool, *settings):
+    return source(root, *settings).decode(test)
+
+
+def identity(root: Path, test: bool, side: int) -> str:
+    return source(root, side).identity(test)
+
+
+def notes(root: Path, rule: str, validation_size: int):
+    found = source(root, 32, rule, validation_size)
+    return [note.removeprefix(f"{root}: ") for note in found.notes()]
 
 
 @pytest.fixture(autouse=True)
@@ -380,8 +406,8 @@ def test_describing_opens_no_image_and_needs_no_library(folder):
     for path in folder.rglob("*.png"):
         path.write_bytes(b"")
     code = (
-        "import pathlib, sys; from resnet_tf.data.image_folder import describe;"
-        f"print(describe(pathlib.Path({str(folder)!r})).num_train,"
+        "import sys; from resnet_tf.data.sources import dataset_info;"
+        f"print(dataset_info('folder', {str(folder)!r}).num_train,"
         "{'PIL', 'tensorflow'} & set(sys.modules))"
     )
     answer = subprocess.run(
@@ -412,10 +438,10 @@ def test_each_class_is_in_each_split(tmp_path):
     root = folder_of(tmp_path, {"a": 40, "b": 3, "c": 4, "d": 12})
     assert describe(root) == FolderInfo(("a", "b", "c", "d"), 52, 7, 6)
     assert labels_of(root, 6) == [[33, 1, 2, 10], [3, 1, 1, 1], [4, 1, 1, 1]]
-    assert list(notes(root, "class", 6)) == []
+    assert (notes(root, "class", 6)) == []
     # Two are too few for four classes, and what is left goes to the largest.
     assert labels_of(root, 2)[1] == [1, 0, 0, 1]
-    assert list(notes(root, "class", 2)) == ["classes without a validation image: b, c"]
+    assert (notes(root, "class", 2)) == ["classes without a validation image: b, c"]
     # The held-out images are those with the largest hash of their class.
     names = sorted((f"a/{n}.png" for n in range(40)), key=digest)
     images, labels = decode(root, True, 2)
@@ -435,14 +461,14 @@ def test_another_class_leaves_the_split_as_it_is(tmp_path):
 def test_classes_that_no_split_can_share_are_named(tmp_path):
     root = folder_of(tmp_path, {f"c{n:02}": 1 for n in range(40)})
     assert describe(root).num_test == 1
-    assert list(notes(root, "class", 0)) == [
+    assert (notes(root, "class", 0)) == [
         "classes without a train image: c00",
         "classes without a test image: c01, c02, c03, c04, c05 and 34 more",
         "no image validates",
     ]
     root = folder_of(tmp_path / "4", {f"c{n}": 4 for n in range(100)})
     assert describe(root) == FolderInfo(describe(root).class_names, 300, 100, 100)
-    assert list(notes(root, "class", 100)) == []
+    assert (notes(root, "class", 100)) == []
 
 
 def test_files_that_are_passed_over_are_counted(tmp_path):
@@ -454,7 +480,7 @@ def test_files_that_are_passed_over_are_counted(tmp_path):
     save(root / "a" / "deeper" / "still" / "x.jpg")
     (root / "b" / "whole").write_bytes(image)
     os.mkfifo(root / "b" / "pipe")
-    assert list(notes(root, "class", 2)) == [
+    assert (notes(root, "class", 2)) == [
         "files that are no images are passed over: 2 .heic, 2 without a suffix, "
         "1 .bak, 1 .txt",
         "images in other folders are passed over: 1 in a/deeper",
@@ -474,7 +500,7 @@ def test_a_validation_folder(tmp_path):
         assert describe(root) == FolderInfo(("a", "b"), 16, 4, 6)
         assert labels_of(root, 6) == [[5, 5], [3, 3], [2, 2]]
     assert describe(root, "hash") == FolderInfo(("a", "b"), 10, 4, 1)
-    assert list(notes(root, "hash", 1))[0] == (
+    assert (notes(root, "hash", 1))[0] == (
         "images in other folders are passed over: 6 in validation"
     )
     (root / "val").mkdir()
@@ -523,6 +549,6 @@ def test_a_pipe_is_an_error_and_no_wait(tmp_path):
     messages = [
         str(pytest.raises(DataError, decode, root, test, 2).value)
         for test in (False, True)
-        if f"a/{0}.png" in {n for n, _ in _files(root, test, "class", 0)}
+        if f"a/{0}.png" in {n for n, _ in source(root)._files(test)}
     ]
     assert messages == [f"{root}/a/0.png cannot be read: it is not a regular file"]

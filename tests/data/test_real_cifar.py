@@ -26,7 +26,7 @@ def test_training_images(folder):
     # The first labels of the official file: frog, truck, truck, deer, automobile.
     np.testing.assert_array_equal(split.labels[:5], [6, 9, 9, 4, 1])
     pixels = split.images.reshape(-1, 3) / np.float32(255)
-    info = DATASETS["cifar10"]
+    info = DATASETS["cifar10"].info
     np.testing.assert_allclose(pixels.mean(0, np.float64), info.mean, atol=1e-6)
     np.testing.assert_allclose(pixels.std(0, np.float64), info.std, atol=1e-6)
 

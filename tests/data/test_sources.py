@@ -1,8 +1,16 @@
+import dataclasses
+import hashlib
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_tf.config import DataConfig
+from resnet_tf import data
+from resnet_tf.config import DATASETS, DataConfig
+from resnet_tf.config.datasets import Dataset
 from resnet_tf.data import cifar_files, sources
 from resnet_tf.data.sources import (
     dataset_info,
@@ -133,7 +141,10 @@ def test_a_run_reads_the_training_images_once(
         assert split.name == other.name
         np.testing.assert_array_equal(split.images, other.images)
         np.testing.assert_array_equal(split.labels, other.labels)
-    assert read == [(config, False), (config, True)]
+    assert [(source.config, test) for source, test in read] == [
+        (config, False),
+        (config, True),
+    ]
     assert capsys.readouterr().out == said
 
 
@@ -148,3 +159,78 @@ def test_a_half_extracted_folder_is_named(small_cifar, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [
         f"note: {folder} is incomplete: {archive} is used"
     ]
+
+
+NEW = """
+import numpy as np
+from resnet_tf.data.split import DataSource
+
+
+class Stripes(DataSource):
+    def identity(self, test):
+        return f"stripes {test}"
+
+    def decode(self, test):
+        images = np.zeros((4 if test else 10, 32, 32, 3), np.uint8)
+        return images, np.arange(len(images), dtype=np.int32) % 2
+"""
+
+
+def test_a_new_data_set_is_one_module_and_one_row(tmp_path, monkeypatch):
+    (tmp_path / "stripes.py").write_text(NEW)
+    monkeypatch.setattr(data, "__path__", [*data.__path__, str(tmp_path)])
+    info = dataclasses.replace(DATASETS["digits"].info, num_classes=2, num_train=10)
+    row = Dataset("stripes:Stripes", info, ("across", "along"))
+    monkeypatch.setitem(DATASETS, "stripes", row)
+    config = SimpleNamespace(
+        dataset="stripes",
+        data_dir=None,
+        cache_dir=str(tmp_path / "cache"),
+        stored_side=32,
+        validation_size=3,
+    )
+    ensure_available(config)
+    assert [len(split) for split in load_splits(config)] == [7, 3, 4]
+    assert load_split(config, "validation").class_names == ("across", "along")
+    assert (tmp_path / "cache" / "stripes-train" / "images.npy").is_file()
+
+
+def test_a_folder_is_listed_once(folder, tmp_path, monkeypatch):
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(
+        os, "scandir", lambda path: listed.append(path) or scandir(path)
+    )
+    config = DataConfig(
+        dataset="folder",
+        data_dir=str(folder),
+        cache_dir=str(tmp_path / ".cache"),
+        validation_size=3,
+    )
+    load_splits(config)
+    names = [os.path.relpath(path, folder) for path in listed]
+    assert sorted(name for name in names if not name.startswith(".c")) == [
+        ".",
+        "ant",
+        "bee",
+        "cat",
+    ]
+
+
+def test_the_cache_is_hashed_once_a_start(fake_cifar, tmp_path, monkeypatch):
+    hashed, digest = [], hashlib.file_digest
+
+    def counted(file, *rest):
+        path = Path(file.name)
+        hashed.append(f"{path.parent.name.partition('.')[0]}/{path.name}")
+        return digest(file, *rest)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    config = DataConfig(data_dir=fake_cifar, cache_dir=str(tmp_path), validation_size=9)
+    for _ in range(2):
+        load_splits(config)
+        assert sorted(hashed) == [
+            f"cifar10-{split}/{name}.npy"
+            for split in ("test", "train")
+            for name in ("images", "labels")
+        ]
+        hashed.clear()

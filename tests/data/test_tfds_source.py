@@ -190,7 +190,7 @@ def test_the_coarse_labels(tmp_path, monkeypatch):
         config = DataConfig(
             dataset=name, data_dir=str(tmp_path), cache_dir=str(tmp_path / "c")
         )
-        split = tfds_source.load(config, test=True)
+        split = load_split(config, "test")
         assert split.labels.tolist() == labels
         assert len(split.class_names) == (20 if name.endswith("coarse") else 100)
     assert asked == ["cifar100:3.0.2"] * 2

@@ -14,8 +14,8 @@ import resnet_tf
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.cli.main import main
 from resnet_tf.cli.outcome import guarded
-from resnet_tf.config import ExperimentConfig
-from resnet_tf.data import digits
+from resnet_tf.config import DataConfig, ExperimentConfig
+from resnet_tf.data.sources import load_split
 from resnet_tf.errors import OutputError
 from resnet_tf.interop import export as export_module
 from resnet_tf.interop import export_formats
@@ -119,7 +119,7 @@ def test_a_file_of_each_format(ckpt, name, tmp_path, capsys):
     low, high = BYTES.get(name, (4, 5))  # TensorFlow's has its graph beside the weights
     assert low < record["bytes"] / found["parameters"] < high or name == "saved_model"
     assert found["input"] == "uint8 (N, 32, 32, 3), RGB"
-    images = digits.load(test=True).images[:17]
+    images = load_split(DataConfig(dataset="digits"), "test").images[:17]
     shares = resnet_tf.load_pretrained(ckpt).predict_images(images)
     outputs = run(output, name, images)
     assert {key: (v.shape, str(v.dtype)) for key, v in outputs.items()} == {

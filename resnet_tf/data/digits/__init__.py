@@ -5,13 +5,14 @@ from importlib import resources
 
 import numpy as np
 
-from resnet_tf.data.split import Split
+from resnet_tf.data.cache import Arrays
+from resnet_tf.data.split import DataSource
 
 NUM_TEST = 360
 
 
-def load(test: bool) -> Split:
-    """Returns the test images, or all others in their stored order.
+class Digits(DataSource):
+    """The handwritten digits, which take milliseconds to decode.
 
     1,797 digits of 8x8 pixels with 17 grey levels, each pixel shown as 4x4
     pixels of 0 to 255 in three equal channels. The stored permutation is
@@ -22,12 +23,16 @@ def load(test: bool) -> Split:
     Digits", UCI Machine Learning Repository, 1998,
     https://doi.org/10.24432/C50P49, CC BY 4.0.
     """
-    blob = resources.files(__package__).joinpath("digits.npz").read_bytes()
-    with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
-        order = stored["order"][-NUM_TEST:] if test else stored["order"][:-NUM_TEST]
-        small = stored["images"][order].astype(np.uint16)
-        labels = stored["labels"][order].astype(np.int32)
-    large = np.kron(small * 255 // 16, np.ones((1, 4, 4), np.uint16))
-    images = np.repeat(large[..., np.newaxis], 3, axis=-1).astype(np.uint8)
-    name = "test" if test else "train"
-    return Split(name, images, labels, tuple(str(digit) for digit in range(10)))
+
+    is_cached = False
+
+    def decode(self, test: bool) -> Arrays:
+        """Returns the test images, or all others in their stored order."""
+        blob = resources.files(__package__).joinpath("digits.npz").read_bytes()
+        with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
+            order = stored["order"][-NUM_TEST:] if test else stored["order"][:-NUM_TEST]
+            small = stored["images"][order].astype(np.uint16)
+            labels = stored["labels"][order].astype(np.int32)
+        large = np.kron(small * 255 // 16, np.ones((1, 4, 4), np.uint16))
+        images = np.repeat(large[..., np.newaxis], 3, axis=-1).astype(np.uint8)
+        return images, labels
