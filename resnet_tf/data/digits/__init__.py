@@ -5,8 +5,9 @@ from importlib import resources
 
 import numpy as np
 
+from resnet_tf.config import DataConfig
 from resnet_tf.data.cache import Arrays
-from resnet_tf.data.split import DataSource
+from resnet_tf.data.split import DataSource, Split
 
 NUM_TEST = 360
 
@@ -36,3 +37,10 @@ class Digits(DataSource):
         large = np.kron(small * 255 // 16, np.ones((1, 4, 4), np.uint16))
         images = np.repeat(large[..., np.newaxis], 3, axis=-1).astype(np.uint8)
         return images, labels
+
+
+def load(test: bool) -> Split:
+    """Returns the test images, or all others."""
+    digits = Digits(DataConfig(dataset="digits"))
+    name = "test" if test else "train"
+    return Split(name, *digits.decode(test), digits.class_names)
