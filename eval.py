@@ -16,7 +16,8 @@ from absl import flags
 
 import hyper_parameters
 import resnet_tf
-from resnet_tf.cli import evaluation, json_output
+from resnet_tf.cli import evaluation
+from resnet_tf.cli.command import require_json_output, write_json_output
 from resnet_tf.machine import cores
 
 MOST_LANES = 8  # each is a copy of the graph
@@ -43,7 +44,7 @@ def _define(values: flags.FlagValues) -> None:
 
 
 def _evaluate(values: flags.FlagValues) -> None:
-    json_output.require_room(values.json_output)
+    require_json_output(values.json_output)
     evaluation.require_folder(values.report, values.against)
     options = hyper_parameters.explicit_settings(values)
     options["lanes"] = min(cores(), MOST_LANES)
@@ -53,7 +54,7 @@ def _evaluate(values: flags.FlagValues) -> None:
         evaluation.show(result)
     else:
         result = evaluation.report(values.report, *checkpoint, values.against, options)
-    json_output.write(values.json_output, result)
+    write_json_output(values.json_output, result)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import flags, logging
 
-from resnet_tf.cli.outcome import USAGE, fail, guarded
+from resnet_tf.cli.command import USAGE, fail, guarded
 from resnet_tf.cli.settings import experiment, numbers
 from resnet_tf.config import (
     DEFAULT_RECIPE,

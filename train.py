@@ -18,7 +18,7 @@ from absl import flags
 import hyper_parameters
 import resnet_tf
 from resnet_tf.errors import SettingError
-from resnet_tf.reporting.closing import closing
+from resnet_tf.reporting.progress import closing
 
 _STOPPED = "stopped; the same command goes on from its last checkpoint, if there is one"
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from resnet_tf.analysis.sheet import is_sheet, write_sheet
-from resnet_tf.cli import json_output
+from resnet_tf.cli.command import require_json_output, write_json_output
 from resnet_tf.cli.main import main
 from resnet_tf.errors import OutputError
 from resnet_tf.ownership import (
@@ -55,7 +55,7 @@ def test_a_report_takes_a_new_an_empty_and_an_own_folder(tmp_path):
     require_report_folder(tmp_path, "report", "a.json", ("runs",))
     (tmp_path / "partial.a.json").write_text("{")
     require_report_folder(tmp_path, "report", "a.json", ("runs",))
-    json_output.write(str(tmp_path / "a.json"), provenance())
+    write_json_output(str(tmp_path / "a.json"), provenance())
     (tmp_path / "notes.txt").write_text("mine, beside a report")
     require_report_folder(tmp_path, "report", "a.json")
 
@@ -106,8 +106,8 @@ def test_a_record_is_known_and_replaced(tmp_path):
     file = tmp_path / "a.json"
     file.touch()
     for number in (1, 2):
-        json_output.require_room(str(file))
-        json_output.write(str(file), {"number": number, **provenance()})
+        require_json_output(str(file))
+        write_json_output(str(file), {"number": number, **provenance()})
         assert holds_record(file)
     assert f'"number": {number}' in file.read_text()
     assert os.listdir(tmp_path) == ["a.json"]
@@ -115,19 +115,19 @@ def test_a_record_is_known_and_replaced(tmp_path):
 
 def test_what_comes_meanwhile_stays(tmp_path):
     file = tmp_path / "a.json"
-    json_output.require_room(str(file))
+    require_json_output(str(file))
     file.write_text("mine")
     with pytest.raises(OutputError, match="must be a new file"):
-        json_output.write(str(file), provenance())
+        write_json_output(str(file), provenance())
     assert file.read_text() == "mine"
 
 
 def test_a_link_stays_and_a_device_is_written_to(tmp_path):
     (tmp_path / "link").symlink_to("a.json")
-    json_output.write(str(tmp_path / "link"), provenance())
+    write_json_output(str(tmp_path / "link"), provenance())
     assert (tmp_path / "link").is_symlink() and holds_record(tmp_path / "a.json")
-    json_output.require_room("/dev/null")
-    json_output.write("/dev/null", provenance())
+    require_json_output("/dev/null")
+    write_json_output("/dev/null", provenance())
     assert not os.path.isfile("/dev/null")
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from resnet_tf import streams
+from resnet_tf.cli.command import fail, guarded
 from resnet_tf.cli.main import main
-from resnet_tf.cli.outcome import fail, guarded
 from resnet_tf.reporting.progress import Progress
 from resnet_tf.runs.history import Row
 

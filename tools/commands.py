@@ -15,8 +15,8 @@ from paths import ROOT
 import resnet_tf
 from resnet_tf import errors
 from resnet_tf.cli import evaluation
+from resnet_tf.cli.command import STOPPED, USAGE
 from resnet_tf.cli.main import COMMANDS, name_of
-from resnet_tf.cli.outcome import STOPPED, USAGE
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, FieldSpec, iter_settings
 
 # The scripts of the clone.

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from resnet_tf.config import ModelConfig
-from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.evaluation.counts import wilson_interval
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -31,7 +31,7 @@ from resnet_tf.checkpoints.files import (
     write_json,
 )
 from resnet_tf.config import ExperimentConfig, differences
-from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.evaluation.counts import wilson_interval
 from resnet_tf.runs.folder import HISTORY, SUMMARY
 from resnet_tf.startup import import_tensorflow
 

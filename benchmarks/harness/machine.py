@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from resnet_tf.machine import cpu_flags
-from resnet_tf.reporting.paths import without_folders
-from resnet_tf.reporting.provenance import provenance
+from resnet_tf.reporting.provenance import provenance, without_folders
 
 # The environment variables that move figures, by their beginnings.
 VARIABLES = (

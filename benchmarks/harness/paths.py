@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from resnet_tf.reporting.paths import command_line
+from resnet_tf.reporting.provenance import command_line
 
 _PYTHON = re.compile(r"-?-peer_python(=|$)")
 

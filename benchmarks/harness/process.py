@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.loop import CPUS, MODULES, Loop
 
-from resnet_tf.reporting.paths import without_folders
+from resnet_tf.reporting.provenance import without_folders
 
 FOLDER = Path(__file__).resolve().parents[1]
 

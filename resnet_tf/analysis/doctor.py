@@ -9,15 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from resnet_tf.analysis.mistakes import Mistake, mistakes
+from resnet_tf.analysis.classic_mistakes import Mistake, classic_mistakes
 from resnet_tf.checkpoints.resolve import resolve
 from resnet_tf.checkpoints.weights import Checkpoint, load_checkpoint
 from resnet_tf.config import ExperimentConfig, ModelConfig
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
 from resnet_tf.data.split import Split
 from resnet_tf.errors import DataError
+from resnet_tf.evaluation.counts import confusion_matrix, wilson_interval
 from resnet_tf.evaluation.full_pass import FullPass, Result, finite
-from resnet_tf.evaluation.statistics import confusion_matrix, wilson_interval
 from resnet_tf.models import build_model
 
 IMAGES = 500
@@ -138,7 +138,7 @@ def diagnosis(checkpoint: Checkpoint, images: Split) -> Diagnosis:
     finite(before.logits, "the test split")
     attempts = [_attempt(AS_IT_IS, before, before)]
     others = [_renumbered(before)]
-    for way in mistakes(checkpoint.config):
+    for way in classic_mistakes(checkpoint.config):
         others.append(_attempt(way, networks.result(images, way), before))
     attempts += sorted(others, key=lambda one: one.accuracy, reverse=True)
     stated = checkpoint.metrics.get("test_error")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from resnet_tf.evaluation.statistics import Z_95, wilson_interval
+from resnet_tf.evaluation.counts import Z_95, wilson_interval
 
 _BALANCE = 0.3  # keeps the coverage in 93 to 97 % for any ratio of the two parts
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from resnet_tf.analysis.profiling import PRECISIONS, TRAIN, WORKS
-from resnet_tf.cli import json_output
+from resnet_tf.cli.command import require_json_output, write_json_output
 from resnet_tf.config import NETWORKS, ExperimentConfig, iter_fields, positive, unknown
 from resnet_tf.errors import SettingError
 from resnet_tf.machine import has_bfloat16
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.profile:
         _print_layers(record["layers"], record["seconds_allowed"])
         _print_operations(record["profile"])
-    json_output.write(arguments.json_output, record)
+    write_json_output(arguments.json_output, record)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -91,7 +91,7 @@ def _check(arguments: argparse.Namespace) -> None:
     positive("batch", arguments.batch)
     if not 0 <= arguments.seconds < math.inf:
         raise SettingError(f"seconds must be at least 0, received {arguments.seconds}")
-    json_output.require_room(arguments.json_output)
+    require_json_output(arguments.json_output)
 
 
 def _print_summary(record: dict[str, Any]) -> None:

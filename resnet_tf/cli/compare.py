@@ -9,16 +9,14 @@ from typing import Any
 
 from resnet_tf.analysis.comparison.exports import read_export, require_dataset
 from resnet_tf.analysis.comparison.runs import by_network, read_run
-from resnet_tf.cli.outcome import STOPPED
-from resnet_tf.cli.packages import require_report
+from resnet_tf.cli.command import STOPPED, require_report
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.disk import user_path, writing
 from resnet_tf.errors import SettingError, StoppedError
 from resnet_tf.ownership import require_report_folder
-from resnet_tf.reporting.paths import command_line
-from resnet_tf.reporting.provenance import provenance
+from resnet_tf.reporting.provenance import command_line, provenance
 from resnet_tf.runs.folder import RunFolder
 from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.process import train_apart

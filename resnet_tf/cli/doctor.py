@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from resnet_tf.checkpoints.resolve import resolve
-from resnet_tf.cli import json_output
+from resnet_tf.cli.command import require_json_output, write_json_output
 from resnet_tf.startup import import_tensorflow
 
 
@@ -29,12 +29,11 @@ def run(arguments: argparse.Namespace) -> None:
         OutputError: If the file cannot be written.
         SettingError: If a folder of images needs `--data_dir`.
     """
-    json_output.require_room(arguments.json_output)
+    require_json_output(arguments.json_output)
     resolve(arguments.ckpt)
     import_tensorflow()
     from resnet_tf.analysis.doctor import examine
-    from resnet_tf.reporting.paths import without_folders
-    from resnet_tf.reporting.provenance import provenance
+    from resnet_tf.reporting.provenance import provenance, without_folders
 
     found = examine(
         arguments.ckpt, data_dir=arguments.data_dir, cache_dir=arguments.cache_dir
@@ -47,6 +46,6 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{arguments.ckpt}: {found.verdict}")
     name = without_folders(arguments.ckpt)
     record = {"checkpoint": name, **found.to_dict(), **provenance()}
-    json_output.write(arguments.json_output, record)
+    write_json_output(arguments.json_output, record)
     if not found.healthy:
         sys.exit(1)

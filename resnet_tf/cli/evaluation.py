@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from resnet_tf import disk
-from resnet_tf.cli.packages import require_report
+from resnet_tf.cli.command import require_report
 from resnet_tf.errors import SettingError
 from resnet_tf.ownership import require_report_folder
 
@@ -55,8 +55,7 @@ def report(
     # Here and not above: a wrong flag is answered without them.
     from resnet_tf.analysis.in_depth import folder as evaluation
     from resnet_tf.analysis.in_depth.report import evaluate_in_depth
-    from resnet_tf.reporting.paths import command_line, without_folders
-    from resnet_tf.reporting.provenance import provenance
+    from resnet_tf.reporting.provenance import command_line, provenance, without_folders
 
     found = evaluate_in_depth(ckpt, split, against, _progress(), **options)
     record = {

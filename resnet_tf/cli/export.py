@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from resnet_tf.checkpoints.resolve import resolve
-from resnet_tf.cli import json_output
+from resnet_tf.cli.command import require_json_output, write_json_output
 from resnet_tf.disk import user_path
 from resnet_tf.interop.export_formats import FORMATS, chosen_format
 from resnet_tf.interop.files import require_free
@@ -47,14 +47,13 @@ def run(arguments: argparse.Namespace) -> None:
         SettingError: If what the format needs is not installed.
     """
     output = user_path(arguments.output)
-    json_output.require_room(arguments.json_output)
+    require_json_output(arguments.json_output)
     chosen_format(arguments.format)
     require_free(output)
     resolve(arguments.ckpt)
     import_tensorflow()
     from resnet_tf.interop.export import export
-    from resnet_tf.reporting.paths import without_folders
-    from resnet_tf.reporting.provenance import provenance
+    from resnet_tf.reporting.provenance import provenance, without_folders
 
     found = export(
         arguments.ckpt,
@@ -65,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     _print(found)
     names = {x: without_folders(found[x]) for x in ("checkpoint", "output")}
-    json_output.write(arguments.json_output, {**found, **names, **provenance()})
+    write_json_output(arguments.json_output, {**found, **names, **provenance()})
     if found["failures"]:
         sys.exit(1)
 

@@ -62,8 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     folders = {name: resolve(name) for name in arguments.ckpt}
     slices = {name: _slice(folder, arguments) for name, folder in folders.items()}
     from resnet_tf.analysis.landscape_picture import draw_landscapes, write_table
-    from resnet_tf.reporting.paths import without_folders
-    from resnet_tf.reporting.provenance import provenance
+    from resnet_tf.reporting.provenance import provenance, without_folders
 
     record = {
         "checkpoints": [without_folders(name) for name in slices],

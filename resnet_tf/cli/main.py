@@ -21,7 +21,7 @@ from resnet_tf.cli import (
     recipes,
     verify_resume,
 )
-from resnet_tf.cli.outcome import USAGE, fail, guarded
+from resnet_tf.cli.command import USAGE, fail, guarded
 
 COMMANDS = (
     audit,

@@ -7,7 +7,7 @@ from typing import Any
 from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS, read_config
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root
-from resnet_tf.cli import json_output
+from resnet_tf.cli.command import require_json_output, write_json_output
 from resnet_tf.errors import MissingCheckpointError
 from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
         CheckpointError: If a released model is damaged.
         OutputError: If the file cannot be written.
     """
-    json_output.require_room(arguments.json_output)
+    require_json_output(arguments.json_output)
     rows = [_facts(name) for name in pretrained_names()]
     if arguments.speed and rows:
         for row, rates in zip(rows, _rates(row["name"] for row in rows), strict=True):
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
                 "mixed_precision": "float32",
             }
     _print(rows)
-    json_output.write(arguments.json_output, {"models": rows, **provenance()})
+    write_json_output(arguments.json_output, {"models": rows, **provenance()})
 
 
 def _facts(name: str) -> dict[str, Any]:

@@ -8,8 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.cli import json_output
-from resnet_tf.cli.outcome import STOPPED
+from resnet_tf.cli.command import STOPPED, require_json_output, write_json_output
 from resnet_tf.cli.settings import add_settings, experiment, given_settings
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
@@ -54,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
         SettingError: If a setting is wrong.
         SystemExit: If a training failed, with its exit code; with 1 if it was killed.
     """
-    json_output.require_room(arguments.json_output)
+    require_json_output(arguments.json_output)
     config = experiment(given_settings(arguments), arguments.recipe)
     ends = _ends(arguments, config)
     ensure_available(config.data)
@@ -69,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
         result = compare(straight, broken)
     settings = {"settings": config.to_dict(), "devices": arguments.devices}
     record = {**result, "interruptions": interruptions, **settings, **provenance()}
-    json_output.write(arguments.json_output, record)
+    write_json_output(arguments.json_output, record)
     _print(result)
     sys.exit(0 if result["equal"] else 1)
 

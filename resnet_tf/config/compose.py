@@ -10,7 +10,7 @@ from resnet_tf.config.datasets import (
     DatasetInfo,
     require_training_images,
 )
-from resnet_tf.config.durations import STEPS_OF, override, to_steps
+from resnet_tf.config.derived import STEPS_OF, override, scaled, to_steps
 from resnet_tf.config.fields import FieldSpec, unknown
 from resnet_tf.config.model import other_family
 from resnet_tf.config.networks import (
@@ -22,7 +22,6 @@ from resnet_tf.config.networks import (
     require_same_network,
     residual_layers,
 )
-from resnet_tf.config.rate import scaled
 from resnet_tf.config.recipes import DEEP, DEEP_LAYERS, recipe_values
 from resnet_tf.config.sections import iter_settings
 from resnet_tf.errors import SettingError

@@ -13,7 +13,7 @@ from typing import Any
 from resnet_tf.config.compose import compose
 from resnet_tf.config.data import DataConfig
 from resnet_tf.config.datasets import DATASETS, DatasetInfo
-from resnet_tf.config.durations import too_large_for_drop_last
+from resnet_tf.config.derived import too_large_for_drop_last
 from resnet_tf.config.fields import AUTO, REQUIRED, FieldSpec, section_fields, unknown
 from resnet_tf.config.model import ModelConfig
 from resnet_tf.config.networks import CIFAR_SIDE

@@ -19,7 +19,7 @@ from resnet_tf.config.datasets import (
     IMAGENET_MEAN,
     IMAGENET_STD,
 )
-from resnet_tf.config.durations import override
+from resnet_tf.config.derived import override
 from resnet_tf.config.fields import unknown
 from resnet_tf.config.networks import PAPER_SHORTCUT
 from resnet_tf.errors import SettingError

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from resnet_tf.config.data import DataConfig
-from resnet_tf.config.durations import DURATIONS
+from resnet_tf.config.derived import DURATIONS, LR_SCALING
 from resnet_tf.config.fields import FieldSpec, Section, section_fields
 from resnet_tf.config.model import ModelConfig
 from resnet_tf.config.optimizer import OptimizerConfig
-from resnet_tf.config.rate import LR_SCALING
 from resnet_tf.config.train import TrainConfig
 
 SECTIONS: dict[str, type[Section]] = {

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_tf.config import DataConfig
-from resnet_tf.config.durations import images_an_epoch
+from resnet_tf.config.derived import images_an_epoch
 from resnet_tf.data.augment import cutout, mixup, random_window, standardize, whiten
 from resnet_tf.data.part import WHOLE, Part
 from resnet_tf.data.resize import random_resized_crop, resize_and_crop

@@ -16,7 +16,7 @@ from resnet_tf.config import DataConfig
 from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.split import Split
 from resnet_tf.errors import DivergedError
-from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.evaluation.counts import wilson_interval
 from resnet_tf.models.inference import optimize_for_inference
 from resnet_tf.models.lanes import side_by_side
 

@@ -1,9 +1,11 @@
-"""The progress lines of a run."""
+"""The lines that a run prints while it trains, and its last ones."""
 
 import sys
 import time
+from typing import Any
 
 from resnet_tf.runs.history import Row
+from resnet_tf.shell import word
 from resnet_tf.streams import Terminal
 
 
@@ -72,3 +74,36 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def closing(summary: dict[str, Any], run_dir: str, data_dir: str | None) -> list[str]:
+    """Returns the errors and what to do next; the last line of each of several
+    workers has the SHA-256 of its weights.
+
+    Args:
+        summary: What `train` has returned.
+        run_dir: The folder of the run.
+        data_dir: Where the images lie, if it was said.
+    """
+    worker = summary.get("worker")
+    lines = [] if worker else [_errors(summary), _next(run_dir, data_dir)]
+    if worker is not None:
+        digest = summary["weights_sha256"]
+        workers = summary["num_workers"]
+        lines.append(f"worker {worker} of {workers}: SHA-256 of the weights {digest}")
+    return lines
+
+
+def _errors(summary: dict[str, Any]) -> str:
+    parts = [
+        f"{split} error {summary[f'{split}_error']:.2f} % (n = {summary[f'n_{split}']})"
+        for split in ("validation", "test")
+        if f"{split}_error" in summary
+    ]
+    return f"{', '.join(parts)}, {summary['seconds']:.0f} s of training"
+
+
+def _next(run_dir: str, data_dir: str | None) -> str:
+    where = f" --data_dir={word(data_dir)}" if data_dir else ""
+    command = f"python eval.py --ckpt {word(run_dir)}{where}"
+    return f"everything is in {run_dir}; try: {command}"

@@ -14,7 +14,7 @@ from resnet_tf.checkpoints.files import METRICS
 from resnet_tf.checkpoints.initial import initialize
 from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.weights import save_checkpoint
-from resnet_tf.config.durations import in_epochs
+from resnet_tf.config.derived import in_epochs
 from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_splits, require_classes
 from resnet_tf.distribution.agreement import require_agreement
@@ -33,16 +33,14 @@ from resnet_tf.runs.folder import RunFolder
 from resnet_tf.runs.history import Row, read_history
 from resnet_tf.runs.resume import last_report, open_history
 from resnet_tf.runs.state import RunState
-from resnet_tf.training.announce import announcement
+from resnet_tf.training.display import ChiefDisplay, Display, Pictures, announcement
 from resnet_tf.training.divergence import diverged
 from resnet_tf.training.kernels import TENSORFLOW, settle_kernels
 from resnet_tf.training.pace import Pace
 from resnet_tf.training.profile import StepProfile
-from resnet_tf.training.show import ChiefShow, Show
 from resnet_tf.training.signals import StopSignals
 from resnet_tf.training.summary import summarize
 from resnet_tf.training.trainer import Trainer
-from resnet_tf.training.watch import Watch
 
 OnReport = Callable[[Row, keras.Model], None]
 
@@ -175,12 +173,12 @@ class Run:
         train = self._config.train
         pace = Pace(train.report_freq, train.steps_per_call)
         batches = self._batches()
-        show = self._show()
+        display = self._display()
         with self._signals.interruptible():
             graph = self._trainer.prepare(batches)
         if not self._step:
             with self._folder.writing():
-                show.begin(graph)
+                display.begin(graph)
         while True:
             if self._is_to_stop():
                 raise self._stopped()
@@ -188,25 +186,27 @@ class Run:
             at_end = self._step == train.train_steps
             at_report = at_end or self._step % train.report_freq == 0
             if at_report and self._reported < self._step:
-                self._report(show)
+                self._report(display)
             if at_end:
                 break
-            self._call(batches, pace, show)
-        show.close()
+            self._call(batches, pace, display)
+        display.close()
 
-    def _show(self) -> Show:
+    def _display(self) -> Display:
         """Returns the display of the run, after the first lines."""
         workers = self._workers
         if not workers.chief:
             print(f"worker {workers.index} of {workers.number}; worker 0 reports")
-            return Show()
+            return Display()
         with self._folder.writing():
             board = TensorBoard(self._folder.tensorboard)
         self._announce()
-        watch = Watch(board, self._trainer.model, self._config, self._train_images)
+        pictures = Pictures(
+            board, self._trainer.model, self._config, self._train_images
+        )
         steps = self._config.train.train_steps
         progress = Progress(steps, self._step, len(self._validation_images))
-        return ChiefShow(board, watch, progress)
+        return ChiefDisplay(board, pictures, progress)
 
     def _is_to_stop(self) -> bool:
         """Tells whether one of the workers is to stop here; the answer is one."""
@@ -254,7 +254,7 @@ class Run:
         )
         return iter(self._workers.distribute(batches))
 
-    def _call(self, batches, pace: Pace, show: Show) -> None:
+    def _call(self, batches, pace: Pace, display: Display) -> None:
         """Does the updates of one call, fewer if a signal comes.
 
         Raises:
@@ -276,7 +276,7 @@ class Run:
         if done == steps:
             pace.measured(steps, seconds)
         self._training_seconds += seconds
-        show.moved(self._step, self._images_per_second())
+        display.moved(self._step, self._images_per_second())
         if self._on_call:
             self._on_call(self._step)
 
@@ -292,7 +292,7 @@ class Run:
             steps = first, self._step
             raise diverged(what, value, steps, rate, self._config, self._state.newest)
 
-    def _report(self, show: Show) -> None:
+    def _report(self, display: Display) -> None:
         """Validates, and keeps the row, the weights and the state, in this order:
         whatever a kill leaves undone, resuming from the newest state does again."""
         with self._signals.interruptible():
@@ -309,7 +309,7 @@ class Run:
                 self._save_best()
         at_end = self._step == self._config.train.train_steps
         with self._folder.writing():
-            show.report(row, validated if at_end else None)
+            display.report(row, validated if at_end else None)
         if self._on_report and self._workers.chief:
             self._on_report(row, self._trainer.model)
 

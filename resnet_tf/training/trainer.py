@@ -15,8 +15,8 @@ from resnet_tf.native import computing
 from resnet_tf.training.accumulate import accumulated
 from resnet_tf.training.kernels import TENSORFLOW, take_kernels
 from resnet_tf.training.loss_scale import LossScale
-from resnet_tf.training.metrics import TrainMetrics
 from resnet_tf.training.optimizer import OPTIMIZERS
+from resnet_tf.training.running_sums import RunningSums
 
 
 class Trainer:
@@ -65,7 +65,7 @@ class Trainer:
                 train.train_steps,
                 LossScale() if scaled else None,
             )
-            self.metrics = TrainMetrics()
+            self.metrics = RunningSums()
         # The loop asks for it on the host before every update.
         with tf.device("CPU:0"):
             self._stop = tf.Variable(False, trainable=False, name="stop")

@@ -12,7 +12,7 @@ from resnet_tf.analysis.intervals import (
     quantile,
     rate_interval,
 )
-from resnet_tf.evaluation.statistics import Z_95, wilson_interval
+from resnet_tf.evaluation.counts import Z_95, wilson_interval
 
 
 def test_the_parts_of_a_small_table():

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
+from resnet_tf.cli.command import guarded
 from resnet_tf.cli.main import main
-from resnet_tf.cli.outcome import guarded
 from resnet_tf.errors import CheckpointError, DataError, StoppedError
 
 

@@ -20,7 +20,7 @@ from resnet_tf.config import (
     named_network,
     recipe_values,
 )
-from resnet_tf.config.durations import in_epochs
+from resnet_tf.config.derived import in_epochs
 from resnet_tf.config.fields import REQUIRED
 from resnet_tf.errors import SettingError
 

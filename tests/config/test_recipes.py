@@ -14,7 +14,7 @@ from resnet_tf.config import (
     recipe_source,
     recipe_values,
 )
-from resnet_tf.config.durations import STEPS_OF
+from resnet_tf.config.derived import STEPS_OF
 from resnet_tf.config.recipes import OPEN
 
 

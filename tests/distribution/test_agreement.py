@@ -12,7 +12,7 @@ from resnet_tf.distribution.sharded_pass import ShardedPass
 from resnet_tf.errors import CheckpointError, PeerError, RunFolderError, SettingError
 from resnet_tf.evaluation.full_pass import Result
 from resnet_tf.runs.folder import RunFolder
-from resnet_tf.training.metrics import TrainMetrics
+from resnet_tf.training.running_sums import RunningSums
 
 
 class Played:
@@ -99,7 +99,7 @@ def test_sums_go_on_with_another_number_of_replicas():
 
     from resnet_tf.distribution.workers import Workers
 
-    metrics = TrainMetrics()
+    metrics = RunningSums()
     alone = Workers(tf.distribute.get_strategy())
     metrics.totals["images"].assign(7)
     metrics.restore({"loss": [1.5, 2.0], "errors": [1, 2], "images": [3, 4]}, alone)

@@ -12,15 +12,14 @@ import tensorflow as tf
 
 import resnet_tf
 from resnet_tf.checkpoints.weights import save_checkpoint
+from resnet_tf.cli.command import guarded
 from resnet_tf.cli.main import main
-from resnet_tf.cli.outcome import guarded
 from resnet_tf.config import DataConfig, ExperimentConfig
 from resnet_tf.data.sources import load_split
 from resnet_tf.errors import OutputError
 from resnet_tf.interop import export as export_module
 from resnet_tf.interop import export_formats
-from resnet_tf.interop.export import export
-from resnet_tf.interop.export_check import failures
+from resnet_tf.interop.export import export, failures
 from resnet_tf.interop.export_formats import FORMATS
 
 TEMPERATURE = 1.5

@@ -57,7 +57,7 @@ def test_bfloat16_and_xla_stay_with_tensorflow(tiny):
 
 def test_a_machine_without_the_library_says_why(tiny, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(choice, "reason", lambda: "not compiled")
-    monkeypatch.setattr("resnet_tf.training.announce.reason", lambda: "not compiled")
+    monkeypatch.setattr("resnet_tf.training.display.reason", lambda: "not compiled")
     resnet_tf.train(tiny(), tmp_path)
     assert recorded(tmp_path) == "tensorflow"
     first, second, *_ = capsys.readouterr().out.splitlines()

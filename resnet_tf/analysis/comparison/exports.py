@@ -6,7 +6,7 @@ from typing import Any
 from resnet_tf.checkpoints.files import read_json
 from resnet_tf.checkpoints.schema import require_export
 from resnet_tf.errors import CheckpointError, SettingError
-from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.evaluation.counts import wilson_interval
 
 
 def read_export(path: Path) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from resnet_tf.analysis.profiling.networks import inference
 from resnet_tf.analysis.profiling.turns import turns
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.errors import DataError
+from resnet_tf.evaluation.counts import confusion_matrix
 from resnet_tf.evaluation.full_pass import Result
-from resnet_tf.evaluation.statistics import confusion_matrix
 from resnet_tf.models.inference import optimize_for_inference
-from resnet_tf.reporting.paths import without_folders
+from resnet_tf.reporting.provenance import without_folders
 
 BATCHES = (1, 128)
 _ROUNDS, _SECONDS = 5, 0.5

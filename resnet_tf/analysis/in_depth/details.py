@@ -11,8 +11,8 @@ from resnet_tf.evaluation.calibration import (
     reliability,
     softmax,
 )
+from resnet_tf.evaluation.counts import wilson_interval
 from resnet_tf.evaluation.full_pass import Result
-from resnet_tf.evaluation.statistics import wilson_interval
 
 BINS, SHOWN, CONFUSED = 15, 24, 10
 

@@ -16,7 +16,7 @@ from resnet_tf.data.sources import require_split
 from resnet_tf.data.split import SplitName
 from resnet_tf.errors import DataError, SettingError
 from resnet_tf.evaluation.calibration import fit_temperature
-from resnet_tf.evaluation.statistics import confusion_matrix
+from resnet_tf.evaluation.counts import confusion_matrix
 from resnet_tf.evaluation.subject import Subject, subject
 
 if TYPE_CHECKING:

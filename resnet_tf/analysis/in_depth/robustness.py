@@ -7,8 +7,8 @@ import numpy as np
 
 from resnet_tf.analysis.in_depth.corruptions import CORRUPTIONS, Corruption
 from resnet_tf.data.split import Split
+from resnet_tf.evaluation.counts import wilson_interval
 from resnet_tf.evaluation.full_pass import FullPass, finite
-from resnet_tf.evaluation.statistics import wilson_interval
 
 
 def robustness(

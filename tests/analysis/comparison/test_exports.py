@@ -7,7 +7,7 @@ from resnet_tf.analysis.comparison.exports import read_export, require_dataset
 from resnet_tf.analysis.comparison.report import page
 from resnet_tf.analysis.page import markdown
 from resnet_tf.errors import SettingError
-from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.evaluation.counts import wilson_interval
 
 WRITTEN = {
     "format": "onnx",

@@ -7,8 +7,8 @@ from resnet_tf.analysis.in_depth.details import (
     confused_most,
     trust,
 )
+from resnet_tf.evaluation.counts import wilson_interval
 from resnet_tf.evaluation.full_pass import Result
-from resnet_tf.evaluation.statistics import wilson_interval
 
 COUNTS = np.array([[3, 1, 0], [2, 0, 3], [0, 0, 0]])
 NAMES = ("a", "b", "c")

@@ -13,7 +13,7 @@ from resnet_tf.analysis.comparison.record import training_figures
 from resnet_tf.analysis.comparison.runs import by_network, read_run
 from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS, write_json
 from resnet_tf.config import ExperimentConfig
-from resnet_tf.reporting.closing import closing
+from resnet_tf.reporting.progress import closing
 from resnet_tf.runs.folder import HISTORY, SUMMARY
 from resnet_tf.runs.history import History, Row, read_history
 from resnet_tf.training.train import train

@@ -1,10 +1,11 @@
-"""Pictures and distributions of a run in TensorBoard, next to its numbers.
+"""What a run shows: its first lines, its progress, and its pictures in TensorBoard.
 
 Nothing here changes the run: what it shows is computed from the weights as they are,
 with the moving averages of batch norm.
 """
 
 import functools
+import math
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -15,20 +16,66 @@ from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.pipeline import normalize, prepare
 from resnet_tf.data.split import Split
 from resnet_tf.data.visible import visible
+from resnet_tf.evaluation.counts import confusion_matrix
 from resnet_tf.evaluation.full_pass import Result
-from resnet_tf.evaluation.statistics import confusion_matrix
+from resnet_tf.machine import has_bfloat16
+from resnet_tf.native import reason
 from resnet_tf.reporting.confusion import confusion_picture
 from resnet_tf.reporting.figure import picture_or_note
+from resnet_tf.reporting.progress import Progress
 from resnet_tf.reporting.tensorboard import TensorBoard
+from resnet_tf.runs.history import Row
+from resnet_tf.training.kernels import TENSORFLOW, kernels_title
 
 _SHOWN, _GRADIENT_IMAGES = 16, 64
 
 
-class Watch:
-    """Shows a run while it lasts.
+def announcement(
+    model: keras.Model, config: ExperimentConfig, sizes: tuple[int, int]
+) -> list[str]:
+    """Returns the first lines of a run: network, data, and warnings of likely mistakes.
 
     Args:
-        board: Where it is shown.
+        model: The network.
+        config: The experiment.
+        sizes: Training and validation images.
+    """
+    train, optimizer = config.train, config.optimizer
+    trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    frozen = " to train" if train.freeze != "none" else ""
+    lines = [
+        f"{model.name}: {trained:,} parameters{frozen} | {config.data.dataset}: "
+        f"{sizes[0]:,} training and {sizes[1]:,} validation images | "
+        f"{train.mixed_precision}, {kernels_title(train.kernels)}"
+    ]
+    if optimizer.schedule == "step" and train.train_steps <= optimizer.decay_step0:
+        lines.append(
+            f"the rate never drops: decay_step0={optimizer.decay_step0} is not "
+            f"below train_steps={train.train_steps}"
+        )
+    if train.mixed_precision == "bfloat16" and _on_slow_cpu():
+        lines.append(
+            "this CPU has no instructions for bfloat16: "
+            "--mixed_precision=float32 is several times as fast"
+        )
+    why = (
+        train.kernels == TENSORFLOW and train.mixed_precision == "float32" and reason()
+    )
+    if why and not tf.config.list_physical_devices("GPU"):
+        lines.append(f"the native kernels, which are faster, cannot compute: {why}")
+    return lines
+
+
+def _on_slow_cpu() -> bool:
+    """Tells whether bfloat16 is slow here: no GPU, and no instructions for it."""
+    return not tf.config.list_physical_devices("GPU") and not has_bfloat16()
+
+
+class Pictures:
+    """Writes images, gradients and distributions of a run to TensorBoard.
+
+    Args:
+        board: The log that it writes to.
         model: The network that is trained.
         config: The experiment.
         images: The training images.
@@ -137,3 +184,50 @@ class Watch:
             )
         gradients = tape.gradient(loss, weights)
         return tf.stack([2 * tf.nn.l2_loss(gradient) for gradient in gradients])
+
+
+class Display:
+    """The display of a worker that is not the chief: it shows nothing."""
+
+    def begin(self, graph: tf.Graph) -> None:
+        """Is called before the first update, with the graph of the updates."""
+
+    def moved(self, step: int, images_per_second: float) -> None:
+        """Is called between two reports."""
+
+    def report(self, row: Row, result: Result | None) -> None:
+        """Is called after a report is saved; the last one comes with its result."""
+
+    def close(self) -> None:
+        """Is called after the last update."""
+
+
+class ChiefDisplay(Display):
+    """The display of the chief: TensorBoard and progress lines.
+
+    Args:
+        board: TensorBoard.
+        pictures: What TensorBoard shows in addition to the reports.
+        progress: The lines.
+    """
+
+    def __init__(self, board: TensorBoard, pictures: Pictures, progress: Progress):
+        self._board = board
+        self._pictures = pictures
+        self._progress = progress
+
+    def begin(self, graph: tf.Graph) -> None:
+        self._pictures.begin(graph)
+
+    def moved(self, step: int, images_per_second: float) -> None:
+        self._progress.moved(step, images_per_second)
+
+    def report(self, row: Row, result: Result | None) -> None:
+        self._board.append(row)
+        self._pictures.report(row.step)
+        if result:
+            self._pictures.end(result, row.step)
+        self._progress.report(row)
+
+    def close(self) -> None:
+        self._board.close()

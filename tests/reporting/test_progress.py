@@ -1,6 +1,6 @@
 import shlex
 
-from resnet_tf.reporting.closing import closing
+from resnet_tf.reporting.progress import closing
 
 SUMMARY = {"validation_error": 1.0, "n_validation": 5, "seconds": 2.0}
 

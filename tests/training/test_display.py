@@ -10,7 +10,7 @@ from resnet_tf import build_model
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.sources import load_split
-from resnet_tf.training import watch
+from resnet_tf.training import display
 
 BLOCKS = ("stem_conv", "stem_bn", "stage1_block1", "stage3_block1", "logits")
 
@@ -58,13 +58,11 @@ def test_the_gradients_are_those_of_the_last_weights(run):
 
 
 def test_watching_changes_no_bit(tiny, tmp_path, monkeypatch):
-    resnet_tf.train(tiny(), tmp_path / "watched")
+    resnet_tf.train(tiny(), tmp_path / "drawn")
     for name in ("begin", "report", "end"):
-        monkeypatch.setattr(watch.Watch, name, lambda *_: None)
+        monkeypatch.setattr(display.Pictures, name, lambda *_: None)
     resnet_tf.train(tiny(), tmp_path / "not")
-    files = [
-        (tmp_path / x / "model.weights.h5").read_bytes() for x in ("watched", "not")
-    ]
+    files = [(tmp_path / x / "model.weights.h5").read_bytes() for x in ("drawn", "not")]
     assert files[0] == files[1]
 
 
@@ -77,11 +75,11 @@ def test_the_first_report_builds_no_graph(tiny):
         scalars=lambda values, step: shown.append(values),
         histograms=lambda values, step: None,
     )
-    watching = watch.Watch(board, model, config, images)
-    watching.report(2)
-    assert "_compiled_squares" not in vars(watching)
-    watching.report(4)
-    assert "_compiled_squares" in vars(watching)
+    pictures = display.Pictures(board, model, config, images)
+    pictures.report(2)
+    assert "_compiled_squares" not in vars(pictures)
+    pictures.report(4)
+    assert "_compiled_squares" in vars(pictures)
     first, second = shown
     assert first.keys() == second.keys() >= {f"gradient/{block}" for block in BLOCKS}
     np.testing.assert_allclose(list(first.values()), list(second.values()), rtol=1e-5)

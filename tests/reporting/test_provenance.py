@@ -2,7 +2,7 @@ import shlex
 
 import pytest
 
-from resnet_tf.reporting.paths import command_line, without_folders
+from resnet_tf.reporting.provenance import command_line, without_folders
 
 
 def test_paths_lose_their_folders():

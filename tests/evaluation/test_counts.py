@@ -1,6 +1,6 @@
 import pytest
 
-from resnet_tf.evaluation.statistics import wilson_interval
+from resnet_tf.evaluation.counts import wilson_interval
 
 
 def test_newcombes_examples():

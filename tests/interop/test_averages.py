@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from resnet_tf.config import ModelConfig
-from resnet_tf.interop.statistics import recompute_statistics
+from resnet_tf.interop.averages import recompute_statistics
 from resnet_tf.layers import BatchNorm
 from resnet_tf.models import build_model
 

@@ -7,7 +7,7 @@ from resnet_tf.distribution.workers import Workers
 _NAMES = ("loss", "errors", "images")
 
 
-class TrainMetrics(tf.Module):
+class RunningSums(tf.Module):
     """Loss and error of the training batches, kept on the device.
 
     Attributes:

@@ -42,7 +42,7 @@ class Mistake:
         )
 
 
-def mistakes(config: ExperimentConfig) -> list[Mistake]:
+def classic_mistakes(config: ExperimentConfig) -> list[Mistake]:
     """Returns the mistakes that a checkpoint of this config can have."""
     ways = [*_normalizations(config.data.dataset), *_PIXELS, *_networks(config)]
     return [way for way in ways if way in _PIXELS or way.applied(config) != config]

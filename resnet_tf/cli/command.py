@@ -1,0 +1,132 @@
+"""What all commands share: how they end, `--json_output`, and optional packages."""
+
+import errno
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from resnet_tf import streams
+from resnet_tf.checkpoints.files import json_text
+from resnet_tf.disk import user_path, write_text, writing
+from resnet_tf.errors import OutputError, ResnetTfError, SettingError, StoppedError
+from resnet_tf.ownership import holds_record, require_own_file
+from resnet_tf.training.signals import interrupting
+
+USAGE, STOPPED = 2, 75
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Prints `message` as one line on stderr and exits with `code`."""
+    print(streams.error_line(message), file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def guarded(main: Callable[[], None], stopped: str = "stopped") -> None:
+    """Calls `main`; the package's own errors end in `fail`, without a traceback.
+
+    Args:
+        main: The command.
+        stopped: The line after Ctrl-C or SIGTERM.
+    """
+    streams.prepare()
+    try:
+        _ended(main, stopped)
+    except SystemExit as end:
+        if not end.code:
+            _require_output()
+        raise
+    _require_output()
+
+
+def _ended(main: Callable[[], None], stopped: str) -> None:
+    try:
+        with interrupting():
+            main()
+    except StoppedError as stop:
+        print(streams.visible(str(stop)), file=sys.stderr, flush=True)
+        sys.exit(stop.exit_code)
+    except KeyboardInterrupt:
+        print(stopped, file=sys.stderr, flush=True)
+        sys.exit(STOPPED)
+    except ResnetTfError as error:
+        fail(str(error), error.exit_code)
+
+
+def _require_output() -> None:
+    """Fails if stdout has not taken everything; a reader that has ended is no fault."""
+    error = streams.failure()
+    if error is not None and error.errno != errno.EPIPE:
+        fail(f"stdout cannot be written: {error.strerror}", OutputError.exit_code)
+
+
+_REPORT = ("jinja2", "scipy")
+
+
+def require_report(who: str) -> None:
+    """Raises unless what a report needs is installed.
+
+    Args:
+        who: What needs it, for the error.
+
+    Raises:
+        SettingError: If a package is missing.
+    """
+    missing = [name for name in _REPORT if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingError(
+            f"{who} needs {' and '.join(missing)}: pip install 'resnet_tf[report]'"
+        )
+
+
+# What `eval.py` writes has no provenance.
+_OF_EVALUATION = {"checkpoint", "interval", "per_class_error", "preprocessing"}
+
+
+def require_json_output(path: str | None) -> None:
+    """Raises unless a file can be made at `path`, or none is wanted.
+
+    Raises:
+        OutputError: If it is a folder or a file of another program, or its folder does
+            not exist or takes no files.
+        SettingError: If it is empty.
+    """
+    if path is None:
+        return
+    if not path:
+        raise SettingError("json_output must not be empty")
+    file = user_path(path)
+    folder = file.parent
+    if os.path.isdir(file) or not os.path.isdir(folder):
+        raise OutputError(
+            f"json_output must be a file in a folder that exists, received {path}"
+        )
+    if not os.access(folder, os.W_OK) and not os.path.exists(file):
+        raise OutputError(
+            f"json_output {path} cannot be written: its folder is read-only"
+        )
+    require_own_file(file, "json_output", _is_ours)
+
+
+def write_json_output(path: str | None, record: dict[str, Any]) -> None:
+    """Writes the figures, if a file is wanted.
+
+    Raises:
+        OutputError: If it cannot be written, or another program has made it meanwhile.
+    """
+    if path is None:
+        return
+    file = user_path(path)
+    require_own_file(file, "json_output", _is_ours)
+    with writing(path, "json_output"):
+        # A link stays one, and a device is written to.
+        if file.is_symlink() or (file.exists() and not file.is_file()):
+            file.write_text(json_text(record), encoding="utf-8")
+        else:
+            write_text(file, json_text(record))
+
+
+def _is_ours(file: Path) -> bool:
+    return holds_record(file, _OF_EVALUATION)
