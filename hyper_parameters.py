@@ -1,118 +1,108 @@
-"""The command line: one absl flag a setting, derived from `resnet_tf.config`."""
+"""The command line of the scripts: one absl flag for each argument of a command."""
 
+import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from absl import flags, logging
 
 from resnet_tf.cli.command import USAGE, fail, guarded
-from resnet_tf.cli.settings import experiment, numbers
-from resnet_tf.config import (
-    DEFAULT_RECIPE,
-    RECIPES,
-    ExperimentConfig,
-    FieldSpec,
-    iter_settings,
-)
+from resnet_tf.cli.settings import boolean, shown_default
 
 _HELP = {"--help", "-help", "-h", "-?", "--helpshort", "--helpfull"}
+_DEFINE = {
+    None: flags.DEFINE_string,
+    boolean: flags.DEFINE_boolean,
+    float: flags.DEFINE_float,
+    int: flags.DEFINE_integer,
+    str: flags.DEFINE_string,
+}
 
 
-class _Numbers(flags.ArgumentParser):
-    """Parses '0.49,0.48,0.45'."""
+class _Parsed(flags.ArgumentParser):
+    """Parses what a function of the command parses, e.g. '0.49,0.48,0.45'."""
 
     syntactic_help = "numbers separated by commas"
 
-    def parse(self, argument: Any) -> tuple[float, ...]:
-        return numbers(argument) if isinstance(argument, str) else tuple(argument)
+    def __init__(self, parse):
+        super().__init__()
+        self._parse = parse
+
+    def parse(self, argument: Any) -> Any:
+        return self._parse(argument) if isinstance(argument, str) else argument
 
 
-def define_settings(values: flags.FlagValues, names: set[str] | None = None) -> None:
-    """Defines a flag for each setting, or for those in `names`."""
-    defaults = {spec.name: spec.default for spec in iter_settings()}
-    defaults |= RECIPES[DEFAULT_RECIPE]
-    for spec in iter_settings():
-        if names is None or spec.name in names:
-            _define(spec, defaults[spec.name], values)
-
-
-def define_recipe(values: flags.FlagValues) -> None:
-    """Defines `--recipe`."""
-    text = "Named set of settings to start from; an explicit flag wins over it."
-    flags.DEFINE_enum("recipe", DEFAULT_RECIPE, list(RECIPES), text, flag_values=values)
-
-
-def explicit_settings(values: flags.FlagValues) -> dict[str, Any]:
-    """Returns the settings that stand on the command line, checked one by one.
-
-    Raises:
-        SettingError: If a value is out of its range.
-    """
-    return {
-        spec.name: spec.check(values[spec.name].value)
-        for spec in iter_settings()
-        if spec.name in values and values[spec.name].present
-    }
-
-
-def config_from_flags(values: flags.FlagValues) -> ExperimentConfig:
-    """Returns the recipe with the explicit flags on top.
-
-    Raises:
-        DataError: If a folder of images cannot be listed.
-        SettingError: If a value is wrong or belongs to another network family.
-    """
-    run_dir = values["run_dir"].value if "run_dir" in values else None
-    return experiment(explicit_settings(values), values.recipe, run_dir)
-
-
-def run(
-    main: Callable[[flags.FlagValues], None],
-    define: Callable[[flags.FlagValues], None],
-    usage: str | None,
-    argv: Sequence[str] | None = None,
-    stopped: str = "stopped",
-) -> None:
-    """Parses the flags and calls `main`; what the user can fix ends in one line.
+def define(command: ModuleType, values: flags.FlagValues) -> None:
+    """Defines a flag for each argument of a command.
 
     Args:
-        main: The script.
-        define: Defines its flags.
-        usage: What `--help` says above the flags; None in `python -OO`.
+        command: A module of `resnet_tf.cli`.
+        values: The flags, without any.
+    """
+    for action in _actions(command):
+        name, text = action.dest, action.help.replace("%%", "%")
+        options = {"flag_values": values, "required": action.required}
+        default = shown_default(action)
+        if action.choices:
+            flags.DEFINE_enum(name, default, list(action.choices), text, **options)
+        elif action.type in _DEFINE:
+            _DEFINE[action.type](name, default, text, **options)
+        else:
+            flags.DEFINE(_Parsed(action.type), name, default, text, **options)
+
+
+def namespace(command: ModuleType, values: flags.FlagValues) -> argparse.Namespace:
+    """Returns the parsed flags as the arguments of a command.
+
+    A setting that was not given has no attribute.
+    """
+    return argparse.Namespace(
+        **{
+            action.dest: values[action.dest].value
+            for action in _actions(command)
+            if action.default != argparse.SUPPRESS or values[action.dest].present
+        }
+    )
+
+
+def run(command: ModuleType, argv: Sequence[str] | None = None) -> None:
+    """Parses the flags and runs a command; what the user can fix ends in one line.
+
+    Args:
+        command: A module of `resnet_tf.cli`.
         argv: Arguments; those of the process if None.
-        stopped: The line after Ctrl-C or SIGTERM.
     """
     # TensorFlow reads this when it is imported: only what it cannot go on from.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
     values = flags.FlagValues()
-    define(values)
+    define(command, values)
     argv = sys.argv[1:] if argv is None else argv
-    guarded(lambda: main(_parsed(values, usage, argv)), stopped)
+    guarded(lambda: command.run(_parsed(command, values, argv)))
 
 
-def _parsed(values: flags.FlagValues, usage: str | None, argv: Sequence[str]):
+def _parsed(
+    command: ModuleType, values: flags.FlagValues, argv: Sequence[str]
+) -> argparse.Namespace:
     if not _HELP.isdisjoint(argv):
-        print(f"{usage or ''}\nflags:\n{values.get_help('', False)}", flush=True)
+        usage = f"{command.__doc__ or ''}\n\n{command.EXAMPLES}\n"
+        print(f"{usage}\nflags:\n{values.get_help('', False)}", flush=True)
         sys.exit(0)
     try:
         rest = values([sys.argv[0], *argv])[1:]
     except (flags.Error, ValueError) as error:
         fail(str(error), USAGE)
     if rest:
-        fail(f"no argument is expected beside flags, received {rest[0]!r}", USAGE)
-    return values
+        fail(f"no argument is expected besides flags, received {rest[0]!r}", USAGE)
+    return namespace(command, values)
 
 
-def _define(spec: FieldSpec, default: Any, values: flags.FlagValues) -> None:
-    text, options = spec.described, {"flag_values": values}
-    if spec.choices:
-        flags.DEFINE_enum(spec.name, default, list(spec.choices), text, **options)
-    elif spec.type is tuple:
-        flags.DEFINE(_Numbers(), spec.name, default, text, **options)
-    else:
-        kind = {bool: "boolean", int: "integer", float: "float", str: "string"}
-        define = getattr(flags, f"DEFINE_{kind[spec.type]}")
-        define(spec.name, default, text, **options)
+def _actions(command: ModuleType) -> list[argparse.Action]:
+    """Returns the arguments of a command, each once."""
+    parser = argparse.ArgumentParser(add_help=False)
+    command.add_arguments(parser)
+    # Of a boolean the argument that sets it; absl has "--no" for the other.
+    return [a for a in parser._actions if not isinstance(a, argparse._StoreFalseAction)]

@@ -88,6 +88,7 @@ setup(
         Extension("resnet_tf.native._kernels", sources=[], optional=True),
     ],
     cmdclass={"build_ext": BuildKernels},
+    entry_points={"console_scripts": ["resnet_tf = resnet_tf.__main__:main"]},
     package_dir={"resnet_tf.pretrained": "pretrained"},
     package_data={
         "resnet_tf.data.digits": ["digits.npz"],

@@ -2,6 +2,8 @@ import pytest
 from absl import flags
 
 import hyper_parameters
+from resnet_tf.cli import train
+from resnet_tf.cli.settings import experiment, given_settings
 from resnet_tf.config import RECIPES, ExperimentConfig, iter_settings
 from resnet_tf.errors import SettingError
 
@@ -12,18 +14,18 @@ def parse():
 
     def make(*arguments):
         values = flags.FlagValues()
-        hyper_parameters.define_recipe(values)
-        hyper_parameters.define_settings(values)
+        hyper_parameters.define(train, values)
         values(["train.py", *arguments])
-        return hyper_parameters.config_from_flags(values)
+        given = hyper_parameters.namespace(train, values)
+        return experiment(given_settings(given), given.recipe)
 
     return make
 
 
 def test_one_flag_a_setting_with_its_help():
     values = flags.FlagValues()
-    hyper_parameters.define_settings(values)
-    assert set(values) == {spec.name for spec in iter_settings()}
+    hyper_parameters.define(train, values)
+    assert set(values) - {"recipe", "run_dir"} == {s.name for s in iter_settings()}
     for spec in iter_settings():
         assert spec.help in values[spec.name].help
 
@@ -31,7 +33,7 @@ def test_one_flag_a_setting_with_its_help():
 def test_the_defaults_shown_are_those_of_the_default_recipe(parse):
     assert parse() == ExperimentConfig.from_flat({}, "wenxinxu")
     values = flags.FlagValues()
-    hyper_parameters.define_settings(values)
+    hyper_parameters.define(train, values)
     for name, value in RECIPES["wenxinxu"].items():
         assert values[name].default == value
 

@@ -131,7 +131,7 @@ def test_help_is_fast_and_lists_the_flags(script, tmp_path):
         ("train.py", ["--recipe=fast"], "recipe=fast"),
         ("train.py", ["--channel_mean=a,b,c"], "channel_mean=a,b,c"),
         ("train.py", ["--nodownload=3"], "nodownload"),
-        ("train.py", ["18"], "no argument is expected beside flags, received '18'"),
+        ("train.py", ["18"], "no argument is expected besides flags, received '18'"),
         ("eval.py", [], "ckpt"),
         ("eval.py", ["--ckpt=x", "--split=train"], "split=train"),
         ("eval.py", ["--ckpt=x", "--test_batch_size=0"], "test_batch_size must be"),

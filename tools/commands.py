@@ -4,33 +4,21 @@ import argparse
 import functools
 import inspect
 import re
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from absl import flags
 from markup import table
-from paths import ROOT
 
-import resnet_tf
 from resnet_tf import errors
-from resnet_tf.cli import evaluation
 from resnet_tf.cli.command import STOPPED, USAGE
 from resnet_tf.cli.main import COMMANDS, name_of
+from resnet_tf.cli.settings import shown_default
 from resnet_tf.config import DEFAULT_RECIPE, RECIPES, FieldSpec, iter_settings
 
-# The scripts of the clone.
-sys.path.insert(0, str(ROOT))
-import eval as eval_script  # noqa: E402
-import train as train_script  # noqa: E402
-
-# Each script, and the function whose docstring says how it ends.
-_SCRIPTS = {
-    "eval": (eval_script, evaluation.report),
-    "train": (train_script, resnet_tf.train),
-}
+# The commands that are scripts of a clone as well.
+_SCRIPTS = ("train", "eval")
 _MODULES = {name_of(module): module for module in COMMANDS}
-NAMES = (*sorted(_SCRIPTS, reverse=True), *_MODULES)
+NAMES = (*_SCRIPTS, *(name for name in _MODULES if name not in _SCRIPTS))
 _SETTINGS = {spec.name: spec for spec in iter_settings()}
 # An entry of a docstring's "Raises".
 _ENTRY = re.compile(r"^    (\w+): (.*(?:\n     .*)*)", re.MULTILINE)
@@ -60,13 +48,12 @@ def index() -> str:
 
 def about(name: str) -> str:
     """What `--help` says of a command in one line."""
-    module = _SCRIPTS[name][0] if name in _SCRIPTS else _MODULES[name]
-    return module.__doc__.partition("\n")[0]
+    return _MODULES[name].__doc__.partition("\n")[0]
 
 
 def reference(name: str) -> str:
     """The arguments of a command and its exit codes."""
-    given = _flags(name) if name in _SCRIPTS else _arguments(name)
+    given = _arguments(name)
     own = given
     rest = ""
     if _SETTINGS.keys() <= given.keys():
@@ -123,33 +110,15 @@ def _arguments(name: str) -> dict[str, tuple[str, str, str]]:
         shown = (action.option_strings or [action.metavar or action.dest])[-1]
         more = " ..." if action.nargs in ("*", "+", argparse.REMAINDER) else ""
         needed = action.required and action.nargs != "*"
-        default = "required" if needed else _plain(action.default)
+        default = "required" if needed else _plain(shown_default(action))
         text = _choices(action.choices) + _text(action.help or "")
         rows[action.dest] = f"`{shown}{more}`", default, text
     return rows
 
 
-def _flags(name: str) -> dict[str, tuple[str, str, str]]:
-    """Returns the row of each flag of a script by its name."""
-    values = flags.FlagValues()
-    _SCRIPTS[name][0]._define(values)
-    rows = {}
-    for flag in map(values.__getitem__, values):
-        default = "required" if flag.validators else _plain(flag.default)
-        # absl writes the choices into the help.
-        text = re.sub(r"^<.*?>: ", "", flag.help)
-        choices = _choices(getattr(flag.parser, "enum_values", ()))
-        rows[flag.name] = f"`--{flag.name}`", default, choices + _text(text)
-    return rows
-
-
 def _codes(name: str) -> list[tuple[str, str]]:
-    """Returns the exit codes of a command, with when it ends so.
-
-    What a script calls speaks of its own arguments: there the errors themselves tell.
-    """
-    run = _SCRIPTS[name][1] if name in _SCRIPTS else _MODULES[name].run
-    what, _, raised = inspect.getdoc(run).partition("\nRaises:\n")
+    """Returns the exit codes of a command and their causes."""
+    what, _, raised = inspect.getdoc(_MODULES[name].run).partition("\nRaises:\n")
     found = {0: ["Done."], USAGE: ["An argument is unknown or missing."]}
     if checked := re.search(r"exits with 1 (if [^.]*)\.", what):
         found[1] = [_sentence(checked[1])]
@@ -159,8 +128,6 @@ def _codes(name: str) -> list[tuple[str, str]]:
             others.append(("another", _sentence(when)))
             continue
         error = getattr(errors, title)
-        if name in _SCRIPTS:
-            when = error.__doc__.partition("\n")[0]
         found.setdefault(error.exit_code, []).append(_sentence(when))
     found.setdefault(STOPPED, ["Ctrl-C."])
     return [(f"{code}", " ".join(found[code])) for code in sorted(found)] + others

@@ -11,6 +11,7 @@ from resnet_tf.cli import (
     bench,
     compare,
     doctor,
+    eval,
     export,
     import_weights,
     landscape,
@@ -19,6 +20,7 @@ from resnet_tf.cli import (
     predict,
     preview,
     recipes,
+    train,
     verify_resume,
 )
 from resnet_tf.cli.command import USAGE, fail, guarded
@@ -28,6 +30,7 @@ COMMANDS = (
     bench,
     compare,
     doctor,
+    eval,
     export,
     import_weights,
     landscape,
@@ -36,6 +39,7 @@ COMMANDS = (
     predict,
     preview,
     recipes,
+    train,
     verify_resume,
 )
 
@@ -81,7 +85,13 @@ def _run(argv: Sequence[str] | None) -> None:
     for module in COMMANDS:
         name = name_of(module)
         text = (module.__doc__ or "").partition("\n")[0]  # None in python -OO
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=getattr(module, "EXAMPLES", None),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         module.add_arguments(command)
         _show_defaults(command)
         command.set_defaults(run=module.run)

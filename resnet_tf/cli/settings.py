@@ -1,8 +1,8 @@
-"""The settings as arguments, derived from the fields as the flags are."""
+"""The settings as arguments of a command, derived from the fields of a config."""
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +21,48 @@ from resnet_tf.disk import user_path
 from resnet_tf.runs.folder import DATA
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Adds `--recipe` and an argument for each setting."""
-    parser.add_argument(
-        "--recipe",
-        choices=list(RECIPES),
-        default=DEFAULT_RECIPE,
-        help="Named set of settings to start from.",
-    )
+def add_settings(
+    parser: argparse.ArgumentParser, names: Collection[str] | None = None
+) -> None:
+    """Adds `--recipe` and an argument for each setting, or for those in `names` alone.
+
+    A setting that is not given has no attribute in the namespace.
+    """
+    if names is None:
+        parser.add_argument(
+            "--recipe",
+            choices=list(RECIPES),
+            default=DEFAULT_RECIPE,
+            help="Named set of settings to start from; an explicit flag wins over it.",
+        )
     text = "Those not given are the recipe's: see python -m resnet_tf recipes NAME."
-    group = parser.add_argument_group("settings", text)
+    group = parser.add_argument_group("settings", text if names is None else None)
     for spec in iter_settings():
-        _add(group, spec)
+        if names is None or spec.name in names:
+            _add(group, spec)
+
+
+def shown_default(action: argparse.Action) -> Any:
+    """Returns the default of an argument; of a setting the default recipe's value."""
+    if action.default != argparse.SUPPRESS:
+        return action.default
+    if action.dest in RECIPES[DEFAULT_RECIPE]:
+        return RECIPES[DEFAULT_RECIPE][action.dest]
+    return {spec.name: spec.default for spec in iter_settings()}[action.dest]
 
 
 def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Returns the settings that stand on the command line."""
+    """Returns the settings that stand on the command line.
+
+    Raises:
+        SettingError: If a value is out of its range.
+    """
     given = vars(arguments)
-    return {s.name: given[s.name] for s in iter_settings() if s.name in given}
+    return {
+        spec.name: spec.check(given[spec.name])
+        for spec in iter_settings()
+        if spec.name in given
+    }
 
 
 def experiment(

@@ -2,7 +2,8 @@ from types import SimpleNamespace
 
 import commands
 import pytest
-from commands import NAMES, ROOT, reference, settings
+from commands import NAMES, reference, settings
+from paths import ROOT
 
 from resnet_tf.config import iter_settings
 
@@ -24,12 +25,12 @@ def test_a_table_says_what_an_argument_is():
     ]
 
 
-def test_a_script_has_its_flags_and_what_its_errors_mean():
+def test_a_script_has_its_flags_and_its_exit_codes():
     text = reference("eval")
     assert "| `--ckpt` | required | Released model, checkpoint folder or run" in text
     assert "| `--split` | test | `test`, `validation`. Images to evaluate on. |" in text
     assert "| `--download` | yes |" in text
-    assert "| 3 | A data set is missing, incomplete or damaged. |" in text
+    assert "| 3 | If the data set is not available. |" in text
 
 
 def test_every_exit_code_has_a_row():

@@ -11,6 +11,8 @@ from release import command, release
 import hyper_parameters
 import resnet_tf
 from resnet_tf.checkpoints.weights import load_checkpoint, save_checkpoint
+from resnet_tf.cli import train
+from resnet_tf.cli.settings import experiment, given_settings
 from resnet_tf.config import DataConfig, ExperimentConfig
 from resnet_tf.evaluation.calibration import softmax
 
@@ -150,10 +152,10 @@ def test_the_command_has_the_config_again():
     )
     assert command(config) == line
     values = flags.FlagValues()
-    hyper_parameters.define_recipe(values)
-    hyper_parameters.define_settings(values)
+    hyper_parameters.define(train, values)
     values(line.split()[1:])
-    assert hyper_parameters.config_from_flags(values) == config
+    given = hyper_parameters.namespace(train, values)
+    assert experiment(given_settings(given), given.recipe) == config
 
 
 def test_float16_that_changes_the_error_is_not_kept(make_run, tmp_path, monkeypatch):

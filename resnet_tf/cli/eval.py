@@ -1,16 +1,76 @@
-"""What `eval.py` does beside calling `resnet_tf.evaluate`: it reports and prints."""
+"""Evaluate a released model, a checkpoint folder or a run."""
 
+import argparse
 import json
+import os
 import sys
 from typing import Any
 
+import resnet_tf
 from resnet_tf import disk
-from resnet_tf.cli.command import require_report
+from resnet_tf.cli.command import (
+    require_json_output,
+    require_report,
+    write_json_output,
+)
+from resnet_tf.cli.settings import add_settings, given_settings
 from resnet_tf.errors import SettingError
+from resnet_tf.machine import cores
 from resnet_tf.ownership import require_report_folder
 
+EXAMPLES = """\
+python eval.py --ckpt model_20
+python eval.py --ckpt runs/MY_RUN/best --split=validation
+python eval.py --ckpt model_20 --report=report --against=runs/MY_RUN"""
+MOST_LANES = 8  # each is a copy of the graph
+_SETTINGS = {"data_dir", "cache_dir", "download", "test_batch_size", "mixed_precision"}
 
-def require_folder(report: str | None, against: str | None) -> None:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        "--ckpt", required=True, help="Released model, checkpoint folder or run folder."
+    )
+    parser.add_argument(
+        "--split",
+        choices=("test", "validation"),
+        default="test",
+        help="Images to evaluate on.",
+    )
+    parser.add_argument("--json_output", help="File for the result as JSON.")
+    parser.add_argument(
+        "--report",
+        help="Folder for a report in depth; needs the extra resnet_tf[report].",
+    )
+    parser.add_argument(
+        "--against",
+        help="Another checkpoint, which the report tests against this one.",
+    )
+    add_settings(parser, _SETTINGS)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluates a checkpoint, prints the figures and writes them.
+
+    Raises:
+        CheckpointError: If a checkpoint is missing, damaged or inconsistent.
+        DataError: If the data set is not available.
+        OutputError: If the report or the JSON file cannot be written.
+        SettingError: If an argument is wrong.
+    """
+    require_json_output(arguments.json_output)
+    _require_folder(arguments.report, arguments.against)
+    options = {**given_settings(arguments), "lanes": min(cores(), MOST_LANES)}
+    checkpoint = arguments.ckpt, arguments.split
+    if arguments.report is None:
+        result = resnet_tf.evaluate(*checkpoint, **options)
+        _print(result)
+    else:
+        result = _report(arguments.report, *checkpoint, arguments.against, options)
+    write_json_output(arguments.json_output, result)
+
+
+def _require_folder(report: str | None, against: str | None) -> None:
     """Raises unless a report can be written, or none is wanted.
 
     Args:
@@ -34,32 +94,20 @@ def require_folder(report: str | None, against: str | None) -> None:
     require_report("report")
 
 
-def report(
+def _report(
     folder: str, ckpt: str, split: str, against: str | None, options: Any
 ) -> dict[str, Any]:
-    """Evaluates in depth, writes a report, prints it and returns its figures.
-
-    Args:
-        folder: Of the report.
-        ckpt: See `evaluate_in_depth`.
-        split: See `evaluate_in_depth`.
-        against: See `evaluate_in_depth`.
-        options: See `evaluate_in_depth`.
-
-    Raises:
-        CheckpointError: If a checkpoint is missing, damaged or inconsistent.
-        DataError: If the data set is not available.
-        OutputError: If the report cannot be written.
-        SettingError: If an argument is wrong.
-    """
+    """Evaluates in depth, writes a report, prints it and returns its figures."""
     # Here and not above: a wrong flag is answered without them.
     from resnet_tf.analysis.in_depth import folder as evaluation
     from resnet_tf.analysis.in_depth.report import evaluate_in_depth
     from resnet_tf.reporting.provenance import command_line, provenance, without_folders
 
+    script = os.path.basename(sys.argv[0]) == "eval.py"
+    program = "python eval.py" if script else "python -m resnet_tf"
     found = evaluate_in_depth(ckpt, split, against, _progress(), **options)
     record = {
-        "command": command_line("python eval.py", sys.argv[1:]),
+        "command": command_line(program, sys.argv[1:]),
         **found.record,
         "checkpoint": without_folders(ckpt),
         **provenance(),
@@ -69,7 +117,7 @@ def report(
     path = disk.user_path(folder)
     with disk.writing(path, "report"):
         evaluation.write_evaluation(path, record, found.mistakes, found.spoiled)
-    show(record)
+    _print(record)
     print(evaluation.calibration(record))
     print(evaluation.corrupted(record))
     if against is not None:
@@ -78,8 +126,7 @@ def report(
     return record
 
 
-def show(result: dict[str, Any]) -> None:
-    """Prints what was found."""
+def _print(result: dict[str, Any]) -> None:
     low, high = result["interval"]
     print(f"{result['checkpoint']} on {result['dataset']} {result['split']}")
     print("preprocessing", json.dumps(result["preprocessing"]))
