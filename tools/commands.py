@@ -1,4 +1,4 @@
-"""The generated parts of the pages of docs/commands, from the commands themselves."""
+"""The tables of docs/commands, from the commands themselves."""
 
 import argparse
 import functools
@@ -33,7 +33,7 @@ _SECTIONS = {
 
 
 def pages() -> dict[str, Callable[[], dict[str, Callable[[], str]]]]:
-    """Returns what makes the parts of each page, by its path."""
+    """Returns the function that makes the parts of a page, by the path of the page."""
     made = {
         f"docs/commands/{name}.md": functools.partial(_parts, name) for name in NAMES
     }
@@ -43,11 +43,11 @@ def pages() -> dict[str, Callable[[], dict[str, Callable[[], str]]]]:
 def index() -> str:
     """The table of the commands."""
     rows = ((f"[`{_call(name)}`](commands/{name}.md)", about(name)) for name in NAMES)
-    return table(("command", "what it does"), rows)
+    return table(("command", "purpose"), rows)
 
 
 def about(name: str) -> str:
-    """What `--help` says of a command in one line."""
+    """The purpose of a command in one line, from `--help`."""
     return _MODULES[name].__doc__.partition("\n")[0]
 
 
@@ -58,8 +58,8 @@ def reference(name: str) -> str:
     rest = ""
     if _SETTINGS.keys() <= given.keys():
         own = {key: row for key, row in given.items() if key not in _SETTINGS}
-        rest = "\n\nBeside them every [setting](settings.md)."
-    arguments = table(("argument", "default", "what it is"), own.values())
+        rest = "\n\nIt also takes every [setting](settings.md)."
+    arguments = table(("argument", "default", "meaning"), own.values())
     codes = table(("code", "when"), _codes(name))
     return f"## Arguments\n\n{arguments}{rest}\n\n## Exit codes\n\n{codes}"
 
@@ -89,7 +89,7 @@ def settings() -> str:
             for name, spec in _SETTINGS.items()
             if spec.section == section
         ]
-        text += [f"## {title}", table(("setting", "default", "what it is"), rows)]
+        text += [f"## {title}", table(("setting", "default", "meaning"), rows)]
     return "\n\n".join(text)
 
 
@@ -117,7 +117,7 @@ def _arguments(name: str) -> dict[str, tuple[str, str, str]]:
 
 
 def _codes(name: str) -> list[tuple[str, str]]:
-    """Returns the exit codes of a command and their causes."""
+    """Returns the exit codes of a command and their meaning."""
     what, _, raised = inspect.getdoc(_MODULES[name].run).partition("\nRaises:\n")
     found = {0: ["Done."], USAGE: ["An argument is unknown or missing."]}
     if checked := re.search(r"exits with 1 (if [^.]*)\.", what):
@@ -134,7 +134,7 @@ def _codes(name: str) -> list[tuple[str, str]]:
 
 
 def _sentence(text: str) -> str:
-    """Returns such as "If it is missing." in one line."""
+    """Returns the text as one sentence in one line, e.g. "If it is missing."."""
     joined = " ".join(text.split()).removesuffix(".")
     return f"{joined[0].upper()}{joined[1:]}."
 

@@ -1,15 +1,14 @@
-"""The tables of this package beside its peers, and where they come from."""
+"""Tables that compare this package with its peers."""
 
-from markup import paragraph, span, table
+from markup import span, table
 from measured import BEST, OURS, PEERS, SIDES, WORKS, Measured, rate
 
 ABSENT = "absent"
 _VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
-def speed() -> str:
-    """README: the best ratios of each network, and where they come from."""
-    run = Measured.read()
+def speed(run: Measured) -> str:
+    """The best ratios of each network."""
     columns = [(work, peer) for work in WORKS for peer in PEERS]
     models = dict.fromkeys(model for _, model in run.networks)
     rows = (
@@ -18,30 +17,21 @@ def speed() -> str:
         for model in models
     )
     head = ["network", *(f"{WORKS[work]}: {SIDES[peer]}" for work, peer in columns)]
-    return (
-        paragraph(
-            "How many times as many images a second this package gets through as a",
-            "peer, each side at its own best precision and setting: the median of the",
-            "rounds, in parentheses the lowest and the highest.",
-            place(run),
-        )
-        + "\n\n"
-        + table(head, rows)
-    )
+    return table(head, rows)
 
 
 def training(run: Measured) -> str:
-    """Every network at each side's best."""
+    """The training speed of every network, each side at its best."""
     return _best(run, "train")
 
 
 def inference(run: Measured) -> str:
-    """Every network at each side's best."""
+    """The inference speed of every network, each side at its best."""
     return _best(run, "inference")
 
 
 def precisions(run: Measured) -> str:
-    """Every network at equal precision."""
+    """The speed of every network at equal precision."""
     rows = (
         [WORKS[work], f"`{model}`", precision, *_cells(run, work, model, precision)]
         for work, model in run.networks
@@ -50,23 +40,22 @@ def precisions(run: Measured) -> str:
     return table(["work", "network", "precision", *_head()], rows)
 
 
-def place(run: Measured) -> str:
-    """Returns the batch, the machine and the versions in a sentence."""
+def batches(run: Measured) -> str:
+    """Returns the sizes of the batches."""
+    return ", ".join(map(str, sorted({loop["batch"] for loop in run.loops})))
+
+
+def versions_of(run: Measured) -> str:
+    """Returns the versions of the libraries."""
     versions = dict(run.record["versions"])
     names = {"tensorflow": "TensorFlow", "keras": "Keras", "torch": "PyTorch"}
     versions["torch"] = run.torch_version
-    known = [f"{names[key]} {versions[key]}" for key in names if versions.get(key)]
-    batches = {loop["batch"] for loop in run.loops}
-    cpu = run.record.get("cpu")
-    held = f", all sides held to {cpu.upper()}" if cpu else ""
-    return (
-        f"Batch {', '.join(map(str, sorted(batches)))}, "
-        f"{processor(run.record['machine'])}{held}; {', '.join(known)}."
-    )
+    known = (f"{names[key]} {versions[key]}" for key in names if versions.get(key))
+    return ", ".join(known)
 
 
 def processor(machine: dict) -> str:
-    """Returns such as "2 cores of AMD EPYC (AVX2)": what its speed follows from."""
+    """Returns the cores, the CPU and its vectors, e.g. "2 cores of AMD EPYC (AVX2)"."""
     flags = set(machine.get("flags", ()))
     wide = next((name for key, name in _VECTORS.items() if key in flags), "")
     half = "bfloat16" if flags & {"avx512_bf16", "amx_bf16"} else ""
@@ -84,13 +73,11 @@ def _best(run: Measured, work: str) -> str:
 
 
 def _head() -> list[str]:
-    return [SIDES[OURS]] + [
-        cell for peer in PEERS for cell in (SIDES[peer], "we are times as fast")
-    ]
+    return [SIDES[OURS]] + [cell for peer in PEERS for cell in (SIDES[peer], "speedup")]
 
 
 def _cells(run: Measured, work: str, model: str, precision: str) -> list[str]:
-    """Returns our images a second, and for each peer its own and the ratio."""
+    """Returns our images a second, then for each peer its images and the ratio."""
     cells = [_rate(run.fastest(work, model, OURS, precision), precision)]
     for peer in PEERS:
         cells += [

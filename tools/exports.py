@@ -1,4 +1,4 @@
-"""The table of the exported formats, from recorded runs of `export`."""
+"""The tables of docs/export.md, from recorded runs of `export`."""
 
 import json
 from collections.abc import Callable
@@ -15,37 +15,50 @@ RECORDS = DOCS / "export"
 
 
 def exports() -> str:
-    """What the formats of each released model are worth, in their own runtimes.
+    """The exported files of every released model, each in its own runtime.
 
-    A model that exceeds a bound is shown like any other. Formats without a record
-    have no row.
+    A format without a record has no row.
     """
-    return "\n\n".join(map(_model, pretrained_names()))
+    head = ["model", "format", "runtime", "size", "largest difference of a logit"]
+    head += ["same class", "error", "original's error", "one image", "above its bound"]
+    rows = [row for name in pretrained_names() for row in _rows(name)]
+    return markup.table(head, rows)
 
 
-def _model(name: str) -> str:
-    paths = [RECORDS / name / f"{form}.json" for form in FORMATS]
-    records = [json.loads(path.read_text()) for path in paths if path.exists()]
-    first = records[0]
+def models() -> str:
+    """The networks, the images and the machine of the exported files."""
+    head = ["model", "network", "parameters", "images", "machine"]
+    return markup.table(head, map(_place, pretrained_names()))
+
+
+def _records(name: str) -> list[dict]:
+    paths = (RECORDS / name / f"{form}.json" for form in FORMATS)
+    return [json.loads(path.read_text()) for path in paths if path.exists()]
+
+
+def _rows(name: str) -> list[list[str]]:
+    return [[f"`{name}`", *_row(record)] for record in _records(name)]
+
+
+def _place(name: str) -> list[str]:
+    first = _records(name)[0]
     config = read_config(pretrained_root() / name / CONFIG)
-    images = f"{first['n']:,} {first['images']} images"
-    told = markup.paragraph(
-        f"`{first['checkpoint']}`, {markup.network(config.model)}, "
-        f"{first['metadata']['parameters']:,} parameters, on {images}; "
-        f"{processor(first['machine'])}."
-    )
-    head = ["format", "runtime", "size", "largest difference of a logit", "same class"]
-    head += ["error", "original's error", "one image", "beyond its bound"]
-    return f"{told}\n\n{markup.table(head, map(_row, records))}"
+    return [
+        f"`{name}`",
+        markup.network(config.model),
+        f"{first['metadata']['parameters']:,}",
+        f"{first['n']:,} {first['images']} images",
+        processor(first["machine"]),
+    ]
 
 
 def parts() -> dict[str, Callable[[], str]]:
-    """Returns what makes the parts of docs/export.md."""
-    return {"bounds": bounds, "exports": exports}
+    """Returns the parts of the page, by name."""
+    return {"bounds": bounds, "models": models, "exports": exports}
 
 
 def bounds() -> str:
-    """What differences from the original are allowed."""
+    """The largest differences from the original that a format may have."""
     rows = [
         (
             f"`{name}`",

@@ -1,10 +1,10 @@
-"""Fills the generated parts of README.md and of pages in docs from JSON files.
+"""Writes the tables and figures of README.md and docs from the JSON records.
 
     python tools/generate.py            # writes the pages and docs/images
     python tools/generate.py --check    # exits with 1 if a page is not up to date
 
-The parts lie between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. Some pages are
-made as a whole.
+A table lies between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. The text around it
+is written by hand.
 """
 
 import argparse
@@ -39,13 +39,13 @@ from resnet_tf.runs.history import read_history
 
 
 def quickstart() -> str:
-    """What the first command prints, from a recorded run of it."""
+    """The recorded output of the first command."""
     record = json.loads((DOCS / "benchmarks/quickstart.json").read_text())
     return "```\n" + "\n".join(record["lines"]) + "\n```"
 
 
 def networks() -> str:
-    """The table of the registered networks, from a recorded audit."""
+    """The table of the networks, from a recorded audit."""
     record = json.loads((DOCS / "audit.json").read_text())
     lines = [
         "| network | parameters | conv / BN / FC | MACs | published | audit |",
@@ -127,19 +127,18 @@ PAGES = {
     "docs/performance.md": performance.parts,
     "docs/recipes.md": lambda: {"overview": recipes, **recipe_sources.parts()},
     "docs/reliability.md": reliability.parts,
+    "docs/resnet_or_densenet.md": resnet_or_densenet.parts,
     "docs/scale.md": scale.parts,
     "docs/tutorial.md": tutorial.parts,
     **commands.pages(),
 }
-# Pages without a line by hand; None where what they are made from is not there.
-WHOLE = {"docs/resnet_or_densenet.md": resnet_or_densenet.page}
 
 
 def generated(page: str, text: str) -> str:
-    """Returns the text of a page with every part made anew.
+    """Returns the text of a page with new parts.
 
     Raises:
-        ValueError: If one of the page's parts is not exactly once in the text.
+        ValueError: If the text does not have every part exactly once.
     """
     for name, make in PAGES[page]().items():
         begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
@@ -162,7 +161,6 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
     new = {page: generated(page, _read(page)) for page in PAGES}
-    new |= {page: text for page, make in WHOLE.items() if (text := make())}
     if check:
         stale = [page for page, text in new.items() if text != _read(page)]
         for page in stale:

@@ -1,9 +1,9 @@
-"""The generated part of docs/growth.md, from the record that lies beside it."""
+"""The tables of docs/growth.md, from its record."""
 
 import functools
 from collections.abc import Callable
 
-from markup import error, paragraph, table
+from markup import error, facts, table
 from paths import DOCS
 from reliability import part, place
 
@@ -11,38 +11,40 @@ RECORD = DOCS / "growth" / "growth.json"
 
 
 def growth(record: dict) -> str:
-    """What each plan ended with, the best first."""
+    """The plans, the best first."""
     plans = sorted(record["plans"].items(), key=lambda item: _end(item[1]))
+    scratch = record["plans"].get("scratch")
     head = ["plan", "legs: network, peak rate, updates, error after them"]
-    head += ["minutes", "validation error"]
-    rows = ([f"`{name}`", _legs(legs), _minutes(legs), _error(legs)]
-            for name, legs in plans)  # fmt: skip
-    multiply_adds = max(_multiply_adds(legs) for _, legs in plans)
-    words = paragraph(
-        f"Each plan has {multiply_adds / 1e12:,.1f} times 10^12 multiply-adds forward "
-        f"on {record['dataset']}: {record['epochs']:g} epochs of the deep "
-        f"network. One run each. {place(record)}",
-        "The networks are those of the recipe `onecycle`: order `pre`, "
-        "shortcuts `A-pool`.",
-        _winner(plans),
+    head += ["minutes", "validation error", "points above `scratch`"]
+    rows = ([f"`{name}`", _legs(legs), _minutes(legs), _error(legs),
+             _above(legs, scratch)] for name, legs in plans)  # fmt: skip
+    return table(head, rows)
+
+
+def setup(record: dict) -> str:
+    """The arithmetic of each plan, the machine and the command."""
+    multiply_adds = max(map(_multiply_adds, record["plans"].values()))
+    return facts(
+        {
+            "data set": record["dataset"],
+            "epochs of the deep network": f"{record['epochs']:g}",
+            "multiply-adds of each plan": f"{multiply_adds / 1e12:,.1f} * 10^12",
+            **place(record),
+            "command": f"`python {record['command']}`",
+        }
     )
-    command = f"```\npython {record['command']}\n```"
-    return f"{words}\n\n{table(head, rows)}\n\n{command}"
 
 
 def parts() -> dict[str, Callable[[], str]]:
     """Returns the parts of the page, by name."""
-    return {"growth": functools.partial(part, growth, RECORD)}
+    makers = {make.__name__: make for make in (setup, growth)}
+    return {
+        name: functools.partial(part, make, RECORD) for name, make in makers.items()
+    }
 
 
-def _winner(plans: list[tuple[str, list[dict]]]) -> str:
-    """Returns what the best plan gains, empty without one to compare it with."""
-    (best, legs), scratch = plans[0], dict(plans).get("scratch")
-    if scratch is None:
-        return ""
-    if legs is scratch:
-        return "Nothing beats `scratch`."
-    return f"`{best}` ends {_end(scratch) - _end(legs):.2f} points below `scratch`."
+def _above(legs: list[dict], scratch: list[dict] | None) -> str:
+    return f"{_end(legs) - _end(scratch):+.2f}" if scratch else ""
 
 
 def _end(legs: list[dict]) -> float:

@@ -1,10 +1,10 @@
-"""The generated part of docs/intervals.md, from the simulation that is recorded."""
+"""The tables of docs/intervals.md, from the recorded simulation."""
 
 import json
 from collections.abc import Callable
 
 from comparison import processor
-from markup import paragraph, table
+from markup import facts, table
 from paths import DOCS
 
 RECORD = DOCS / "intervals" / "coverage.json"
@@ -12,7 +12,7 @@ _EFFECTS = {0.0: "none", 1.0: "weak, 1 point", 5.0: "strong, 5 points"}
 
 
 def coverage(record: dict) -> str:
-    """The coverage of every cell, and how wide the intervals are."""
+    """The coverage and the width of the intervals in every cell."""
     cells = record["cells"]
     kinds = list(dict.fromkeys(cell["kind"] for cell in cells))
     found = {(x["seed_points"], x["runs"], x["kind"]): x for x in cells}
@@ -24,13 +24,14 @@ def coverage(record: dict) -> str:
         ]
         for points, runs in dict.fromkeys((x["seed_points"], x["runs"]) for x in cells)
     )
-    words = paragraph(
-        f"{record['n']:,} images, {record['repetitions']:,} repetitions a cell, seed",
-        f"{record['seed']}, {processor(record['machine'])}. In parentheses: the mean",
-        "width over the width that the true variance would give.",
-    )
+    known = {
+        "images": f"{record['n']:,}",
+        "repetitions of each cell": f"{record['repetitions']:,}",
+        "seed": f"{record['seed']}",
+        "machine": processor(record["machine"]),
+    }
     head = ["effect of seeds", "runs", *kinds]
-    return f"{words}\n\n{table(head, rows)}"
+    return f"{table(head, rows)}\n\n{facts(known)}"
 
 
 def _cell(cell: dict) -> str:

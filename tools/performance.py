@@ -4,77 +4,70 @@ import itertools
 import json
 from collections.abc import Callable
 
-from comparison import ABSENT, inference, place, precisions, processor, training
-from markup import paragraph, points, span, spread, table
+from comparison import (
+    ABSENT,
+    batches,
+    inference,
+    precisions,
+    processor,
+    speed,
+    training,
+    versions_of,
+)
+from markup import facts, span, spread, table
 from measured import BENCHMARKS, BEST, PRECISIONS, SIDES, TORCH, WORKS, Measured, rate
 
 
 def method(run: Measured) -> str:
-    """How long the turns were, on what machine, with which settings."""
-    plan = run.record["plan"]
-    rounds = f"{plan['qualifying']} round" + "s" * (plan["qualifying"] != 1)
-    lines = [
-        f"{plan['rounds']} rounds; a turn lasts about {plan['seconds']:g} s. Before "
-        f"them the settings of a side have {rounds} among "
-        "themselves: the best two go on, or one where the other is clearly slower. A "
-        f"start or a turn may take {plan['timeout']:g} s.",
-        place(run),
-    ]
-    if any(model.startswith("resnet") for _, model in run.networks):
-        lines.append(
-            "`resnet20` and the like are those of the TF1 original on all sides: order "
-            "`pre` and the shortcuts `A-pool`; those of the paper are `A-append`."
-        )
-    busy = run.record.get("busy_before", {}).values()
-    if busy:
-        lines.append(
-            f"Just before the races other programs used up to {100 * max(busy):.0f} % "
-            "of the cores."
-        )
-    if run.record.get("cpu"):
-        lines.append(
-            "`--cpu` holds the processes of all sides to older instructions than the "
-            "CPU has: oneDNN, PyTorch's own kernels and its compiler, XLA, and our "
-            "native kernels."
-        )
-    if run.precisions == list(PRECISIONS[:1]):
-        lines.append(
-            "All is in float32: unless told otherwise, only the precisions are "
-            "measured that the CPU has instructions for."
-        )
-    if run.record.get("quick"):
-        lines.append(
-            "**The run was a `--quick` one: few and short turns, and none of the "
-            "settings that compile for long.**"
-        )
-    compiled = run.record.get("compiled")
-    if compiled is not None and not run.record.get("quick"):
-        where = ", ".join(f"`{model}`" for model in compiled) or "no network"
-        lines.append(f"Settings that compile for minutes were measured for {where}.")
-    for side, name in SIDES.items():
-        tried = dict.fromkeys(
-            loop["variant"] for loop in run.loops if loop["side"] == side
-        )
-        lines.append(f"Settings of {name}: {', '.join(tried) or ABSENT}.")
-    lines.append(f"Made by `python {run.record['command']}`.")
-    return points(lines)
+    """How the run was made: turns, machine, versions and settings."""
+    record, plan = run.record, run.record["plan"]
+    cpu, compiled = record.get("cpu"), record.get("compiled")
+    busy = record.get("busy_before", {}).values()
+    named = ", ".join(f"`{model}`" for model in compiled or ()) or "none"
+    return facts(
+        {
+            "rounds": f"{plan['rounds']}, each turn about {plan['seconds']:g} s",
+            "rounds to choose the settings": str(plan["qualifying"]),
+            "longest start or turn": f"{plan['timeout']:g} s",
+            "batch": batches(run),
+            "machine": processor(record["machine"]),
+            "instructions of all sides": cpu.upper() if cpu else None,
+            "versions": versions_of(run),
+            "precisions": ", ".join(run.precisions),
+            "networks with compiled settings": None if compiled is None else named,
+            "cores that other programs used before": (
+                f"up to {100 * max(busy):.0f} %" if busy else None
+            ),
+            **{f"settings of {SIDES[side]}": _tried_by(run, side) for side in SIDES},
+            "quick run": "yes: few, short turns" if record.get("quick") else None,
+            "command": f"`python {record['command']}`",
+        }
+    )
+
+
+def _tried_by(run: Measured, side: str) -> str:
+    loops = (loop for loop in run.loops if loop["side"] == side)
+    return ", ".join(dict.fromkeys(loop["variant"] for loop in loops)) or ABSENT
+
+
+def peaks(run: Measured) -> str:
+    """The peaks of the machine."""
+    record = run.record.get("roofline", {})
+    rates, copied = record.get("operations_per_second", {}), None
+    if record.get("copied_bytes_per_second"):
+        copied = f"{record['copied_bytes_per_second'] / 1e9:.1f} GB/s"
+    products = {
+        f"matrix product, {precision}": f"{rates[precision] / 1e9:,.0f} GFLOP/s"
+        for precision in PRECISIONS
+        if rates.get(precision)
+    }
+    return facts({**products, "copy of memory": copied})
 
 
 def roofline(run: Measured) -> str:
     """How close our loops come to the machine's matrix products."""
-    record = run.record.get("roofline", {})
-    peaks = record.get("operations_per_second", {})
-    known = [f"{peaks[p] / 1e9:,.0f} in {p}" for p in PRECISIONS if peaks.get(p)]
-    copied = record.get("copied_bytes_per_second")
-    lines = []
-    if known:
-        lines.append(
-            f"The best product made {' and '.join(known)}, in 10^9 operations a second."
-        )
-    if copied:
-        lines.append(f"A copy of memory moved {copied / 1e9:.1f} GB a second.")
     found: dict[tuple, float] = {}
-    for row in record.get("networks", []):
+    for row in run.record.get("roofline", {}).get("networks", []):
         if not row["dataset"]:
             key = row["model"], row["work"], row["precision"]
             found[key] = max(row["fraction"], found.get(key, 0.0))
@@ -84,11 +77,11 @@ def roofline(run: Measured) -> str:
         for model in dict.fromkeys(model for model, *_ in found)
     )
     head = ["network", *(f"{WORKS[work]}, {precision}" for work, precision in columns)]
-    return "\n\n".join(filter(None, [paragraph(*lines), table(head, rows)]))
+    return table(head, rows)
 
 
 def bound(run: Measured) -> str:
-    """How much faster than PyTorch direct convolutions can be, and how much we are."""
+    """The largest speedup over PyTorch of direct convolutions, and our speedup."""
     record = run.record.get("roofline", {})
     peaks = record.get("operations_per_second", {})
     an_image = {
@@ -108,23 +101,23 @@ def bound(run: Measured) -> str:
                     loop["precision"],
                     _percent(share),
                     f"{1 / share:.2f}",
-                    _beside(ratio, 1 / share),
+                    _speedup(ratio, 1 / share),
                 ]
             )
     head = ["work", "network", "PyTorch's precision", "its share of the peak"]
-    return table([*head, "the direct bound is times as fast", "we are"], rows)
+    return table([*head, "speedup of the direct bound", "our speedup"], rows)
 
 
-def _beside(ratio: dict | None, bound: float) -> str:
-    """Returns how many times as fast we are, and whether that is past the bound."""
+def _speedup(ratio: dict | None, bound: float) -> str:
+    """Returns our speedup, and whether it exceeds the bound."""
     if ratio is None:
         return ABSENT
     middle = ratio["ratio_median"]
-    return f"{middle:.2f}" + ", past the bound" * (middle > bound)
+    return f"{middle:.2f}" + ", above the bound" * (middle > bound)
 
 
 def operations() -> str:
-    """Where the time of a step goes, from the records of `bench --profile`."""
+    """The time of a step by operation, from the records of `bench --profile`."""
     rows = []
     for path in sorted((BENCHMARKS / "profiles").glob("*.json")):
         record = json.loads(path.read_text())
@@ -147,11 +140,11 @@ def operations() -> str:
             ]
         )
     head = ["network", "work", "precision", "batch"]
-    return table([*head, "ms allowed", "ms measured", "operations"], rows)
+    return table([*head, "ms at the peaks", "ms measured", "operations"], rows)
 
 
 def memory(run: Measured) -> str:
-    """Peak memory of the training loops."""
+    """Peak memory of training, in MiB."""
     rows = (
         [
             f"`{model}`",
@@ -166,40 +159,43 @@ def memory(run: Measured) -> str:
 
 
 def waiting(run: Measured) -> str:
-    """Seconds of whole commands."""
+    """The time of whole commands."""
     seconds = run.record.get("seconds", {})
     rows = ([name, spread(samples)] for name, samples in seconds.items())
-    return table(["wait for", "seconds"], rows)
+    return table(["command", "seconds"], rows)
 
 
 def input_cost(run: Measured) -> str:
-    """What the pipeline adds to a step."""
+    """The cost of the input pipeline."""
     if not run.input_pair:
         return table([], [])
     without, loop = run.input_pair
     samples = zip(without["samples"], loop["samples"], strict=True)
     cost = spread([100 * (a / b - 1) for a, b in samples], " %")
-    return paragraph(
-        f"Training of `{loop['model']}` in {loop['precision']}: {rate(without):,.0f} "
-        f"images/s on one batch in memory, {rate(loop):,.0f} with the pipeline of "
-        f"{loop['dataset']} (order, gather, augmentation). It costs {cost} of a step."
+    return facts(
+        {
+            "network": f"`{loop['model']}`, {loop['precision']}",
+            "one batch in memory": f"{rate(without):,.0f} images/s",
+            f"pipeline of {loop['dataset']}": f"{rate(loop):,.0f} images/s",
+            "cost, of a step": cost,
+        }
     )
 
 
 def absent(run: Measured) -> str:
-    """What could not run, and why."""
+    """The loops that could not run, and why."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in run.record.get("absent", []):
         where = f"{WORKS.get(row['work'], row['work'])} {row['model']}".strip()
         found.setdefault((row["loop"], row["reason"]), []).append(where)
     if not found:
-        return "Nothing: every loop ran."
+        return "None."
     rows = ([loop, ", ".join(where), why] for (loop, why), where in found.items())
     return table(["loop", "of", "reason"], rows)
 
 
 def tried() -> str:
-    """The trials for speed, from their records."""
+    """The trials for speed."""
     paths = sorted(BENCHMARKS.glob("tried*.json"))
     return "\n\n".join(_tried(json.loads(path.read_text())) for path in paths)
 
@@ -218,33 +214,34 @@ def _tried(record: dict) -> str:
         for row in record["tried"]
     )
     head = [
-        "what",
+        "work",
         "tried",
         "instead of",
-        "times as fast",
+        "speedup",
         "peak memory",
         "verdict",
         "in use",
     ]
     plan = record["plan"]
-    lines = [
-        f"On {processor(record['machine'])}, {plan['rounds']} rounds of turns of about "
-        f"{plan['seconds']:g} s."
-    ]
-    lines += [
-        f"Absent: {row['loop']}: {row['reason']}." for row in record.get("absent", [])
-    ]
-    return "\n\n".join(filter(None, [paragraph(*lines), table(head, rows)]))
+    missing = [f"{row['loop']}: {row['reason']}" for row in record.get("absent", [])]
+    known = {
+        "machine": processor(record["machine"]),
+        "rounds": f"{plan['rounds']}, each turn about {plan['seconds']:g} s",
+        "absent": "; ".join(missing) or None,
+    }
+    return f"{facts(known)}\n\n{table(head, rows)}"
 
 
 def parts() -> dict[str, Callable[[], str]]:
     """Returns what makes each part of docs/performance.md, by its name."""
     run = Measured.read()
     of_run = {
+        "speed": speed,
         "method": method,
         "training": training,
         "inference": inference,
         "precisions": precisions,
+        "peaks": peaks,
         "roofline": roofline,
         "bound": bound,
         "memory": memory,
@@ -261,7 +258,7 @@ def _percent(fraction: float | None) -> str:
 
 
 def _use(row: dict) -> str:
-    """Returns whether a trial is in use, with a link to where."""
+    """Returns whether the package uses a trial, with a link to the code."""
     if not row.get("used_in"):
         return "no"
     return f"[{'option' if row.get('option') else 'yes'}](../{row['used_in']})"

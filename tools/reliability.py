@@ -1,4 +1,4 @@
-"""The generated parts of docs/reliability.md, from the records that lie beside it."""
+"""The tables of docs/reliability.md, from its records."""
 
 import functools
 import json
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from comparison import processor
-from markup import paragraph, points, table
+from markup import facts, table
 from paths import DOCS
 
 RECORDS = DOCS / "reliability"
@@ -14,21 +14,23 @@ NOT_MEASURED = "Not measured."
 
 
 def mutations(record: dict) -> str:
-    """What the readers answered to damaged files."""
+    """The damages of each file, and the answers of its reader."""
     files = record["files"]
     kinds = ("truncations", "flips", "edits")
     damages = sum(one.get(kind, 0) for one in files for kind in kinds)
     found = sum(sum(one["findings"].values()) for one in files)
-    words = paragraph(
-        f"{damages:,} damages of {len(files)} files were tried, and what must not "
-        f"happen happened {found:,} times. The longest answer took "
-        f"{max(one['slowest_seconds'] for one in files):.1f} s; the process's peak of "
-        f"memory rose by at most {max(_grown(one) for one in files):.0f} MB while one "
-        f"file was read again and again. {place(record)}"
+    summary = facts(
+        {
+            "damages": f"{damages:,} in {len(files)} files",
+            "findings": f"{found:,}",
+            "longest answer": f"{max(one['slowest_seconds'] for one in files):.1f} s",
+            "largest growth of memory": f"{max(map(_grown, files)):.0f} MB",
+            **place(record),
+        }
     )
     head = [
         "read as", "file", "bytes", "cut off", "bytes changed", "values changed",
-        "answers", "found",
+        "answers", "findings",
     ]  # fmt: skip
     rows = (
         [
@@ -39,43 +41,44 @@ def mutations(record: dict) -> str:
             f"{one['flips']:,}",
             f"{one.get('edits', 0):,}",
             "; ".join(f"{words}: {n:,}" for words, n in one["answers"].items()),
-            "; ".join(one["findings"]) or "nothing",
+            "; ".join(one["findings"]) or "none",
         ]
         for one in files
     )
-    return f"{words}\n\n{table(head, rows)}"
+    return f"{summary}\n\n{table(head, rows)}"
 
 
 def kills(record: dict) -> str:
-    """What became of a training that was killed again and again."""
-    late = record["n"] - record["with_checkpoint"]
-    variables = f"All {record['variables']} variables"
-    if not record["equal"]:
-        variables = f"**Not all {record['variables']} variables**"
-    lines = [
-        f"{record['n']} kills (`kill -9`) of one training of {record['step']} updates, "
-        f"{record['while_writing']} of them while a checkpoint was half written.",
-        f"{record['resumed']} of {record['n']} times the next process went on from the "
-        f"newest whole checkpoint; {late} of the kills came before there was one.",
-        f"{variables} (weights, optimizer, metrics) and "
-        f"{'all' if record['reports_equal'] else '**not all**'} reports are equal, bit "
-        "for bit, to those of a training that nobody killed.",
-        place(record),
-    ]
-    return points(lines)
-
-
-def place(record: dict) -> str:
-    """The machine, the versions and the command of a record."""
-    machine, versions = record["machine"], record["versions"]
-    return (
-        f"Seed {record['seed']}, {processor(machine)}, "
-        f"TensorFlow {versions['tensorflow']}, Keras {versions['keras']}."
+    """The outcome of a training that was killed again and again."""
+    n, early = record["n"], record["n"] - record["with_checkpoint"]
+    return facts(
+        {
+            "updates of the training": f"{record['step']:,}",
+            "kills (`kill -9`)": f"{n}",
+            "kills while a checkpoint was half written": f"{record['while_writing']}",
+            "kills before the first checkpoint": f"{early}",
+            "resumed from the newest whole checkpoint": f"{record['resumed']} of {n}",
+            "variables, compared with an undisturbed training": (
+                f"{record['variables']}, {_equal(record['equal'])}"
+            ),
+            "reports": _equal(record["reports_equal"]),
+            **place(record),
+        }
     )
 
 
+def place(record: dict) -> dict[str, str]:
+    """Returns the seed, the machine and the versions of a record, by name."""
+    versions = record["versions"]
+    return {
+        "seed": f"{record['seed']}",
+        "machine": processor(record["machine"]),
+        "versions": f"TensorFlow {versions['tensorflow']}, Keras {versions['keras']}",
+    }
+
+
 def part(make: Callable[[dict], str], path: Path) -> str:
-    """Returns what is made of a record, or that there is none."""
+    """Returns the text for a record, or "Not measured." without one."""
     return make(json.loads(path.read_text())) if path.exists() else NOT_MEASURED
 
 
@@ -86,6 +89,10 @@ def parts() -> dict[str, Callable[[], str]]:
         name: functools.partial(part, make, RECORDS / f"{name}.json")
         for name, make in makers.items()
     }
+
+
+def _equal(equal: bool) -> str:
+    return "equal, bit for bit" if equal else "**not all equal**"
 
 
 def _grown(one: dict) -> float:

@@ -1,4 +1,4 @@
-"""The generated part of docs/landscape.md, from the record that lies beside it."""
+"""The tables and the surfaces of docs/landscape.md, from its record."""
 
 import csv
 import functools
@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from markup import error, paragraph, table
+from markup import code, error, facts, table
 from paths import DOCS
 from release import command
 from reliability import part, place
@@ -19,33 +19,29 @@ LOWEST, HIGHEST = 0.2, 20  # of the loss in the picture, in nats
 
 
 def shortcuts(record: dict, folder: Path = RECORD.parent) -> str:
-    """The picture, what each network ended with, and how it was trained."""
+    """The two networks, and how they were trained and drawn."""
     slices = record["slices"]
-    n = slices[0]["n"]
     configs = [ExperimentConfig.from_dict(one["config"]) for one in slices]
-    kinds = [config.model.shortcut for config in configs]
-    words = paragraph(
-        f"Cross-entropy on {n:,} training images at "
-        f"{record['size']} x {record['size']} points up to {record['radius']:g} times "
-        "the length of each filter away; the cross is where the training ended. One "
-        f"run each. {place(record)}",
-        f"The values of `--shortcut`, in turn: {', '.join(kinds)}.",
-    )
-    head = ["network", "updates", "validation error", "loss at the cross",
-            "points better than guessing"]  # fmt: skip
-    rows = ([one["network"], f"{one['step']:,}",
+    head = ["network", "`--shortcut`", "updates", "validation error",
+            "loss at the center", "points better than guessing"]  # fmt: skip
+    rows = ([one["network"], f"`{config.model.shortcut}`", f"{one['step']:,}",
              error(one["validation_error"], one["n_validation"]),
              f"{one['loss']:.3f}", _share(folder / one["table"], one)]
-            for one in slices)  # fmt: skip
-    commands = [command(config) for config in configs]
+            for one, config in zip(slices, configs, strict=True))  # fmt: skip
+    size, n = record["size"], slices[0]["n"]
+    known = {
+        "images": f"{n:,} training images",
+        "points": f"{size} x {size}",
+        "reach": f"{record['radius']:g} times the norm of each filter",
+        "runs": "one of each network",
+        **place(record),
+    }
     drawn = (
-        "python -m resnet_tf landscape --ckpt "
-        f"{' '.join(record['checkpoints'])} "
-        f"--size={record['size']} --images={n} --output=docs/landscape"
+        f"python -m resnet_tf landscape --ckpt {' '.join(record['checkpoints'])} "
+        f"--size={size} --images={n} --output=docs/landscape"
     )
-    lines = "\n".join((*commands, drawn))
-    picture = f"![The loss around {_titles(slices)}](landscape/landscape.png)"
-    return "\n\n".join((picture, words, table(head, rows), f"```\n{lines}\n```"))
+    commands = code(*map(command, configs), drawn)
+    return "\n\n".join((table(head, rows), facts(known), commands))
 
 
 def draw(target: Path) -> None:
@@ -89,12 +85,8 @@ def parts() -> dict[str, Callable[[], str]]:
     return {"shortcuts": functools.partial(part, shortcuts, RECORD)}
 
 
-def _titles(slices: list[dict]) -> str:
-    return " and ".join(one["network"] for one in slices)
-
-
 def _share(path: Path, one: dict) -> str:
-    """Returns the share of points with less loss than equal odds for all classes."""
+    """Returns the share of points with a lower loss than equal odds for all classes."""
     guessing = math.log(one["config"]["model"]["num_classes"])
     with open(path, newline="") as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]

@@ -1,9 +1,9 @@
-"""Runs the commands of docs/tutorial.md and records what they print.
+"""Runs the commands of docs/tutorial.md and records their output.
 
     python tools/tutorial.py      # writes docs/tutorial.json
 
-The commands are the blocks marked `sh`; they run one after another in a new folder
-that holds the scripts. A part that follows a block shows what the block printed.
+The commands are the blocks marked `sh`. They run one after another in a new folder with
+the scripts. A part that follows a block shows the output of the block.
 """
 
 import functools
@@ -28,8 +28,10 @@ _BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:\n<!-- begin: (\S+) -->)?", re.M | r
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
-    """Returns the commands of a page, each with the name of the part behind it, which
-    is empty where none follows."""
+    """Returns the commands of a page, each with the name of the part that follows.
+
+    The name is empty if no part follows.
+    """
     return _BLOCK.findall(text)
 
 
@@ -37,7 +39,7 @@ def parts() -> dict[str, Callable[[], str]]:
     """Returns the parts of the page.
 
     Raises:
-        ValueError: If the page has other commands than those that were recorded.
+        ValueError: If the commands of the page differ from the recorded ones.
     """
     record, found = json.loads(RECORD.read_text()), blocks(PAGE.read_text())
     recorded = [one["command"] for one in record["blocks"]]
@@ -51,7 +53,7 @@ def parts() -> dict[str, Callable[[], str]]:
 
 
 def record(text: str) -> list[dict]:
-    """Returns the commands of a page, each with the lines that it printed.
+    """Runs the commands of a page; returns each with its output, as lines.
 
     Raises:
         subprocess.CalledProcessError: If one fails.
@@ -79,7 +81,7 @@ def record(text: str) -> list[dict]:
 
 
 def _printed(lines: list[str]) -> str:
-    return "\n".join(["It prints", "", "```", *lines, "```"])
+    return "\n".join(["```text", *lines, "```"])
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def test_every_released_model_is_shown_with_its_int8_file():
     text = exports.exports()
     assert text.count("| `tflite_int8` |") == len(models)
     for model in models:
-        assert f"`{model}`, " in text
+        assert f"| `{model}` | `tflite_int8` |" in text
+        assert f"| `{model}` | " in exports.models()
 
 
 def test_every_format_has_a_bound():

@@ -21,15 +21,14 @@ def test_a_part_must_be_there_once(page, times):
         generated(page, text)
 
 
-def test_a_whole_page_is_checked_where_there_is_something_to_make_it_from(
-    monkeypatch, tmp_path, capsys
-):
+def test_a_page_that_is_not_up_to_date_is_named(page, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("generate.ROOT", tmp_path)
-    monkeypatch.setattr("generate.PAGES", {})
-    whole = {"page.md": lambda: "new", "none.md": lambda: None}
-    monkeypatch.setattr("generate.WHOLE", whole)
+    monkeypatch.setattr("generate.PAGES", {page: PAGES[page]})
     monkeypatch.setattr("sys.argv", ["generate.py", "--check"])
+    text = "<!-- begin: one -->\nold\n<!-- end: one -->\n"
+    (tmp_path / page).write_text(text)
     assert main() == 1
     assert capsys.readouterr().err == "page.md is not up to date\n"
-    (tmp_path / "page.md").write_text("new")
+    assert (tmp_path / page).read_text() == text
+    (tmp_path / page).write_text(text.replace("old", "new"))
     assert main() == 0

@@ -1,4 +1,4 @@
-from growing import growth
+from growing import growth, setup
 
 PLACE = {
     "seed": 0,
@@ -27,22 +27,27 @@ def test_the_best_plan_comes_first():
         "scratch": [leg("ResNet-56", 12.0, 400)],
         "grown": [leg("ResNet-20", 14.0, 200), leg("ResNet-56", 11.0, 200)],
     }
-    text = growth({**PLACE, "plans": plans})
-    words = " ".join(text.split())
-    assert "Each plan has 4,000.0 times 10^12 multiply-adds" in words
-    assert "6 epochs of the deep network. One run each. Seed 0, 2 cores" in words
-    assert "`grown` ends 1.00 points below `scratch`." in words
-    assert text.endswith("\n\n```\npython benchmarks/growth.py\n```")
-    assert text.splitlines()[-6:-4] == [
+    record = {**PLACE, "plans": plans}
+    assert setup(record).splitlines()[2:] == [
+        "| data set | cifar10 |",
+        "| epochs of the deep network | 6 |",
+        "| multiply-adds of each plan | 4,000.0 * 10^12 |",
+        "| seed | 0 |",
+        "| machine | 2 cores of CPU |",
+        "| versions | TensorFlow 2.21.0, Keras 3.15.1 |",
+        "| command | `python benchmarks/growth.py` |",
+    ]
+    assert growth(record).splitlines()[2:] == [
         "| `grown` | ResNet-20, 0.1, 200, 14.00 %; ResNet-56, 0.1, 200, 11.00 % | 3.0 "
-        "| 11.00 % (10.16 to 11.90, n = 5,000) |",
+        "| 11.00 % (10.16 to 11.90, n = 5,000) | -1.00 |",
         "| `scratch` | ResNet-56, 0.1, 400, 12.00 % | 1.5 "
-        "| 12.00 % (11.13 to 12.93, n = 5,000) |",
+        "| 12.00 % (11.13 to 12.93, n = 5,000) | +0.00 |",
     ]
 
 
 def test_growth_that_does_not_pay():
     plans = {"scratch": [leg("ResNet-56", 11.0, 400)]}
     plans["grown"] = [leg("ResNet-20", 14.0, 200), leg("ResNet-56", 12.0, 200)]
-    words = " ".join(growth({**PLACE, "plans": plans}).split())
-    assert "Nothing beats `scratch`." in words
+    first, second = growth({**PLACE, "plans": plans}).splitlines()[2:]
+    assert first.startswith("| `scratch` |") and first.endswith("| +0.00 |")
+    assert second.startswith("| `grown` |") and second.endswith("| +1.00 |")

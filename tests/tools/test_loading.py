@@ -20,7 +20,7 @@ TESTS = {
     "kuangliu's DenseNet-121": "interop/test_kuangliu.py::test_equal_logits",
     "gpleiss's, bearpaw's": "interop/test_densenet.py::test_equal_logits",
     "torchvision's `resnet18`": "interop/test_recognise.py::test_torchvision",
-    "the same, to fine-tune": "checkpoints/test_initial.py::test_from_torchvision",
+    "torchvision's file": "checkpoints/test_initial.py::test_from_torchvision",
     "one of the four": "interop/test_recognise.py::test_equal_logits",
     "a checkpoint of the TF1": "interop/test_tf1.py::test_the_command_takes_it",
     "a `.weights.h5`": "checkpoints/test_initial.py::"

@@ -6,7 +6,16 @@ import performance
 import pytest
 from comparison import inference, precisions, processor, training
 from measured import Measured
-from performance import absent, bound, input_cost, memory, method, roofline, waiting
+from performance import (
+    absent,
+    bound,
+    input_cost,
+    memory,
+    method,
+    peaks,
+    roofline,
+    waiting,
+)
 
 PLACE = {
     "command": "benchmarks/run.py",
@@ -110,12 +119,11 @@ def test_equal_precision(run):
 
 
 def test_the_machine(run):
-    sentences, table = roofline(run).split("\n\n")
-    assert " ".join(sentences.split()) == (
-        "The best product made 2,000 in float32, in 10^9 operations a second. "
-        "A copy of memory moved 32.1 GB a second."
-    )
-    assert table.splitlines() == [
+    assert peaks(run).splitlines()[2:] == [
+        "| matrix product, float32 | 2,000 GFLOP/s |",
+        "| copy of memory | 32.1 GB/s |",
+    ]
+    assert roofline(run).splitlines() == [
         "| network | training, float32 | training, bfloat16 | inference, float32 "
         "| inference, bfloat16 |",
         "|---|---|---|---|---|",
@@ -126,7 +134,7 @@ def test_the_machine(run):
 def test_what_could_be_gained_at_most(run):
     # 50 images/s of 10 GFLOP are a quarter of 2,000 GFLOP/s.
     row = "| training | `net` | float32 | 25 % | 4.00 |"
-    assert last(bound(run)) == f"{row} 40.00, past the bound |"
+    assert last(bound(run)) == f"{row} 40.00, above the bound |"
     run.record["ratios"][-1]["ratio_median"] = 3.99
     assert last(bound(run)) == f"{row} 3.99 |"
     run.record["roofline"]["operations_per_second"]["float32"] = None
@@ -139,9 +147,11 @@ def test_memory_and_waiting(run):
 
 
 def test_the_input_costs_what_the_last_pair_says(run):
-    text = " ".join(input_cost(run).split())
-    assert "10 images/s on one batch in memory, 9 with the pipeline of digits" in text
-    assert "12.50 % (0.00 to 25.00) of a step" in text
+    assert input_cost(run).splitlines()[3:] == [
+        "| one batch in memory | 10 images/s |",
+        "| pipeline of digits | 9 images/s |",
+        "| cost, of a step | 12.50 % (0.00 to 25.00) |",
+    ]
 
 
 def test_what_is_absent_is_told_with_its_reason(run):
@@ -151,30 +161,34 @@ def test_what_is_absent_is_told_with_its_reason(run):
 
 
 def test_how_it_was_measured(run):
-    text = " ".join(method(run).split())
-    assert "3 rounds; a turn lasts about 4 s. Before them the settings of" in text
-    assert "have 2 rounds among themselves: the best two go on" in text
-    assert "A start or a turn may take 600 s." in text
-    assert "Batch 8, 2 cores of a CPU; TensorFlow 2, Keras 3." in text
-    assert "other programs used up to 25 % of the cores" in text
-    assert "Settings of PyTorch: eager." in text
-    assert "compile for minutes" not in text
+    assert method(run).splitlines()[2:] == [
+        "| rounds | 3, each turn about 4 s |",
+        "| rounds to choose the settings | 2 |",
+        "| longest start or turn | 600 s |",
+        "| batch | 8 |",
+        "| machine | 2 cores of a CPU |",
+        "| versions | TensorFlow 2, Keras 3 |",
+        "| precisions | float32, bfloat16 |",
+        "| cores that other programs used before | up to 25 % |",
+        "| settings of this package | , step |",
+        "| settings of PyTorch | eager |",
+        "| settings of stock Keras | tape |",
+        "| command | `python benchmarks/run.py` |",
+    ]
     run.record["compiled"] = ["net"]
-    assert "compile for minutes were measured for `net`." in method(run)
-    assert "All is in float32" not in text
-    assert "--quick" not in text
+    assert "| networks with compiled settings | `net` |" in method(run)
+    run.record["compiled"] = []
+    assert "| networks with compiled settings | none |" in method(run)
 
 
 def test_older_instructions_are_said(run):
     run.record["cpu"] = "avx2"
-    text = " ".join(method(run).split())
-    assert "2 cores of a CPU, all sides held to AVX2; TensorFlow 2" in text
-    assert "`--cpu` holds the processes of all sides to older instructions" in text
+    assert "| instructions of all sides | AVX2 |" in method(run)
 
 
 def test_a_quick_run_is_called_so(bare):
     bare.record["quick"] = True
-    assert "The run was a `--quick` one" in method(bare)
+    assert "| quick run | yes: few, short turns |" in method(bare)
 
 
 def test_missing_keys(bare):
@@ -182,10 +196,10 @@ def test_missing_keys(bare):
         "| `net` | 100 (float32) | absent | absent | absent | absent |"
     )
     assert waiting(bare) == input_cost(bare) == "Not measured."
-    assert roofline(bare) == "Not measured."
-    assert absent(bare) == "Nothing: every loop ran."
-    assert "Settings of PyTorch: absent." in method(bare)
-    assert "All is in float32" in method(bare)
+    assert roofline(bare) == peaks(bare) == "Not measured."
+    assert absent(bare) == "None."
+    assert "| settings of PyTorch | absent |" in method(bare)
+    assert "| precisions | float32 |" in method(bare)
 
 
 @pytest.mark.parametrize(

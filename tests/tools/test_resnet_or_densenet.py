@@ -1,10 +1,18 @@
-"""The page follows from the record: the lines here from the smallest of records."""
+"""The tables follow from the record of a comparison."""
 
 import json
 
 import pytest
 import resnet_or_densenet
-from resnet_or_densenet import written
+from resnet_or_densenet import (
+    advice,
+    families,
+    networks,
+    pairs,
+    published,
+    setup,
+    times,
+)
 
 
 def network(label, error, scale, memory=2**30):
@@ -57,58 +65,71 @@ def record():
     }
 
 
-def answer(record):
-    return " ".join(written(record).split("\n\n")[1].split())
-
-
 def test_the_best_of_each_family_are_compared(record):
-    assert answer(record) == (
-        "After 6 epochs of cifar10, `uva_densenet` errs on 6.00 % of 1,000 test "
-        "images and `uva_preact`, the best residual network, on 5.00 %: +1.00 points "
-        "(95 % interval -0.50 to +3.00), which does not tell the two apart. The dense "
-        "network takes 1.50 times the parameters, 1.00 times the multiply-adds, 1.00 "
-        "times the training time, 1.50 times the time of one image and 1.00 times the "
-        "peak memory of training."
-    )
+    assert families(record).splitlines()[2:] == [
+        "| best dense network | `uva_densenet`, 6.00 % |",
+        "| best residual network | `uva_preact`, 5.00 % |",
+        "| difference of the errors | +1.00 points (95 % interval -0.50 to +3.00), "
+        "not significant |",
+        "| parameters, dense over residual | 1.50 times |",
+        "| multiply-adds, dense over residual | 1.00 times |",
+        "| training time, dense over residual | 1.00 times |",
+        "| time of one image, dense over residual | 1.50 times |",
+        "| peak memory of training, dense over residual | 1.00 times |",
+    ]
 
 
-def test_an_interval_without_zero_tells_apart(record):
+def test_an_interval_without_zero_is_significant(record):
     record["pairs"][0]["interval"] = [-3.0, -0.5]
     record["networks"][-1]["peak_memory"] = None
-    assert "which tells the two apart" in answer(record)
-    assert answer(record).endswith(
-        "training time and 1.50 times the time of one image."
-    )
+    lines = families(record).splitlines()
+    assert "to +3.00), significant |" in lines[4]
+    assert lines[-1] == "| time of one image, dense over residual | 1.50 times |"
 
 
-def test_what_is_published_had_more_epochs(record):
-    text = " ".join(written(record).split())
-    assert "trained for 180 epochs, these for 6:" in text
-    assert "| `uva_densenet` | 9.77 % | 6.00 % |" in text
-    assert "`ResNet-20` |" not in text
-    record["dataset"] = "digits"
-    assert "published" not in written(record)
+def test_how_the_networks_were_trained(record):
+    assert setup(record).splitlines()[2:] == [
+        "| data set | cifar10, 1,000 test images |",
+        "| runs of each network | 2 |",
+        "| epochs | 6 |",
+        "| machine | 2 cores of CPU |",
+        "| versions | TensorFlow 2.21, Keras 3.15 |",
+        "| commit | abc |",
+        "| command | `python -m resnet_tf compare` |",
+    ]
+
+
+def test_the_published_errors_had_more_epochs(record):
+    text = published(record)
+    assert "| `uva_densenet` | 9.77 % | 180 | 6.00 % | 6 |" in text
+    assert "ResNet-20" not in text
 
 
 def test_equal_epochs_are_not_equal_time(record):
     record["networks"][3]["seconds"], record["networks"][1]["seconds"] = 90.0, 45.0
-    text = " ".join(written(record).split())
-    assert "in that of `uva_densenet`, `ResNet-20` does 2.00 times as many." in text
+    assert times(record).splitlines()[2:] == [
+        "| fastest training | `ResNet-20` |",
+        "| slowest training | `uva_densenet` |",
+        "| slowest over fastest | 2.00 times |",
+    ]
 
 
 def test_both_families_are_needed(record):
     del record["networks"][-1]
     with pytest.raises(ValueError, match="must hold a dense network"):
-        written(record)
+        families(record)
 
 
-def test_no_comparison_no_page(record, monkeypatch, tmp_path):
+def test_every_network_and_every_pair_has_a_row(record):
+    assert networks(record).count("\n| ") == 4
+    assert "| uva_preact - uva_densenet | -1.00 | -3.00 to +0.50 |" in pairs(record)
+    assert advice(record) == "> Take one."
+
+
+def test_the_parts_follow_from_the_record(record, monkeypatch, tmp_path):
     path = tmp_path / "comparison.json"
     monkeypatch.setattr(resnet_or_densenet, "RECORD", path)
-    assert resnet_or_densenet.page() is None and resnet_or_densenet.link() == ""
     path.write_text(json.dumps(record))
-    assert resnet_or_densenet.page() == written(record)
-    assert "(resnet_or_densenet.md)" in resnet_or_densenet.link()
-    assert "![" not in written(record)
-    (tmp_path / "costs.png").touch()
-    assert written(record).count("](comparison/costs.png)") == 1
+    found = resnet_or_densenet.parts()
+    assert found["families"]() == families(record)
+    assert found["pairs"]() == pairs(record)

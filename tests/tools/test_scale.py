@@ -23,11 +23,10 @@ def test_what_was_measured(tmp_path, monkeypatch):
     assert scale.measured() == "Not measured."
     scale.RECORD.write_text(json.dumps(RECORD))
     text = scale.measured()
-    assert "are processes of one machine with 2 cores of a CPU" in " ".join(
-        text.split()
-    )
-    assert "25 % of the cores" in " ".join(text.split())
-    rows = text.splitlines()[-2:]
+    assert "| replicas | processes of one machine |" in text
+    assert "| machine | 2 cores of a CPU |" in text
+    assert "| cores that other programs used before | 25 % |" in text
+    rows = text.splitlines()[2:4]
     assert rows[0] == "| 1 | no | 50.00 (40.00 to 60.00) | 2000 | 1.00 |"
     assert rows[1] == "| 2 | yes | 100.00 (99.00 to 101.00) | 1000 | 2.00 |"
 
@@ -41,7 +40,9 @@ def test_what_an_update_exchanges():
 
 def test_what_is_on_paper_says_so():
     text = scale.saturation()
-    assert text.startswith("**Assumed, not measured:** a batch of 1,024")
+    assert "| batch over all replicas | 1,024 |" in text
+    assert "| arithmetic of a GPU | 5 TFLOP/s |" in text
+    assert "| exchange, 8 hosts of 8 GPUs | 100 us |" in text
     (row,) = [
         row
         for row in text.splitlines()

@@ -48,7 +48,7 @@ def test_a_part_shows_what_its_block_printed(page):
     page(command for command, _ in tutorial.blocks(PAGE))
     parts = tutorial.parts()
     assert parts.keys() == {"seen"}
-    assert parts["seen"]() == "It prints\n\n```\none\n```"
+    assert parts["seen"]() == "```text\none\n```"
 
 
 def test_commands_that_were_not_recorded_are_told(page):
