@@ -105,6 +105,11 @@ class BatchNorm(keras.layers.BatchNormalization):
             aggregation="none" if trainable else "mean",
         )
 
+    @property
+    def moves(self) -> bool:
+        """Whether training normalizes by the statistics of this batch alone."""
+        return self.trainable and not self.synchronized
+
     def call(self, inputs, training=False, residual=None, relu=False):
         width = inputs.shape[-1]
         if tf.is_tensor(training):

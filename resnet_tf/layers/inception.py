@@ -5,6 +5,11 @@ from keras import ops
 
 from resnet_tf import native
 from resnet_tf.layers.block import Block
+from resnet_tf.layers.together import (
+    convolved_together,
+    normalized_apart,
+    normalized_together,
+)
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
@@ -116,6 +121,8 @@ class InceptionBlock(Block):
 
     def call(self, inputs, training=None):
         pool = native.max_pool(inputs, 1) if native.pools(inputs) else self.pool(inputs)
+        if training and self._is_together(inputs):
+            return self._together(inputs, pool)
         starts = (inputs, inputs, inputs, pool)
         outputs = []
         for x, units in zip(starts, self._branches, strict=True):
@@ -123,6 +130,22 @@ class InceptionBlock(Block):
                 x = unit(x, training=training)
             outputs.append(x)
         return ops.concatenate(outputs, axis=-1)
+
+    def _is_together(self, inputs) -> bool:
+        """Tells whether native kernels join the branches as they normalize them."""
+        bns = [unit.bn for units in self._branches for unit in units]
+        usual = self.activation == "relu" and native.normalizes(inputs)
+        return usual and all(bn.moves for bn in bns)
+
+    def _together(self, inputs, pool):
+        """Returns the same as the branches, one by one, in training."""
+        reductions = (self.reduce_3x3, self.reduce_5x5)
+        reduced = convolved_together([unit.conv for unit in reductions], inputs)
+        in_3x3, in_5x5 = normalized_apart([unit.bn for unit in reductions], reduced)
+        last = [units[-1] for units in self._branches]
+        starts = (inputs, in_3x3, in_5x5, pool)
+        maps = [unit.conv(x) for unit, x in zip(last, starts, strict=True)]
+        return normalized_together([unit.bn for unit in last], maps)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], sum(self.filters))

@@ -9,10 +9,10 @@ from resnet_tf.native.library import (
     reason,
     use_instructions,
 )
+from resnet_tf.native.norms import Norm, batch_norm, batch_norms
 from resnet_tf.native.operations import (
     Moments,
     Unit,
-    batch_norm,
     convolution,
     dense_block,
 )
@@ -21,9 +21,11 @@ from resnet_tf.native.pooling import max_pool
 __all__ = [
     "INSTRUCTIONS",
     "Moments",
+    "Norm",
     "Unit",
     "available",
     "batch_norm",
+    "batch_norms",
     "computing",
     "convolution",
     "convolves",

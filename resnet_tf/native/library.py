@@ -105,6 +105,12 @@ def operations() -> ModuleType:
     return module
 
 
+def shaped(x: tf.Tensor, shape) -> tf.Tensor:
+    """Returns x; the graph knows its shape, which the C API cannot tell it."""
+    x.set_shape(shape)
+    return x
+
+
 @functools.cache
 def _loaded() -> tuple[ModuleType | None, ctypes.CDLL | None, str | None]:
     """Returns the operations, the library's own functions, and why there are none."""

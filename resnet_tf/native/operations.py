@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from resnet_tf.native.library import operations
+from resnet_tf.native.library import operations, shaped
 
 
 def convolution(
@@ -68,7 +68,7 @@ def _convolution(x, kernel, flip: bool, bias=None, relu: bool = False) -> tf.Ten
     """Returns a convolution; with `flip` its transpose, from filters to C channels."""
     bias = [] if bias is None else [bias]
     y = operations().resnet_tf_conv(x=x, kernel=kernel, bias=bias, flip=flip, relu=relu)
-    return _shaped(y, [*x.shape[:3], kernel.shape[2 if flip else 3]])
+    return shaped(y, [*x.shape[:3], kernel.shape[2 if flip else 3]])
 
 
 @tf.RegisterGradient("ResnetTfConv")
@@ -81,7 +81,7 @@ def _convolution_gradient(op: tf.Operation, dy: tf.Tensor):
 
 
 def _bias_gradient(dy: tf.Tensor) -> tf.Tensor:
-    return _shaped(operations().resnet_tf_bias_gradient(dy=dy), dy.shape[3:])
+    return shaped(operations().resnet_tf_bias_gradient(dy=dy), dy.shape[3:])
 
 
 @tf.RegisterGradient("ResnetTfBiasGradient")
@@ -104,7 +104,7 @@ def _differentiable(op: tf.Operation) -> list[tf.Tensor]:
 
 def _filter_gradient(x: tf.Tensor, dy: tf.Tensor, size: int = 3) -> tf.Tensor:
     dw = operations().resnet_tf_conv_filter_gradient(x=x, dy=dy, size=size)
-    return _shaped(dw, [size, size, x.shape[3], dy.shape[3]])
+    return shaped(dw, [size, size, x.shape[3], dy.shape[3]])
 
 
 @tf.RegisterGradient("ResnetTfConvFilterGradient")
@@ -126,7 +126,7 @@ def direct_convolution(
     bias = [] if bias is None else [bias]
     y = operations().resnet_tf_direct_conv(x=x, kernel=kernel, bias=bias, **form)
     sides = [size and -(-size // stride) for size in x.shape[1:3]]
-    return _shaped(y, [x.shape[0], *sides, kernel.shape[3]])
+    return shaped(y, [x.shape[0], *sides, kernel.shape[3]])
 
 
 @tf.RegisterGradient("ResnetTfDirectConv")
@@ -143,7 +143,7 @@ def _direct_input_gradient(dy, kernel, x, form: dict) -> tf.Tensor:
     dx = operations().resnet_tf_direct_conv_input_gradient(
         dy=dy, kernel=kernel, x=x, **form
     )
-    return _shaped(dx, x.shape)
+    return shaped(dx, x.shape)
 
 
 @tf.RegisterGradient("ResnetTfDirectConvInputGradient")
@@ -159,7 +159,7 @@ def _direct_filter_gradient(x, dy, size, form: dict) -> tf.Tensor:
     dw = operations().resnet_tf_direct_conv_filter_gradient(
         x=x, dy=dy, height=height, width=width, **form
     )
-    return _shaped(dw, [height, width, x.shape[3], dy.shape[3]])
+    return shaped(dw, [height, width, x.shape[3], dy.shape[3]])
 
 
 @tf.RegisterGradient("ResnetTfDirectConvFilterGradient")
@@ -172,84 +172,6 @@ def _direct_filter_gradient_gradient(op: tf.Operation, dw: tf.Tensor):
 
 def _form(op: tf.Operation) -> dict:
     return {name: op.get_attr(name) for name in ("stride", "centered")}
-
-
-def batch_norm(
-    x: tf.Tensor,
-    gamma: tf.Tensor,
-    beta: tf.Tensor,
-    moving_mean: tf.Tensor,
-    moving_variance: tf.Tensor,
-    *,
-    epsilon: float,
-    momentum: float,
-    relu: bool = False,
-    residual: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Normalizes by the statistics of the batch, adds a residual, applies ReLU.
-
-    Args:
-        x: float32 (N, H, W, C), N at least 1.
-        gamma: float32 (C,), the scale.
-        beta: float32 (C,), the offset.
-        moving_mean: float32 (C,).
-        moving_variance: float32 (C,).
-        epsilon: Added to the variance, above 0.
-        momentum: Share of the old moving averages that stays, in [0, 1].
-        relu: Whether to replace negative results by 0.
-        residual: Added before ReLU, shape and dtype of `x`; it needs `relu`.
-
-    Returns:
-        The result, shape of `x`; the new moving averages of the mean and of the
-        unbiased variance, float32 (C,). Only the first has a gradient.
-
-    Reference: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
-    """
-    y, mean, variance, *_ = operations().resnet_tf_batch_norm(
-        x=x,
-        gamma=gamma,
-        beta=beta,
-        moving_mean=moving_mean,
-        moving_variance=moving_variance,
-        residual=[] if residual is None else [residual],
-        relu=relu,
-        epsilon=epsilon,
-        momentum=momentum,
-    )
-    channels = x.shape[3:]
-    return _shaped(y, x.shape), _shaped(mean, channels), _shaped(variance, channels)
-
-
-@tf.RegisterGradient("ResnetTfBatchNorm")
-def _batch_norm_gradient(op: tf.Operation, dy: tf.Tensor, *_):
-    x, gamma, beta, moving_mean, moving_variance, *residual = op.inputs
-    y, _, _, mean, deviation = op.outputs
-    dx, dgamma, dbeta, dresidual = operations().resnet_tf_batch_norm_gradient(
-        dy=dy,
-        x=x,
-        gamma=gamma,
-        beta=beta,
-        mean=mean,
-        deviation=deviation,
-        y=[y] if residual else [],
-        relu=op.get_attr("relu"),
-    )
-    dresidual = [_shaped(each, x.shape) for each in dresidual]
-    return [
-        _shaped(dx, x.shape),
-        _shaped(dgamma, gamma.shape),
-        _shaped(dbeta, beta.shape),
-        None,
-        None,
-        *dresidual,
-    ]
-
-
-@tf.RegisterGradient("ResnetTfBatchNormGradient")
-def _refuse_second_gradient(op: tf.Operation, *_):
-    raise LookupError(
-        "the native batch norm has a first gradient only: use kernels=tensorflow"
-    )
 
 
 class Unit(NamedTuple):
@@ -315,12 +237,12 @@ def dense_block(
         epsilon=epsilon,
     )
     channels = x.shape[3] + sum(units[-1].kernel.shape[3] for units in layers)
-    moments = Moments(_shaped(mean, [channels]), _shaped(variance, [channels]))
+    moments = Moments(shaped(mean, [channels]), shaped(variance, [channels]))
     inner = [
-        Moments(_shaped(m, unit.gamma.shape), _shaped(v, unit.gamma.shape))
+        Moments(shaped(m, unit.gamma.shape), shaped(v, unit.gamma.shape))
         for unit, m, v in zip(second, means, variances, strict=True)
     ]
-    return _shaped(y, [*x.shape[:3], channels]), moments, inner
+    return shaped(y, [*x.shape[:3], channels]), moments, inner
 
 
 @tf.RegisterGradient("ResnetTfDenseBlock")
@@ -350,7 +272,7 @@ def _dense_block_gradient(op: tf.Operation, dy: tf.Tensor, *_):
         epsilon=op.get_attr("epsilon"),
     )
     gradients = tf.nest.flatten(results)
-    return [_shaped(g, v.shape) for g, v in zip(gradients, op.inputs, strict=True)]
+    return [shaped(g, v.shape) for g, v in zip(gradients, op.inputs, strict=True)]
 
 
 @tf.RegisterGradient("ResnetTfDenseBlockGradient")
@@ -358,9 +280,3 @@ def _refuse_second_gradient_of_block(op: tf.Operation, *_):
     raise LookupError(
         "the native dense block has a first gradient only: use kernels=tensorflow"
     )
-
-
-def _shaped(x: tf.Tensor, shape) -> tf.Tensor:
-    """Returns x; the graph knows its shape, which the C API cannot tell it."""
-    x.set_shape(shape)
-    return x

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from resnet_tf import native
 from resnet_tf.layers import ConvUnit, InceptionBlock
 from tests.layers.by_hand import convolve, max_pool
 from tests.layers.harness import check_layer, check_saving
@@ -87,3 +89,48 @@ def test_children_take_the_blocks_policy(dtype, x):
 def test_wrong_arguments(filters, reduced, message):
     with pytest.raises(ValueError, match=message):
         InceptionBlock(filters, reduced)
+
+
+def _trained(block, x, computing):
+    """Returns the output in training, the gradients and the moved averages."""
+    before = block.get_weights()
+    variables = block.trainable_variables
+    with native.computing(computing), tf.GradientTape() as tape:
+        tape.watch(x)
+        y = block(x, training=True)
+        loss = tf.reduce_sum(y**3)
+    # That of a bias is zero: batch norm takes the mean away.
+    watched = [x, *(v for v in variables if not v.path.endswith("conv/bias"))]
+    gradients = tape.gradient(loss, [getattr(v, "value", v) for v in watched])
+    moved = [v.numpy() for v in block.non_trainable_variables]
+    block.set_weights(before)
+    return y, gradients, moved
+
+
+@pytest.mark.skipif(not native.available(), reason="no native kernels")
+def test_native_kernels_join_the_branches(x):
+    x = tf.constant(x)
+    block = InceptionBlock((8, 16, 8, 4), (16, 8))
+    block.build(x.shape)
+    ours, theirs = _trained(block, x, True), _trained(block, x, False)
+    for received, expected in zip(*map(tf.nest.flatten, (ours, theirs)), strict=True):
+        np.testing.assert_allclose(received, expected, rtol=2e-3, atol=2e-4)
+    with native.computing(True):
+        function = tf.function(lambda x: block(x, training=True))
+        operations = function.get_concrete_function(x).graph.get_operations()
+    norms = [op for op in operations if op.type == "ResnetTfBatchNorm"]
+    assert sorted(op.get_attr("widths") for op in norms) == [[16, 8], [36]]
+
+
+@pytest.mark.skipif(not native.available(), reason="no native kernels")
+@pytest.mark.parametrize("kind", ["gelu", "frozen", "evaluated"])
+def test_other_blocks_are_computed_branch_by_branch(kind, x):
+    activation = "gelu" if kind == "gelu" else "relu"
+    block = InceptionBlock(FILTERS, REDUCED, activation=activation)
+    block.build(x.shape)
+    block.conv_3x3.bn.trainable = kind != "frozen"
+    training = kind != "evaluated"
+    expected = block(x, training=training)
+    with native.computing(True):
+        received = block(x, training=training)
+    np.testing.assert_allclose(received, expected, rtol=1e-3, atol=1e-4)

@@ -141,13 +141,14 @@ bool normalizes(int64_t pixels, int c) {
   for (const bool relu : {false, true})
     for (const float* residual : {static_cast<const float*>(nullptr), static_cast<const float*>(r.get())}) {
       const BatchNormForward forward = {mean.get(), scale.get(), offset.get(), relu};
-      KERNELS.normalize(x.get(), residual, pixels, c, forward, y.get());
+      const Slice slice = {c, c, c};
+      KERNELS.normalize(x.get(), residual, pixels, slice, forward, y.get());
       const BatchNormBackward back = {mean.get(), scale.get(), offset.get(), relu};
       const bool masked = relu && residual;
-      KERNELS.gradient_sums(x.get(), dy.get(), masked ? y.get() : nullptr, pixels, c, back,
-                            masked ? dz.get() : nullptr, sums.data());
-      KERNELS.gradient_apply(x.get(), dy.get(), pixels, c, back, mean.get(), scale.get(),
-                             offset.get(), dx.get());
+      KERNELS.gradient_sums(x.get(), dy.get(), masked ? y.get() : nullptr, pixels, slice,
+                            back, masked ? dz.get() : nullptr, sums.data());
+      KERNELS.gradient_apply(x.get(), dy.get(), pixels, slice, back, mean.get(),
+                             scale.get(), offset.get(), dx.get());
     }
   return finite(y.get(), count) && finite(dx.get(), count);
 }

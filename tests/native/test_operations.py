@@ -158,7 +158,7 @@ def test_batch_norm_and_its_gradients_are_exact(
         inputs = [tf.constant(a) for a in (x, gamma, beta)]
         added = [] if residual is None else [tf.constant(residual)]
         tape.watch([*inputs, *added])
-        received, new_mean, new_variance = operations.batch_norm(
+        received, new_mean, new_variance = native.batch_norm(
             *inputs,
             tf.zeros(channels),
             tf.ones(channels),
@@ -179,7 +179,7 @@ def test_batch_norm_and_its_gradients_are_exact(
 
 def test_one_pixel_keeps_a_finite_moving_variance():
     one = tf.ones((1, 1, 1, 3))
-    _, mean, variance = operations.batch_norm(
+    _, mean, variance = native.batch_norm(
         one,
         *(tf.ones(3), tf.zeros(3), tf.zeros(3), tf.ones(3)),
         epsilon=1e-3,
@@ -205,7 +205,7 @@ def test_bits_do_not_depend_on_the_number_of_threads():
             tape.watch([x, kernel, wide, vectors[0]])
             y = operations.winograd_convolution(x, kernel)
             y = operations.winograd_convolution(y, wide)
-            z, *moved = operations.batch_norm(
+            z, *moved = native.batch_norm(
                 y, *vectors, epsilon=1e-5, momentum=0.9, relu=True
             )
         gradients = tape.gradient(z, [x, kernel, wide, vectors[0]], dy)
@@ -237,7 +237,7 @@ def test_bits_do_not_depend_on_the_number_of_threads():
             r"kernel must be \(3, 3, C, filters\) or \(5, 5, C, filters\)",
         ),
         (
-            lambda: operations.batch_norm(
+            lambda: native.batch_norm(
                 tf.ones((0, 4, 4, 3)),
                 *[tf.ones(3)] * 4,
                 epsilon=1e-3,
@@ -246,7 +246,7 @@ def test_bits_do_not_depend_on_the_number_of_threads():
             "x must have an image",
         ),
         (
-            lambda: operations.batch_norm(
+            lambda: native.batch_norm(
                 tf.ones((1, 4, 4, 3)),
                 *[tf.ones(2)] * 4,
                 epsilon=1e-3,
@@ -286,7 +286,7 @@ def test_inference_and_second_batch_norm_gradients_are_refused():
         outer.watch(x)
         with tf.GradientTape() as inner:
             inner.watch(x)
-            y, *_ = operations.batch_norm(x, *vectors, epsilon=1e-3, momentum=0.9)
+            y, *_ = native.batch_norm(x, *vectors, epsilon=1e-3, momentum=0.9)
         dx = inner.gradient(y, x)
     with pytest.raises(LookupError, match="first gradient only"):
         outer.gradient(dx, x)

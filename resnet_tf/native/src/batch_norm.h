@@ -8,6 +8,8 @@
 
 namespace {
 
+using resnet_tf::Slice;
+
 constexpr int BLOCK_FLOATS = 4096;
 constexpr int CHAINS = 4;  // rows in flight: a sum waits for its own predecessor only
 
@@ -34,15 +36,17 @@ INLINE void add_to(double* sums, Vec v, int i, int c, const Access& access) {
   for (int l = 0; l < n; l++) sums[i + l] += lanes[l];
 }
 
-// Calls body(chain, at) for all rows of a block: at is the row's offset.
+// Calls body(chain, at, to) for all rows of a block: the row's offsets in two tensors,
+// whose rows are `in` and `out` floats apart.
 template <class Body>
-INLINE void for_rows(int64_t first, int64_t rows, int c, int i, Body body) {
-  ptrdiff_t at = ptrdiff_t(first) * c + i;
+INLINE void for_rows(int64_t first, int64_t rows, ptrdiff_t in, ptrdiff_t out, int i,
+                     Body body) {
+  ptrdiff_t at = ptrdiff_t(first) * in + i, to = ptrdiff_t(first) * out + i;
   int64_t r = 0;
-  for (; r + CHAINS <= rows; r += CHAINS, at += ptrdiff_t(CHAINS) * c) {
-    UNROLL for (int k = 0; k < CHAINS; k++) body(k, at + ptrdiff_t(k) * c);
+  for (; r + CHAINS <= rows; r += CHAINS, at += CHAINS * in, to += CHAINS * out) {
+    UNROLL for (int k = 0; k < CHAINS; k++) body(k, at + k * in, to + k * out);
   }
-  for (; r < rows; r++, at += c) body(0, at);
+  for (; r < rows; r++, at += in, to += out) body(0, at, to);
 }
 
 INLINE Vec total(const Vec v[CHAINS]) { return (v[0] + v[1]) + (v[2] + v[3]); }
@@ -52,7 +56,7 @@ void moments(const float* x, int64_t pixels, int c, const float* origin, double*
   for_blocks(pixels, c, [&](int64_t first, int64_t rows, int i, auto access) INLINE_LAMBDA {
     const Vec o = access.get(origin + i);
     Vec s[CHAINS] = {}, q[CHAINS] = {};
-    for_rows(first, rows, c, i, [&](int k, ptrdiff_t at) INLINE_LAMBDA {
+    for_rows(first, rows, c, c, i, [&](int k, ptrdiff_t at, ptrdiff_t) INLINE_LAMBDA {
       const Vec d = access.get(x + at) - o;
       s[k] += d;
       q[k] += d * d;
@@ -63,27 +67,28 @@ void moments(const float* x, int64_t pixels, int c, const float* origin, double*
 }
 
 template <bool RELU, bool ADD>
-void normalize_as(const float* x, const float* residual, int64_t pixels, int c,
+void normalize_as(const float* x, const float* residual, int64_t pixels, const Slice& s,
                   const resnet_tf::BatchNormForward& p, float* y) {
+  const int c = s.c;
   for_blocks(pixels, c, [&](int64_t first, int64_t rows, int i, auto access) INLINE_LAMBDA {
     const Vec mean = access.get(p.mean + i), scale = access.get(p.scale + i);
     const Vec offset = access.get(p.offset + i);
-    for_rows(first, rows, c, i, [&](int, ptrdiff_t at) INLINE_LAMBDA {
+    for_rows(first, rows, s.in, s.out, i, [&](int, ptrdiff_t at, ptrdiff_t to) INLINE_LAMBDA {
       Vec v = (access.get(x + at) - mean) * scale + offset;
       if (ADD) v += access.get(residual + at);
-      access.put(y + at, RELU ? relu(v) : v);
+      access.put(y + to, RELU ? relu(v) : v);
     });
   });
 }
 
-void normalize(const float* x, const float* residual, int64_t pixels, int c,
+void normalize(const float* x, const float* residual, int64_t pixels, const Slice& s,
                const resnet_tf::BatchNormForward& p, float* y) {
   if (p.relu) {
-    residual ? normalize_as<true, true>(x, residual, pixels, c, p, y)
-             : normalize_as<true, false>(x, residual, pixels, c, p, y);
+    residual ? normalize_as<true, true>(x, residual, pixels, s, p, y)
+             : normalize_as<true, false>(x, residual, pixels, s, p, y);
   } else {
-    residual ? normalize_as<false, true>(x, residual, pixels, c, p, y)
-             : normalize_as<false, false>(x, residual, pixels, c, p, y);
+    residual ? normalize_as<false, true>(x, residual, pixels, s, p, y)
+             : normalize_as<false, false>(x, residual, pixels, s, p, y);
   }
 }
 
@@ -92,58 +97,61 @@ enum class Mask { NONE, OUTPUT, AGAIN };
 
 template <Mask MASK>
 void gradient_sums_as(const float* x, const float* dy, const float* y, int64_t pixels,
-                      int c, const resnet_tf::BatchNormBackward& p, float* dz,
+                      const Slice& s, const resnet_tf::BatchNormBackward& p, float* dz,
                       double* sums) {
+  const int c = s.c;
   memset(sums, 0, 2 * size_t(c) * sizeof(double));
   for_blocks(pixels, c, [&](int64_t first, int64_t rows, int i, auto access) INLINE_LAMBDA {
     const Vec mean = access.get(p.mean + i), scale = access.get(p.scale + i);
     const Vec offset = access.get(p.offset + i);
-    Vec s[CHAINS] = {}, q[CHAINS] = {};
-    for_rows(first, rows, c, i, [&](int k, ptrdiff_t at) INLINE_LAMBDA {
+    Vec t[CHAINS] = {}, q[CHAINS] = {};
+    for_rows(first, rows, s.in, s.out, i, [&](int k, ptrdiff_t at, ptrdiff_t to) INLINE_LAMBDA {
       const Vec d = access.get(x + at) - mean;
-      Vec g = access.get(dy + at);
+      Vec g = access.get(dy + to);
       if (MASK == Mask::AGAIN) g = d * scale + offset > 0 ? g : Vec{};
       if (MASK == Mask::OUTPUT) {
-        g = access.get(y + at) > 0 ? g : Vec{};
-        access.put(dz + at, g);
+        g = access.get(y + to) > 0 ? g : Vec{};
+        access.put(dz + to, g);
       }
-      s[k] += g;
+      t[k] += g;
       q[k] += g * d;
     });
-    add_to(sums, total(s), i, c, access);
+    add_to(sums, total(t), i, c, access);
     add_to(sums + c, total(q), i, c, access);
   });
 }
 
-void gradient_sums(const float* x, const float* dy, const float* y, int64_t pixels, int c,
-                   const resnet_tf::BatchNormBackward& p, float* dz, double* sums) {
-  if (!p.relu) gradient_sums_as<Mask::NONE>(x, dy, y, pixels, c, p, dz, sums);
-  else if (y) gradient_sums_as<Mask::OUTPUT>(x, dy, y, pixels, c, p, dz, sums);
-  else gradient_sums_as<Mask::AGAIN>(x, dy, y, pixels, c, p, dz, sums);
+void gradient_sums(const float* x, const float* dy, const float* y, int64_t pixels,
+                   const Slice& s, const resnet_tf::BatchNormBackward& p, float* dz,
+                   double* sums) {
+  if (!p.relu) gradient_sums_as<Mask::NONE>(x, dy, y, pixels, s, p, dz, sums);
+  else if (y) gradient_sums_as<Mask::OUTPUT>(x, dy, y, pixels, s, p, dz, sums);
+  else gradient_sums_as<Mask::AGAIN>(x, dy, y, pixels, s, p, dz, sums);
 }
 
 template <bool RELU>
-void gradient_apply_as(const float* x, const float* dy, int64_t pixels, int c,
+void gradient_apply_as(const float* x, const float* dy, int64_t pixels, const Slice& s,
                        const resnet_tf::BatchNormBackward& p, const float* a,
                        const float* b, const float* d, float* dx) {
+  const int c = s.c;
   for_blocks(pixels, c, [&](int64_t first, int64_t rows, int i, auto access) INLINE_LAMBDA {
     const Vec mean = access.get(p.mean + i), scale = access.get(p.scale + i);
     const Vec offset = access.get(p.offset + i);
     const Vec va = access.get(a + i), vb = access.get(b + i), vd = access.get(d + i);
-    for_rows(first, rows, c, i, [&](int, ptrdiff_t at) INLINE_LAMBDA {
+    for_rows(first, rows, s.in, s.out, i, [&](int, ptrdiff_t at, ptrdiff_t to) INLINE_LAMBDA {
       const Vec e = access.get(x + at) - mean;
-      Vec g = access.get(dy + at);
+      Vec g = access.get(dy + to);
       if (RELU) g = e * scale + offset > 0 ? g : Vec{};
       access.put(dx + at, va * g + (vb * e + vd));
     });
   });
 }
 
-void gradient_apply(const float* x, const float* dy, int64_t pixels, int c,
+void gradient_apply(const float* x, const float* dy, int64_t pixels, const Slice& s,
                     const resnet_tf::BatchNormBackward& p, const float* a, const float* b,
                     const float* d, float* dx) {
-  p.relu ? gradient_apply_as<true>(x, dy, pixels, c, p, a, b, d, dx)
-         : gradient_apply_as<false>(x, dy, pixels, c, p, a, b, d, dx);
+  p.relu ? gradient_apply_as<true>(x, dy, pixels, s, p, a, b, d, dx)
+         : gradient_apply_as<false>(x, dy, pixels, s, p, a, b, d, dx);
 }
 
 }  // namespace

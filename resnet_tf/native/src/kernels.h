@@ -35,6 +35,13 @@ struct Epilogue {
   bool relu;
 };
 
+// Channels of pixels that may hold more: they are `in` floats apart in the input of a
+// batch norm and `out` floats in its output.
+struct Slice {
+  int c;
+  ptrdiff_t in, out;
+};
+
 struct BatchNormForward {
   const float *mean, *scale, *offset;  // [c]; scale is gamma / standard deviation
   bool relu;
@@ -112,17 +119,18 @@ struct Kernels {
   // its square.
   void (*moments)(const float* x, int64_t pixels, int c, const float* origin,
                   double* sums);
-  // y = (x - mean) * scale + offset (+ residual), then ReLU. `residual` may be null.
-  void (*normalize)(const float* x, const float* residual, int64_t pixels, int c,
+  // y = (x - mean) * scale + offset (+ residual), then ReLU. `residual`, which lies as x
+  // does, may be null.
+  void (*normalize)(const float* x, const float* residual, int64_t pixels, const Slice&,
                     const BatchNormForward&, float* y);
   // With dz = dy where the output was positive (dy without ReLU), `sums` [2][c] are the
   // sums of dz and of dz * (x - mean). With y, the output, its sign decides and dz is
-  // written; else the sign is computed again and dz may be null.
+  // written; else the sign is computed again and dz may be null. They lie as dy does.
   void (*gradient_sums)(const float* x, const float* dy, const float* y, int64_t pixels,
-                        int c, const BatchNormBackward&, float* dz, double* sums);
+                        const Slice&, const BatchNormBackward&, float* dz, double* sums);
   // dx = a * dz + b * (x - mean) + d; dz from dy as above, or dz itself where `relu` of
   // the forward pass is false.
-  void (*gradient_apply)(const float* x, const float* dy, int64_t pixels, int c,
+  void (*gradient_apply)(const float* x, const float* dy, int64_t pixels, const Slice&,
                          const BatchNormBackward&, const float* a, const float* b,
                          const float* d, float* dx);
 

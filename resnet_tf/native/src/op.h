@@ -87,6 +87,13 @@ class Attributes {
     status_.check();
     return value;
   }
+  std::vector<int> integers(const char* name, int count) const {
+    std::vector<int32_t> values(count);
+    tensorflow().OpKernelConstruction_GetAttrInt32List(construction_, name, values.data(),
+                                                       count, status_.get());
+    status_.check();
+    return values;
+  }
   float number(const char* name) const {
     float value = 0;
     tensorflow().OpKernelConstruction_GetAttrFloat(construction_, name, &value,

@@ -48,6 +48,8 @@ enum { TF_FLOAT = 1 };
     (TF_OpKernelConstruction*, const char*, unsigned char*, TF_Status*))                 \
   X(void, OpKernelConstruction_GetAttrInt32,                                             \
     (TF_OpKernelConstruction*, const char*, int32_t*, TF_Status*))                       \
+  X(void, OpKernelConstruction_GetAttrInt32List,                                         \
+    (TF_OpKernelConstruction*, const char*, int32_t*, int, TF_Status*))                  \
   X(void, OpKernelConstruction_GetAttrFloat,                                             \
     (TF_OpKernelConstruction*, const char*, float*, TF_Status*))                         \
   X(void, OpKernelConstruction_Failure, (TF_OpKernelConstruction*, TF_Status*))          \
