@@ -2,8 +2,8 @@
 
     python tools/calibrate.py pretrained/model_20
 
-`metrics.json` gets `calibration`: the temperature, and how far confidence lies from
-accuracy with it and without. The card is written anew.
+Writes `calibration` into `metrics.json`: the temperature, and the calibration error
+with it and without it. Then writes the card again.
 """
 
 import argparse
@@ -29,13 +29,13 @@ _BATCH = 250
 
 
 def calibrate(folder: Path) -> float:
-    """Writes the temperature of a checkpoint into its metrics, and returns it.
+    """Fits the temperature of a checkpoint, writes it into the metrics and returns it.
 
     Args:
-        folder: A checkpoint whose data set is at hand.
+        folder: A checkpoint whose data set is available.
 
     Raises:
-        ValueError: If the validation images do not determine it.
+        ValueError: If the validation images do not determine a temperature.
     """
     config = read_config(folder / CONFIG)
     data = dataclasses.replace(config.data, download=False)

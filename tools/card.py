@@ -1,4 +1,4 @@
-"""The card of a released model: every number in it is from its own files."""
+"""The card of a released model. Every number comes from the files of the model."""
 
 from pathlib import Path
 
@@ -29,9 +29,9 @@ def card(name: str, config: ExperimentConfig, metrics: dict) -> str:
     """Returns the model card in Markdown.
 
     Args:
-        name: The model's.
-        config: Of the last run.
-        metrics: What `release` wrote.
+        name: Name of the model.
+        config: The config of the last run.
+        metrics: The content of its `metrics.json`, as `release` wrote it.
     """
     data, train = config.data, config.train
     runs = metrics.get("legs", [metrics])
@@ -43,22 +43,28 @@ def card(name: str, config: ExperimentConfig, metrics: dict) -> str:
     machine = metrics["machine"]
     return f"""# {name}
 
-{_network(config.model)} for {data.dataset}, trained by
-this project's own {_commands(runs)}:
+{_network(config.model)} for {data.dataset},
+trained by this project's own {_commands(runs)}:
 
 ```
 {commands}
+```
+
+{_earlier(name, runs)}Evaluate it:
+
+```
 python eval.py --ckpt {name}
 ```
 
-{_earlier(name, runs)}| split | images | error | 95 % interval (Wilson) |
+| split | images | error | 95 % interval (Wilson) |
 |---|---|---|---|
 {rows}
 
-The errors are those of the last weights of {_one_run(runs)} (seed {train.seed}), single
-view, float32; no checkpoint was chosen. The validation images are the last
-{data.validation_size:,} of the official training set and were never trained on; the
-test images decided nothing. {_test_note(metrics, data)}
+The errors belong to the last weights of {_one_run(runs)} (seed {train.seed}), with one
+view of each image, in float32. No checkpoint was chosen by its error.
+The last {data.validation_size:,} images of the official training set validate. The
+network never trained on them.
+The test images decided nothing.{_test_note(metrics, data)}
 
 | | |
 |---|---|
@@ -73,44 +79,48 @@ test images decided nothing. {_test_note(metrics, data)}
 {_on_disk(metrics)}{_calibration(metrics)}\
 | SHA-256 of the weights | `{metrics["weights_sha256"]}` |
 
-Known limits: it knows 32x32 photographs of ten classes and names one of them for
-any input; it was trained on no other resolutions, crops or colours than CIFAR's; its
-probabilities are {_trusted(metrics)}. `history.csv` has every report of
-{history}.
+Known limits:
+
+* The network knows 32x32 photographs of ten classes. It names one of them for any
+  input.
+* It was trained only on the resolution, the crops and the colors of CIFAR.
+* Its probabilities are {_trusted(metrics)}.
+
+`history.csv` has every report of {history}.
 """
 
 
 def _lanes(train: TrainConfig) -> str:
-    """Returns the row that tells how many parts of a batch were normalized."""
+    """Returns the row of the lanes, empty for one lane."""
     if train.lanes == 1:
         return ""
     return f"| lanes | {train.lanes}: batch norm normalized each part by itself |\n"
 
 
 def _network(model: ModelConfig) -> str:
-    """Returns the title and, of a residual network, its order and its shortcuts."""
+    """Returns the title; a residual network also names its order and its shortcuts."""
     form = f' (order "{model.order}", shortcuts "{model.shortcut}")'
     return model.title + form * (model.model == RESNET)
 
 
 def _commands(runs: list[dict]) -> str:
-    each = "commands, each going on from the weights of the one before"
+    each = "commands, each starting from the weights of the one before"
     return "command" if len(runs) == 1 else each
 
 
 def _earlier(name: str, runs: list[dict]) -> str:
-    """Returns what a command means that goes on from an earlier run."""
+    """Returns notes on commands that start from an earlier run."""
     words = [word for run in runs for word in run["command"].split()]
     notes = []
     if f"--init_from={name}" in words:
         notes.append(
-            f"`--init_from={name}` names the model of this name as it was at the "
-            "commit of its run, below: what the run before it ended with."
+            f"`--init_from={name}` names the model of this name at the commit of its "
+            "run, below. The run before it ended with these weights."
         )
     if any(word.startswith("--init_from=runs/") for word in words):
         notes.append(
-            "A folder in `runs/` is that of the run before, named as at its commit: "
-            "later settings give it another name."
+            "A folder in `runs/` belongs to the run before. Its name comes from the "
+            "settings at that commit. Later versions give it another name."
         )
     return f"{paragraph(*notes)}\n\n" if notes else ""
 
@@ -130,13 +140,13 @@ def _test_note(metrics: dict, data: DataConfig) -> str:
     if metrics["n_test"] >= official:
         return ""
     return (
-        f"The test images are the first {metrics['n_test']:,} of the official "
-        f"{official:,}: all that the training machine had. "
+        f"\nThe training machine had only the first {metrics['n_test']:,} of the "
+        f"official {official:,} test images."
     )
 
 
 def _legs(runs: list[dict]) -> str:
-    """Returns a row a run, if there are several."""
+    """Returns a row for each run, empty for a single run."""
     if len(runs) == 1:
         return ""
     return "".join(
@@ -147,7 +157,7 @@ def _legs(runs: list[dict]) -> str:
 
 
 def _on_disk(metrics: dict) -> str:
-    """Returns the row of what was tried with float16, if it was."""
+    """Returns the row about float16 on disk, empty if it was not tried."""
     tried = metrics.get("float16")
     if tried is None:
         return ""
@@ -159,7 +169,7 @@ def _on_disk(metrics: dict) -> str:
 
 
 def _calibration(metrics: dict) -> str:
-    """Returns the row of the temperature, if one was fitted."""
+    """Returns the row of the temperature, empty if none was fitted."""
     found = metrics.get("calibration")
     if found is None:
         return ""

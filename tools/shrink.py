@@ -1,9 +1,9 @@
-"""Stores released models in half of the bytes, where their error stays the same.
+"""Stores released models in half of the bytes, if their error stays the same.
 
     python tools/shrink.py pretrained/model_20
 
-The kernels become float16 if the error on the validation images does not change;
-errors, temperature, logits and card are then those of the new weights.
+The kernels become float16 if the error on the validation images does not change. Then
+errors, temperature, logits and card are computed from the new weights.
 """
 
 import argparse
@@ -20,13 +20,13 @@ from resnet_tf.checkpoints.files import METRICS, WEIGHTS, read_json, write_json
 
 
 def shrink(folder: Path) -> bool:
-    """Stores a checkpoint's kernels in float16, and says so in its metrics.
+    """Stores the kernels of a checkpoint in float16 and notes it in its metrics.
 
     Args:
-        folder: A checkpoint whose data set is at hand.
+        folder: A checkpoint whose data set is available.
 
     Returns:
-        Whether the error allowed it; else the weights stay as they are.
+        Whether the kernels are float16 now. If not, the weights are unchanged.
     """
     full = _result(folder, "validation")
     # Imports TensorFlow, which `evaluate` has done quietly.

@@ -1,13 +1,12 @@
-"""Kills one training again and again, and compares its end with that of another.
+"""Kills one training again and again, and compares the end with an undisturbed one.
 
     python -m tests.reliability.kills --json_output=docs/reliability/kills.json
     python -m tests.reliability.kills --kills=3
 
 Every kill is a `kill -9` of the process that trains a small network on the embedded
 digits: after a random update, or while it writes a checkpoint. The next process must
-go on from the newest checkpoint that is whole; at the end every variable and every
-report must equal, bit for bit, those of a training that nobody killed. The exit code
-is 1 if not.
+resume from the newest whole checkpoint. At the end every variable and every report must
+equal, bit for bit, the ones of a training that nobody killed. If not, the exit code is 1.
 """
 
 import random
@@ -61,7 +60,7 @@ def main(argv) -> int:
 
 
 def experiment(kills: int, seed: int) -> ExperimentConfig:
-    """Returns a training of a few updates a kill."""
+    """Returns a training with a few updates for each kill."""
     settings = {
         "seed": seed,
         "train_steps": kills * REPORTS_A_KILL * REPORT_FREQ,
@@ -72,8 +71,10 @@ def experiment(kills: int, seed: int) -> ExperimentConfig:
 
 
 def draw(kills: int, seed: int) -> list[End]:
-    """Returns as many ends, at most one between two reports; a third of the kills
-    come while a checkpoint is written."""
+    """Returns the ends of the legs, in order, at most one between two reports.
+
+    A third of the kills come while a checkpoint is written.
+    """
     generator = random.Random(seed)
     intervals = generator.sample(range(kills * REPORTS_A_KILL), kills)
     ends = []
@@ -86,7 +87,7 @@ def draw(kills: int, seed: int) -> list[End]:
 
 
 def trial(config: ExperimentConfig, ends: list[End], folder: Path) -> dict[str, Any]:
-    """Returns what became of each kill, and the comparison of the two trainings.
+    """Returns the outcome of each kill, and the comparison of the two trainings.
 
     Args:
         config: The training.

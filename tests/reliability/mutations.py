@@ -1,14 +1,15 @@
-"""Damages every kind of file that is read, and counts what the readers answer.
+"""Damages every kind of file that the package reads, and counts the answers.
 
     python -m tests.reliability.mutations --json_output=FILE
     python -m tests.reliability.mutations --records --json_output=FILE
 
-Each file of a released model, of a run's newest state and of every other format is
-cut off at random lengths and has random bytes changed, one damage at a time. With
---records it is the summary, history, metrics and config of a finished run and the
-record of an export, which also get random values in place of theirs. Exits
-with 1 if a reader answered what it must not: other weights than were saved, an error
-that the command line would show as a traceback, a long wait, or much memory.
+The files are a released model, the newest state of a run, and one of every other format.
+Each is cut off at random lengths, or random bytes change, one damage at a time. With
+--records the files are the summary, history, metrics and config of a finished run, and
+the record of an export. Random values also replace theirs.
+
+Exits with 1 after a wrong answer: other weights than the saved ones, an error that the
+command line would show as a traceback, a long wait, or much memory.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""Every file reader is given damaged files, briefly: `mutations.py`."""
+"""Every reader gets damaged files: a short form of `mutations.py`."""
 
 import itertools
 import json

@@ -102,7 +102,7 @@ def test_several_runs_and_float16(make_run, tmp_path):
     ):
         np.testing.assert_array_equal(old, new)
     text = (target / "README.md").read_text()
-    for part in ("each going on from the weights of the one before",
+    for part in ("each starting from the weights of the one before",
                  "the last of 2 runs (seed 1)", "| updates | 8 of 16", "| run 2 | 4 ",
                  "| time | 3 min 00 s", "kernels in float16: validation"):  # fmt: skip
         assert part in text, part

@@ -1,4 +1,4 @@
-"""Damage to a file: it ends too early, one byte is another, or one value is."""
+"""Damage to a file: it ends too early, or one byte or one value changes."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ class Change:
 
     @property
     def place(self) -> str:
-        """Where, in words."""
+        """The place, in words."""
         return f"{self.kind} at byte {self.at}, mask {self.mask}"
 
 
@@ -67,7 +67,7 @@ def changes(size: int, truncations: int, flips: int, seed: str) -> Iterator[Chan
 
 @dataclass(frozen=True)
 class Edit:
-    """One value that is another, or is gone.
+    """One value that changes or disappears.
 
     Attributes:
         place: Where, in words.

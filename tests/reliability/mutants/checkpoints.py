@@ -1,4 +1,4 @@
-"""The readers of our own checkpoints, each with a small one of its own to damage."""
+"""The readers of our own checkpoints, each with a small checkpoint to damage."""
 
 import contextlib
 import functools
@@ -75,7 +75,7 @@ def bare_reader(path: Path) -> Reader:
 
 
 def state_reader(folder: Path) -> Reader:
-    """Returns the reader of a run's states; the newest of two is damaged.
+    """Returns the reader of the states of a run. The newest of two is damaged.
 
     As in `folder_reader`, each state that passes the checks is restored once.
     """

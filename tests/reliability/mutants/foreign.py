@@ -1,4 +1,4 @@
-"""The readers of what others wrote: weights of other libraries, images and data sets.
+"""The readers of foreign files: weights of other libraries, images and data sets.
 
 Each has a small file of its own, written here.
 """
@@ -186,7 +186,7 @@ def _batches(binary: bool) -> dict[str, bytes]:
 
 
 def _cache(folder: Path) -> Reader:
-    """Decoded images, kept: what is damaged is decoded anew."""
+    """The cache of decoded images: damaged images are decoded again."""
     images = _IMAGES.reshape(-1, 32, 32, 3)
     arrays = images, np.array(_LABELS, np.int32)
 

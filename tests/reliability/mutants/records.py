@@ -1,4 +1,4 @@
-"""The readers of records: those of a finished run, and that of an export."""
+"""The readers of the records of a finished run and of an export."""
 
 import contextlib
 import hashlib
@@ -48,7 +48,7 @@ def readers(work: Path) -> Iterator[Reader]:
 
 
 def _run(folder: Path) -> Path:
-    """Writes what a finished run holds, with weights that no reader here opens."""
+    """Writes the files of a finished run; no reader here opens its weights."""
     folder.mkdir()
     config = ExperimentConfig.from_flat({"train_steps": 3}, "quickstart")
     digest = hashlib.sha256(_WEIGHTS).hexdigest()
@@ -94,7 +94,7 @@ def _finished(folder: Path) -> Reader:
 
 
 def _resumed(path: Path) -> Reader:
-    """The reports of a run that goes on: those after a damage are made again."""
+    """The history of a resumed run: reports after a damage are made again."""
 
     def read() -> str:
         return _digest([asdict(row) for row in read_history(path)])

@@ -1,4 +1,4 @@
-"""What a reader answers to damaged files, counted."""
+"""Counts the answers of a reader to damaged files."""
 
 import itertools
 import resource
@@ -20,7 +20,7 @@ LARGEST_GROWTH = 100_000_000  # bytes
 
 
 class Reader(NamedTuple):
-    """What reads a file.
+    """A function that reads a file.
 
     Attributes:
         name: In words.
@@ -47,7 +47,7 @@ def mutate(
     seed: int,
     edited: int = 0,
 ) -> dict[str, Any]:
-    """Returns what the reader answers while `path` is damaged; it is whole after.
+    """Returns the answers of the reader to damages of `path`, which is whole after.
 
     Args:
         reader: What reads it.
@@ -99,7 +99,7 @@ def mutate(
 
 
 def answered(reader: Reader) -> tuple[str, bool]:
-    """Returns what a reader answers now, in words, and whether it may."""
+    """Returns the answer of a reader, in words, and whether it is allowed."""
     try:
         digest = reader.read()
     except ResnetTfError as error:
