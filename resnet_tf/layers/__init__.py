@@ -1,4 +1,4 @@
-"""The Keras layers that own weights or a raw TensorFlow operation."""
+"""Keras layers with weights or raw TensorFlow operations."""
 
 from resnet_tf.layers.activation import activation_layer
 from resnet_tf.layers.batch_norm import BatchNorm, batch_norms

@@ -1,4 +1,4 @@
-"""The activation functions that a network can be given by name."""
+"""The activation functions of the networks, by name."""
 
 import functools
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-# PyTorch's forms: its leaky ReLU has the slope 0.01, its GELU is the exact one.
+# As in PyTorch, leaky ReLU has the slope 0.01 and GELU is exact.
 LEAKY_SLOPE = 0.01
 
 
@@ -14,8 +14,8 @@ LEAKY_SLOPE = 0.01
 def tanh(inputs):
     """Returns the hyperbolic tangent, in a form that TensorFlow does not fuse.
 
-    TensorFlow 2.21 joins convolution, fused batch norm and a plain tanh to an
-    operation that has no CPU kernel ("Fusion is not implemented").
+    TensorFlow 2.21 fuses convolution, batch norm and a plain tanh into an operation
+    that has no CPU kernel ("Fusion is not implemented").
     """
     return -ops.tanh(-inputs)
 
@@ -29,7 +29,7 @@ ACTIVATIONS = {
 
 
 def activation_function(name: str) -> Callable:
-    """Returns the function from a tensor to a tensor of its shape and dtype.
+    """Returns the activation function, which keeps shape and dtype of its tensor.
 
     Raises:
         ValueError: If `name` is not in `ACTIVATIONS`.
@@ -41,11 +41,11 @@ def activation_function(name: str) -> Callable:
 
 
 def activation_layer(activation: str, **kwargs) -> keras.layers.Layer:
-    """Returns the function as a layer.
+    """Returns an activation function as a layer.
 
     Args:
         activation: A name in `ACTIVATIONS`.
-        **kwargs: Arguments of the layer, such as its name.
+        **kwargs: Arguments of the layer, e.g. `name`.
 
     Raises:
         ValueError: If `activation` is not in `ACTIVATIONS`.

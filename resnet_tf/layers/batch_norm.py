@@ -1,4 +1,4 @@
-"""Batch normalisation on TensorFlow's fused kernel."""
+"""Batch normalization with TensorFlow's fused kernel."""
 
 import keras
 import tensorflow as tf
@@ -11,38 +11,38 @@ from resnet_tf.layers.vectors import check_channels, filled, missing, widened
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
 class BatchNorm(keras.layers.BatchNormalization):
-    """Batch normalisation over (N, H, W), one kernel forward and one backward.
+    """Batch normalization over (N, H, W), one kernel forward and one backward.
 
-    Keras 3 computes the moments and the normalisation with separate operations;
-    `FusedBatchNormV3` does it in one pass, and TensorFlow's graph rewriter joins
-    a following ReLU to it. Scale, offset and statistics are float32 whatever the
-    type of the activations.
+    Keras 3 computes the moments and the normalization with separate operations.
+    `FusedBatchNormV3` does both in one pass, and TensorFlow's graph rewriter fuses
+    a following ReLU into it. Scale, offset and statistics are float32 for every
+    dtype of the activations.
 
-    It is a `keras.layers.BatchNormalization`, so that code that looks for one finds
-    it. With `trainable = False` it is frozen as in Keras: it normalizes with the
-    moving averages and does not change them. `batch_norms` finds those in blocks.
+    This is a subclass of `keras.layers.BatchNormalization`, so code that looks for
+    that class finds it. With `trainable = False` it is frozen as in Keras: it
+    normalizes with the moving averages and does not update them. `batch_norms` finds
+    batch norms inside blocks.
 
     In training the moving averages become
-    `momentum * old + (1 - momentum) * batch`. The batch variance that enters
-    them is the unbiased one, n / (n - 1) times the variance that normalises the
-    batch, n = N * H * W: this is what TensorFlow's kernel (and PyTorch) returns.
+    `momentum * old + (1 - momentum) * batch`. Their batch variance is the unbiased
+    one: n / (n - 1) times the variance that normalizes the batch, n = N * H * W.
+    TensorFlow's kernel returns this variance, and PyTorch uses it too.
 
     Args:
-        momentum: Share of the old moving average that a step keeps, in [0, 1].
-        epsilon: Added to the variance, above 0.
-        evaluation: Statistics outside training: "moving" averages, or the
-            "batch"'s own, a habit of the TF1 original.
-        synchronized: In training, take the batches of all replicas of a
-            distribution strategy as one. It costs an exchange of 2 * C numbers, and
-            another in the gradient, and does without the fused kernel.
+        momentum: Share of the old moving average that an update keeps, in [0, 1].
+        epsilon: Number added to the variance, above 0.
+        evaluation: Statistics to use outside training: "moving" for the moving
+            averages, "batch" for the batch's own statistics, as in the TF1 original.
+        synchronized: Whether training uses the statistics of the batches of all
+            replicas of a distribution strategy. This exchanges 2 * C numbers, and
+            again in the gradient, and does not use the fused kernel.
 
     Call arguments:
-        inputs: Float tensor of shape (N, H, W, C). In training the channels that
-            `filled` adds may lie behind the C; whatever they hold, they are scaled
-            to zeros.
-        training: If True (and the layer is trainable), normalise with the
-            batch's statistics and update the moving averages; else normalise
-            as `evaluation` says and update nothing. A bool tensor decides when
+        inputs: Float tensor of shape (N, H, W, C). In training, the channels that
+            `filled` adds can follow the C channels; they become zeros.
+        training: If True (and the layer is trainable), normalize with the
+            batch's statistics and update the moving averages. Otherwise normalize
+            as `evaluation` says and update nothing. A bool tensor is evaluated when
             the graph runs.
 
     Returns:
@@ -50,8 +50,8 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     Raises:
         ValueError: If `momentum` or `epsilon` is out of range, `evaluation` is
-            unknown, the dtype is float64, or the inputs have not four dimensions or
-            another number of channels.
+            unknown, the dtype is float64, or the inputs do not have four dimensions
+            or have the wrong number of channels.
 
     Reference: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
     """
@@ -127,7 +127,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             return tf.nn.relu(y if residual is None else y + residual)
         if training and inputs.dtype.size == 2 and missing(width):
             outputs = self._normalized(filled([inputs]), training)
-            # Not `outputs[..., :width]`: its gradient is slower, see
+            # The gradient of `outputs[..., :width]` is slower; see
             # docs/performance.md.
             return tf.slice(outputs, [0, 0, 0, 0], [-1, -1, -1, width])
         return self._normalized(inputs, training)
@@ -183,7 +183,7 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def get_config(self):
         return {
-            # Keras's batch norm has arguments that this one has not.
+            # The config of Keras's batch norm has arguments that this class lacks.
             **keras.layers.Layer.get_config(self),
             "momentum": self.momentum,
             "epsilon": self.epsilon,
@@ -193,12 +193,12 @@ class BatchNorm(keras.layers.BatchNormalization):
 
 
 def batch_norms(model: keras.layers.Layer) -> list[BatchNorm]:
-    """Returns the batch norms of a model or a block, at any depth.
+    """Returns all batch norms of a model or a block, at any depth.
 
-    `model.layers` shows only those outside the blocks.
+    `model.layers` lists only the batch norms outside the blocks.
 
     Args:
-        model: A network of this package, or a model that has one as a part.
+        model: A network of this package, or a model that contains one.
     """
     layers = model._flatten_layers()
     return [layer for layer in layers if isinstance(layer, BatchNorm)]

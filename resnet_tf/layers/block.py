@@ -1,4 +1,4 @@
-"""The base of the layers that are made of convolutions and batch norms."""
+"""Base class of layers made of convolutions and batch norms."""
 
 from collections.abc import Iterator
 
@@ -11,17 +11,16 @@ from resnet_tf.layers.convolution import conv
 
 
 class Block(keras.layers.Layer):
-    """Base of the layers that are made of convolutions and batch norms.
+    """Base class of layers made of convolutions and batch norms.
 
     Args:
         activation: A name in `ACTIVATIONS`.
         kernel_initializer: A name in `INITIALIZERS`.
         bn_momentum: See `BatchNorm`.
         bn_epsilon: See `BatchNorm`.
-        bn_eval: See `BatchNorm`, `evaluation`.
+        bn_eval: See `evaluation` of `BatchNorm`.
 
-    The config also has "frozen", the names of layers inside that are not trainable,
-    where there are any.
+    If layers inside are not trainable, the config lists their names as "frozen".
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class Block(keras.layers.Layer):
         return block
 
     def _parts(self) -> Iterator[tuple[str, keras.layers.Layer]]:
-        """Yields the layers inside, at any depth, by names such as "shortcut.bn"."""
+        """Yields the layers inside, at any depth, with names like "shortcut.bn"."""
         for name, part in vars(self).items():
             if isinstance(part, keras.layers.Layer):
                 yield name, part
@@ -67,7 +66,7 @@ class Block(keras.layers.Layer):
 
     @property
     def _options(self) -> dict:
-        """What a block hands on to the blocks in it, less the dtype policy."""
+        """Options that a block passes to its inner blocks, without the dtype policy."""
         return {
             "activation": self.activation,
             "kernel_initializer": self.kernel_initializer,

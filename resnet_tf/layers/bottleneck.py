@@ -10,15 +10,15 @@ class PreActBottleneckBlock(Block):
     """BN-ReLU-conv three times, 1x1, 3x3 and 1x1, plus the shortcut.
 
     He et al. 2016, section 3, as in the authors' code
-    (https://github.com/KaimingHe/resnet-1k-layers): the inner width is a quarter
-    of the output's, and the first convolution has the stride. The shortcut is
-    the raw input; in a block that changes the shape it is a 1x1 convolution of
-    the first BN-ReLU's output, which both branches then start from.
+    (https://github.com/KaimingHe/resnet-1k-layers). The inner convolutions have a
+    quarter of the output channels, and the first convolution has the stride. The
+    shortcut is the raw input. In a block that changes the shape, it is a 1x1
+    convolution of the first BN-ReLU's output, so both branches start there.
 
     Args:
         filters: Output channels, a multiple of 4.
         strides: 1, or 2 to halve height and width.
-        project: Whether the shortcut is the 1x1 convolution.
+        project: Whether the shortcut is a 1x1 convolution.
         **kwargs: See `Block`.
 
     Call arguments:
@@ -30,7 +30,7 @@ class PreActBottleneckBlock(Block):
         of `inputs`.
 
     Raises:
-        ValueError: If `filters` is no multiple of 4, or the block changes the
+        ValueError: If `filters` is not a multiple of 4, or the block changes the
             shape without `project`.
 
     Reference: https://arxiv.org/abs/1603.05027

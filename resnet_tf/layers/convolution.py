@@ -1,4 +1,4 @@
-"""Convolutions as the field writes them, and how their kernels start."""
+"""Convolution layers and the initializers of their kernels."""
 
 import math
 
@@ -10,29 +10,29 @@ from resnet_tf.layers.vectors import check_channels, missing, widened
 from resnet_tf.machine import has_bfloat16
 
 INITIALIZERS = {
-    # He et al. 2015 ("Delving Deep into Rectifiers", section 2.2), the backward
-    # and the forward form.
+    # He et al. 2015 ("Delving Deep into Rectifiers", section 2.2), the form for the
+    # backward pass and the form for the forward pass.
     "he_fan_out": ("fan_out", "untruncated_normal", 2.0),
     "he_fan_in": ("fan_in", "untruncated_normal", 2.0),
-    # The same with the gain 5/3 that PyTorch gives to tanh.
+    # The same with PyTorch's gain for tanh, 5/3.
     "tanh_fan_out": ("fan_out", "untruncated_normal", 25 / 9),
     "tanh_fan_in": ("fan_in", "untruncated_normal", 25 / 9),
-    # PyTorch's default: uniform within 1 / sqrt(fan_in).
+    # PyTorch's default: uniform in +-1 / sqrt(fan_in).
     "fan_in_uniform": ("fan_in", "uniform", 1 / 3),
-    # For dense heads: variance 1 / fan_in, normal, or uniform as TF1's
-    # `uniform_unit_scaling_initializer`.
+    # For dense heads: variance 1 / fan_in, normal or uniform. The uniform one is
+    # TF1's `uniform_unit_scaling_initializer`.
     "fan_in_normal": ("fan_in", "untruncated_normal", 1.0),
     "unit_uniform": ("fan_in", "uniform", 1.0),
-    # Glorot and Bengio 2010; what TF1's `get_variable` used by default.
+    # Glorot and Bengio 2010; the default of TF1's `get_variable`.
     "glorot_uniform": ("fan_avg", "uniform", 1.0),
 }
 STRIDE_PADDINGS = ("end", "both")
-# What `Conv2D` has of these arguments of Keras.
+# Arguments of `keras.layers.Conv2D` for which `Conv2D` allows one value.
 _ONLY = {"data_format": "channels_last", "dilation_rate": (1, 1), "groups": 1}
 
 
 def convolution_initializer(name: str) -> keras.initializers.Initializer:
-    """Returns a new initialiser, so that no two convolutions start alike.
+    """Returns a new initializer, so that no two convolutions start alike.
 
     Raises:
         ValueError: If `name` is not in `INITIALIZERS`.
@@ -47,10 +47,10 @@ def convolution_initializer(name: str) -> keras.initializers.Initializer:
 
 
 def fan_in_uniform(fan_in: int) -> keras.initializers.Initializer:
-    """Returns the uniform initialiser within 1 / sqrt(fan_in).
+    """Returns the uniform initializer in +-1 / sqrt(fan_in).
 
-    PyTorch's default for the biases of convolutions and for both parts of dense
-    layers.
+    This is PyTorch's default for the biases of convolutions and for the kernels and
+    biases of dense layers.
     """
     bound = 1 / math.sqrt(fan_in)
     return keras.initializers.RandomUniform(-bound, bound)
@@ -58,27 +58,27 @@ def fan_in_uniform(fan_in: int) -> keras.initializers.Initializer:
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
 class Conv2D(keras.layers.Conv2D):
-    """A convolution with padding "same" that takes the fast kernels in training.
+    """A convolution with padding "same" that uses the fast kernels in training.
 
     Args:
-        filters: Output channels.
+        filters: Number of output channels.
         kernel_size: Height and width of the kernel.
         strides: Step of the kernel.
-        **kwargs: See `keras.layers.Conv2D`; there is no `padding`, and
-            `data_format`, `dilation_rate` and `groups` are the defaults.
+        **kwargs: See `keras.layers.Conv2D`. `padding` is not accepted;
+            `data_format`, `dilation_rate` and `groups` must keep their defaults.
 
     Call arguments:
-        inputs: Float tensor of shape (N, H, W, C). In training the channels that
-            `filled` adds may lie behind the C; whatever they hold does not count.
-        training: Whether a gradient will be asked for.
+        inputs: Float tensor of shape (N, H, W, C). In training, the channels that
+            `filled` adds can follow the C channels; their values are ignored.
+        training: Whether the caller needs a gradient.
 
     Returns:
         Tensor of shape (N, ceil(H / strides), ceil(W / strides), filters), dtype
         of `inputs`.
 
     Raises:
-        ValueError: If an argument must be the default and is not, or the inputs
-            have another number of channels.
+        ValueError: If an argument that must keep its default does not, or the inputs
+            have the wrong number of channels.
     """
 
     def __init__(self, filters, kernel_size, strides=1, **kwargs):
@@ -108,8 +108,8 @@ class Conv2D(keras.layers.Conv2D):
             return native.convolution(inputs, kernel, self.strides[0])
         narrow = missing(self.filters) and self.filters < kernel.shape[2]
         centred = self.strides == (1, 1) and all(size % 2 for size in self.kernel_size)
-        # In float32 the narrow form's sums would be less exact, and no faster; so they
-        # would in bfloat16, where TensorFlow's own kernels compute it.
+        # In float32 the narrow form is less exact and no faster. The same holds for
+        # bfloat16 on a CPU where TensorFlow's own kernels compute it.
         if narrow and centred and inputs.dtype.size == 2 and has_bfloat16():
             return narrow_convolution(inputs, kernel)
         return tf.nn.conv2d(inputs, kernel, self.strides, "SAME")
@@ -124,13 +124,13 @@ class Conv2D(keras.layers.Conv2D):
 def narrow_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Returns a convolution with stride 1 from many channels to few.
 
-    The gradient of its kernel is a correlation of two maps, x and that of the
-    output, in which either may be called the input; the kernels of CPUs are faster
-    when the narrow one is.
+    The gradient with respect to the kernel is a correlation of `x` with the gradient
+    of the output. The two can swap roles, and CPU kernels are faster when the tensor
+    with fewer channels is the input.
 
     Args:
         x: Float tensor of shape (N, H, W, C).
-        kernel: Tensor of shape (height, width, C, filters), of odd height and width.
+        kernel: Tensor of shape (height, width, C, filters); height and width are odd.
     """
 
     def gradients(dy):
@@ -152,15 +152,15 @@ def narrow_convolution(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 class TorchConv2D(keras.layers.Conv2D):
     """A convolution with the padding and the bias of PyTorch's `Conv2d`.
 
-    kernel_size // 2 zeros lie on every side of the map, where 'same' puts all of
-    them at the end when the stride is 2 and the map even; the bias starts as
-    `fan_in_uniform`.
+    It pads every side of the map with kernel_size // 2 zeros. Keras's "same" puts all
+    zeros at the end if the stride is 2 and the map even. `fan_in_uniform` initializes
+    the bias.
 
     Args:
-        filters: Output channels.
+        filters: Number of output channels.
         kernel_size: Height and width of the kernel, an odd number.
         strides: Step of the kernel.
-        **kwargs: See `keras.layers.Conv2D`; there is no `padding`.
+        **kwargs: See `keras.layers.Conv2D`. `padding` is not accepted.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
@@ -174,7 +174,7 @@ class TorchConv2D(keras.layers.Conv2D):
     """
 
     def __init__(self, filters, kernel_size, strides=1, **kwargs):
-        # With stride 1, 'same' has the zeros on both sides.
+        # With stride 1, "same" pads both sides.
         padding = "same" if strides in (1, (1, 1), [1, 1]) else "valid"
         super().__init__(filters, kernel_size, strides, padding=padding, **kwargs)
         if not all(size % 2 for size in self.kernel_size):
@@ -182,7 +182,7 @@ class TorchConv2D(keras.layers.Conv2D):
 
     @property
     def _border(self) -> tuple[int, ...]:
-        """Zeros to add before and after height and width."""
+        """Number of zeros to add before and after the height and the width."""
         return tuple(
             (size // 2) * (self.padding == "valid") for size in self.kernel_size
         )
@@ -216,7 +216,7 @@ class TorchConv2D(keras.layers.Conv2D):
 
 
 def _native(layer, inputs, centered: bool, training: bool | None) -> tf.Tensor:
-    """Returns the output of a convolution, in one operation if it is for inference."""
+    """Returns a convolution's output; in inference one kernel adds bias and ReLU."""
     kernel = tf.convert_to_tensor(layer.kernel)
     bias = tf.convert_to_tensor(layer.bias) if layer.use_bias else None
     relu = not training and layer.activation is keras.activations.relu
@@ -238,12 +238,12 @@ def conv(
     """Returns a convolution that divides height and width by `strides`, rounded up.
 
     Args:
-        filters: Output channels.
+        filters: Number of output channels.
         kernel_size: Height and width of the kernel.
         strides: Step of the kernel.
-        stride_padding: Where the zeros around the map are when `strides` is not
-            1: "end", as TensorFlow's 'same' has it on even maps, or "both" sides.
-        use_bias: Whether there is a bias, which then starts as PyTorch's.
+        stride_padding: Where the map is padded if `strides` is not 1: at the "end",
+            as TensorFlow's "same" pads even maps, or on "both" sides.
+        use_bias: Whether to add a bias, initialized as in PyTorch.
         kernel_initializer: A name in `INITIALIZERS`.
         **kwargs: See `keras.layers.Conv2D`.
 

@@ -1,4 +1,4 @@
-"""The two parts of a densely connected network."""
+"""The dense layer and the transition of densely connected networks."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,36 +19,36 @@ from resnet_tf.layers.vectors import filled, missing
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
 class DenseLayer(Block):
-    """BN-ReLU-conv3x3 to k channels, which are appended to the input.
+    """Computes k channels by BN-ReLU-conv3x3 and appends them to the input.
 
-    Huang et al. 2016, section 3; with `bottleneck` (DenseNet-B) a BN-ReLU-conv1x1
-    goes before. Not `keras.layers.Dense`.
+    Huang et al. 2016, section 3. With `bottleneck` (DenseNet-B), BN-ReLU-conv1x1
+    comes first. Unrelated to `keras.layers.Dense`.
 
     Args:
         growth_rate: Channels that the layer adds, k.
-        bottleneck: Whether the 1x1 convolution goes before the 3x3 one.
-        bottleneck_width: Channels between the two, as a multiple of k.
-        new_first: Whether the new channels come before the input's.
-        memory_efficient: Whether the gradient computes the first concatenation,
-            batch norm and activation again instead of keeping them, see
-            `recomputed`. It pays for a list of inputs in a `tf.function`.
+        bottleneck: Whether a 1x1 convolution precedes the 3x3 convolution.
+        bottleneck_width: Channels between the two convolutions, as a multiple of k.
+        new_first: Whether the new channels come before the input channels.
+        memory_efficient: Whether the gradient recomputes the first concatenation,
+            batch norm and activation instead of keeping them; see `recomputed`. It
+            saves memory only for a list of inputs in a `tf.function`.
         dropout_rate: Share of the elements that training sets to 0 after each
-            convolution, see `dropout`.
-        joined: Whether the last layer of the block hands its list to a `DenseJoin`.
-            Then native kernels may compute all the layers there, as one operation,
-            and until then the list holds a `DeferredBlock`.
+            convolution; see `dropout`.
+        joined: Whether the last layer of the block passes its list to a `DenseJoin`.
+            The native kernels can then compute all layers there, as one operation.
+            Until then the list holds a `DeferredBlock`.
         **kwargs: See `Block`.
 
     Call arguments:
-        inputs: Float tensor of shape (N, H, W, C), or a list of such tensors, which
-            stands for their concatenation.
+        inputs: Float tensor of shape (N, H, W, C), or a list of tensors that stands
+            for their concatenation.
         training: If True, batch norm uses batch statistics.
 
     Returns:
-        Tensor of shape (N, H, W, C + growth_rate): the input, then the new
-        channels, or the other way round; dtype of `inputs`. For a list, a list that
-        stands for this: the new channels are one more tensor, and the others are
-        joined where that needs no further copy.
+        Tensor of shape (N, H, W, C + growth_rate), dtype of `inputs`: the input, then
+        the new channels, or with `new_first` the reverse. For a list, a list that
+        stands for this tensor: the new channels are one more tensor, and the others
+        are joined if that needs no further copy.
 
     Reference: https://arxiv.org/abs/1608.06993
     """
@@ -97,8 +97,8 @@ class DenseLayer(Block):
         if block := DeferredBlock.behind(parts[0]):
             parts = block.maps()
         if self.memory_efficient and training:
-            # The gradients of a part are then added up layer by layer; else those
-            # of all layers would wait in memory for the last of them.
+            # With the identity, the gradients of a part are summed layer by layer.
+            # Otherwise the gradients of all layers would be in memory at once.
             parts = [tf.identity(part) for part in parts]
             x = self._recomputed_unit(parts, training)
         else:
@@ -106,7 +106,7 @@ class DenseLayer(Block):
             if self._is_kept([tuple(part.shape) for part in parts]):
                 parts = [x]
             x = self._unit(self.bn1, self.conv1, x, training)
-        # Outside of what is recomputed: there is one mask.
+        # Dropout stays outside the recomputation, so it draws one mask.
         x = _dropped(self, x, "conv1", training)
         if self.bottleneck:
             x = self._unit(self.bn2, self.conv2, x, training)
@@ -116,16 +116,16 @@ class DenseLayer(Block):
 
     @property
     def kind(self) -> "Kind":
-        """What all layers of a block must share to be computed together."""
+        """Properties that layers must share to be computed as one block."""
         return Kind(self.bottleneck, self.growth_rate, self.new_first, self.bn_epsilon)
 
     def units(self) -> list[tuple[BatchNorm, Conv2D]]:
-        """Returns the batch norms and the convolutions behind them, in order."""
+        """Returns each batch norm with the convolution that follows it, in order."""
         units = [(self.bn1, self.conv1)]
         return [*units, (self.bn2, self.conv2)] if self.bottleneck else units
 
     def _deferred(self, parts, training) -> DeferredBlock | None:
-        """Returns the block up to this layer if native kernels compute it later."""
+        """Returns the block up to this layer, if native kernels will compute it."""
         block = DeferredBlock.behind(parts[0])
         if not block and (len(parts) > 1 or not native.normalizes(parts[0])):
             return None
@@ -136,14 +136,14 @@ class DenseLayer(Block):
         return block.followed_by(self)
 
     def _is_kept(self, shapes) -> bool:
-        """Tells whether later layers get the joined tensor instead of its parts."""
+        """Returns whether later layers get the joined tensor instead of its parts."""
         return not (self.memory_efficient or missing(_joined_shape(shapes)[-1]))
 
     def _unit(self, bn, conv, x, training):
         return conv(self._bn_activation(bn, x, training), training=training)
 
     def _recomputed_unit(self, parts, training):
-        """Returns the first unit's output; the moving averages change here alone."""
+        """Returns the first unit's output and updates the moving averages once."""
         bn, conv = self.bn1, self.conv1
         variables = [*bn.variables, *conv.variables]
         moving = [bn.moving_mean, bn.moving_variance]
@@ -187,13 +187,13 @@ class DenseLayer(Block):
 
 
 class Kind(NamedTuple):
-    """What tells the layers of one dense block from those of another.
+    """Properties that all layers of one dense block share.
 
     Attributes:
         bottleneck: See `DenseLayer`.
         growth_rate: See `DenseLayer`.
         new_first: See `DenseLayer`.
-        epsilon: That of batch norm.
+        epsilon: Number that batch norm adds to the variance, above 0.
     """
 
     bottleneck: bool
@@ -206,12 +206,12 @@ class Kind(NamedTuple):
 class Transition(Block):
     """BN-ReLU-conv1x1 and 2x2 average pooling between two dense blocks.
 
-    Huang et al. 2016, section 3. DenseNet-C keeps floor(theta * C) channels, see
+    Huang et al. 2016, section 3. DenseNet-C keeps floor(theta * C) channels; see
     `compressed`.
 
     Args:
         filters: Output channels.
-        dropout_rate: As in `DenseLayer`, before the pooling.
+        dropout_rate: See `DenseLayer`; dropout precedes the pooling.
         **kwargs: See `Block`.
 
     Call arguments:
@@ -257,46 +257,46 @@ class Transition(Block):
 
 
 def _moves(bn: BatchNorm) -> bool:
-    """Tells whether training normalizes by the statistics of this batch alone."""
+    """Returns whether training normalizes with this replica's batch alone."""
     return bn.trainable and not bn.synchronized
 
 
 def _dropped(layer: DenseLayer | Transition, x: tf.Tensor, name: str, training):
-    """Returns the output of convolution `name` after dropout, in training alone."""
+    """Returns the output of convolution `name`, after dropout in training."""
     if not (training and layer.dropout_rate):
         return x
     return dropout(x, layer.dropout_rate, f"{layer.name}/{name}")
 
 
 def compressed(channels: int, compression: float) -> int:
-    """Returns floor(compression * channels), of the exact product.
+    """Returns floor(compression * channels), computed from the exact product.
 
     Args:
         channels: Channels before a transition.
-        compression: Share that is kept, theta, in (0, 1].
+        compression: Share of the channels to keep, theta, in (0, 1].
 
     Raises:
         ValueError: If `compression` is out of (0, 1].
     """
     if not 0 < compression <= 1:
         raise ValueError(f"compression must be in (0, 1], received {compression}")
-    # The small term keeps 0.29 * 100 at 29: the product is just below it.
+    # In floating point 0.29 * 100 is just below 29; the small term corrects this.
     return int(compression * channels + 1e-6)
 
 
 def recomputed(function: Callable, delayed: int) -> Callable:
-    """Returns `function` with a gradient that keeps nothing but the arguments.
+    """Returns `function` with a gradient that keeps only the arguments in memory.
 
-    What lies between them and the first result is computed again when the
-    gradient of that result arrives. In a `tf.function`, also under XLA, what no
-    gradient needs is not: the last operation, such as a convolution.
+    The gradient recomputes the values between the arguments and the first result. In
+    a `tf.function`, also under XLA, operations whose output no gradient needs, e.g. a
+    last convolution, are not recomputed.
 
     Args:
-        function: From tensors to a tuple of tensors, without side effects. Only
-            the first result has a gradient.
-        delayed: Index of an argument that is copied, so that what depends on it
-            waits for the gradient. All that is large should, and a compiler would
-            else join the two computations and keep their values.
+        function: Function from tensors to a tuple of tensors, without side effects.
+            Only the first result has a gradient.
+        delayed: Index of an argument to copy, so that operations that depend on it
+            wait for the gradient. All large values must depend on it; otherwise a
+            compiler merges the two computations and keeps their values.
 
     Reference: Pleiss et al. 2017, https://arxiv.org/abs/1707.06990
     """
@@ -317,13 +317,13 @@ def recomputed(function: Callable, delayed: int) -> Callable:
 
 
 def _after(event: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """Returns x, which is not available before `event`."""
+    """Returns a copy of x that is computed only after `event`."""
     number = tf.reshape(event, [-1])[0]
     return x + tf.cast(tf.minimum(tf.abs(number), 0), x.dtype)
 
 
 def _joined_for_kernels(parts, training) -> tf.Tensor:
-    """Returns the concatenation, with the zeros that TensorFlow's kernels like."""
+    """Concatenates the parts, padded to full vectors for TensorFlow's kernels."""
     if not training or native.normalizes(parts[0]):
         return _joined(parts)
     return filled(parts)
@@ -338,7 +338,7 @@ def _is_listed(shape) -> bool:
 
 
 def _joined_shape(shape) -> tuple[int | None, ...]:
-    """Returns the shape of a tensor, or of the concatenation of several."""
+    """Returns the shape of a tensor, or of the concatenation of a list."""
     if not _is_listed(shape):
         return tuple(shape)
     return (*shape[0][:-1], sum(part[-1] for part in shape))

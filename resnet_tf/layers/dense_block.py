@@ -1,4 +1,4 @@
-"""A dense block whose layers native kernels compute together, at its end."""
+"""A dense block whose layers the native kernels compute together, at its end."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from resnet_tf.layers.moving import move
 
 
 class DeferredBlock:
-    """The layers of a dense block so far, to be computed as one operation.
+    """Collects the layers of a dense block to compute them as one operation.
 
-    Keras hands nothing but tensors from layer to layer. So a `DenseLayer` returns
-    `stand_ins`, which nothing ever reads, until `DenseJoin` or a layer of another kind
-    needs values.
+    Keras passes only tensors from layer to layer. So a `DenseLayer` returns
+    `stand_ins`, whose values nothing reads, until `DenseJoin` or a layer of another
+    kind needs the values.
 
     Args:
         x: Input of the block, float32 (N, H, W, C).
-        layers: Each a `DenseLayer` in training.
-        shapes: Those of the maps that the last layer returns; their channels are
-            those of the block, in order.
+        layers: `DenseLayer`s of the block so far, in training.
+        shapes: Shapes of the maps that the last layer returns. Joined in this order,
+            the maps are the output of the block.
     """
 
     _ATTRIBUTE = "_resnet_tf_block"
@@ -42,18 +42,18 @@ class DeferredBlock:
         return [tensor] * len(self._shapes)
 
     def followed_by(self, layer) -> "DeferredBlock | None":
-        """Returns the block with one more layer, None for a layer of another kind."""
+        """Returns the block with one more layer, or None if the kind differs."""
         if self._layers and layer.kind != self._layers[0].kind:
             return None
         shapes = layer.compute_output_shape(self._shapes)
         return DeferredBlock(self._x, [*self._layers, layer], shapes)
 
     def maps(self) -> list[tf.Tensor]:
-        """Returns what this stands for, one tensor each."""
+        """Computes the block and returns the maps of its last layer."""
         return tf.split(self.joined(), [shape[-1] for shape in self._shapes], axis=-1)
 
     def joined(self) -> tf.Tensor:
-        """Computes the block and moves the averages of its batch norms."""
+        """Computes the block and updates the moving averages of its batch norms."""
         kind = self._layers[0].kind
         y, moments, inner = native.dense_block(
             self._x,
@@ -92,8 +92,9 @@ def _move(bn, moments: native.Moments, unbiased: tf.Tensor) -> None:
 class DenseJoin(keras.layers.Concatenate):
     """Concatenates the maps of a dense block along the channels.
 
-    Native kernels have written them side by side already; see `DenseLayer`, `joined`.
-    It takes the arguments of `keras.layers.Concatenate`.
+    If the native kernels compute the block, they write the maps side by side, and
+    nothing is copied; see `joined` of `DenseLayer`. It accepts the arguments of
+    `keras.layers.Concatenate`.
 
     Call arguments:
         inputs: Float tensors of shape (N, H, W, any C).

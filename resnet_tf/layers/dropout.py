@@ -1,4 +1,4 @@
-"""Dropout whose masks follow from a seed, so that a resumed run draws them again."""
+"""Dropout with masks from a seed, so that a resumed run draws the same masks."""
 
 import contextlib
 import zlib
@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import tensorflow as tf
 
-# Each thread has its own value: a distribution strategy has a thread per replica.
+# Each thread has its own value, because a strategy runs each replica in a thread.
 _SEED: ContextVar[tf.Tensor | None] = ContextVar("dropout_seed", default=None)
 
 
@@ -16,7 +16,7 @@ def dropout_seed(seed: tf.Tensor) -> Iterator[None]:
     """Makes `dropout` draw every mask inside the `with` block from one seed.
 
     Args:
-        seed: int64 tensor (2,), the stateless seed of one call of the network.
+        seed: int64 tensor (2,), a stateless seed for one call of the network.
     """
     token = _SEED.set(seed)
     try:
@@ -26,12 +26,12 @@ def dropout_seed(seed: tf.Tensor) -> Iterator[None]:
 
 
 def step_seed(seed: int, step: tf.Tensor, part: tf.Tensor | int) -> tf.Tensor:
-    """Returns the seed of the masks of one part of one update.
+    """Returns the seed of the masks for one part of the batch in one update.
 
     Args:
-        seed: The run's seed.
+        seed: Seed of the run.
         step: Number of the update, from 0; integer scalar.
-        part: Number of the part of the batch, from 0: a replica or a lane of it.
+        part: Number of the part of the batch (replica or lane), from 0.
 
     Returns:
         int64 tensor (2,).
@@ -45,13 +45,13 @@ def step_seed(seed: int, step: tf.Tensor, part: tf.Tensor | int) -> tf.Tensor:
 def dropout(x: tf.Tensor, rate: float, place: str) -> tf.Tensor:
     """Returns x with random elements set to 0 and the others scaled by 1 / (1 - rate).
 
-    Outside of `dropout_seed`, as in `keras.Model.fit`, each call draws a new mask from
+    Outside `dropout_seed`, e.g. in `keras.Model.fit`, each call draws a new mask from
     TensorFlow's global generator, which `keras.utils.set_random_seed` seeds.
 
     Args:
         x: Float tensor of any shape.
-        rate: Probability of each element to become 0, in [0, 1).
-        place: Name of the place in the network; each place has masks of its own.
+        rate: Probability that an element becomes 0, in [0, 1).
+        place: Name of the place in the network; each place has its own masks.
 
     Returns:
         Tensor of the shape and dtype of `x`.
@@ -63,6 +63,6 @@ def dropout(x: tf.Tensor, rate: float, place: str) -> tf.Tensor:
         seed = tf.random.uniform((2,), maxval=tf.int64.max, dtype=tf.int64)
     number = tf.constant(zlib.crc32(place.encode()), tf.int64)
     seed = tf.random.fold_in(seed, number)
-    # float32 for every dtype: bfloat16 has only 128 numbers in [0, 1).
+    # float32 for every dtype: bfloat16 draws have only 128 different values.
     draws = tf.random.stateless_uniform(tf.shape(x), seed)
     return tf.where(draws >= rate, x * (1 / (1 - rate)), tf.zeros((), x.dtype))

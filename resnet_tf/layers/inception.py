@@ -1,4 +1,4 @@
-"""The Inception block of the small GoogLeNet, and the unit it is made of."""
+"""The Inception block of the small GoogLeNet and its convolution unit."""
 
 import keras
 from keras import ops
@@ -17,7 +17,7 @@ class ConvUnit(Block):
     """A convolution with bias, batch norm and the activation.
 
     Args:
-        filters: Output channels.
+        filters: Number of output channels.
         kernel_size: Height and width of the kernel, an odd number.
         **kwargs: See `Block`.
 
@@ -58,13 +58,13 @@ class ConvUnit(Block):
 class InceptionBlock(Block):
     """Four branches side by side: 1x1, 3x3, 5x5, and 3x3 max pooling.
 
-    Szegedy et al. 2014, figure 2(b), with batch norm: 1x1 convolutions go before
-    the 3x3 and the 5x5 one and after the pooling; each convolution is a
+    Szegedy et al. 2014, figure 2(b), with batch norm. A 1x1 convolution precedes the
+    3x3 and the 5x5 convolution and follows the pooling. Each convolution is a
     `ConvUnit`.
 
     Args:
-        filters: Channels that the branches give, in the order 1x1, 3x3, 5x5 and
-            pooling, which is that of the output.
+        filters: Output channels of the branches 1x1, 3x3, 5x5 and pooling, in the
+            order in which the output has them.
         reduced: Channels before the 3x3 and before the 5x5 convolution.
         **kwargs: See `Block`.
 
@@ -76,7 +76,7 @@ class InceptionBlock(Block):
         Tensor of shape (N, H, W, sum(filters)), dtype of `inputs`.
 
     Raises:
-        ValueError: If `filters` are not four or `reduced` not two.
+        ValueError: If `filters` does not have four numbers or `reduced` two.
 
     Reference: https://arxiv.org/abs/1409.4842
     """

@@ -1,4 +1,4 @@
-"""When the moving averages of batch norm change, if it is called several times."""
+"""Controls when calls of batch norm update its moving averages."""
 
 import contextlib
 import threading
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 _state = threading.local()
 
-# By the id of a variable, the variable and its new values.
+# Maps the id of a variable to the variable and its new values.
 Moves = dict[int, tuple[keras.Variable, list[tf.Tensor]]]
 
 
@@ -26,8 +26,8 @@ def move(variable: keras.Variable, value: tf.Tensor) -> None:
 def moved_once() -> Iterator[None]:
     """Assigns each moving average once at the end: the mean of its new values.
 
-    All calls within start from the old average. So a call weighs
-    (1 - momentum) / calls, and all together weigh 1 - momentum.
+    All calls inside the `with` block start from the old average. So each call has the
+    weight (1 - momentum) / calls, and all calls together have 1 - momentum.
     """
     with _waiting({}) as waiting:
         yield
@@ -37,7 +37,7 @@ def moved_once() -> Iterator[None]:
 
 @contextlib.contextmanager
 def moves_kept() -> Iterator[Moves]:
-    """Keeps the new moving averages and assigns none of them; see `means`."""
+    """Collects the new moving averages without assigning them; see `means`."""
     with _waiting({}) as waiting:
         yield waiting
 
@@ -52,7 +52,7 @@ def means(moves: Moves) -> list[tuple[keras.Variable, tf.Tensor]]:
 
 @contextlib.contextmanager
 def moved_at_once() -> Iterator[None]:
-    """Undoes `moved_once` within: for assignments that a Keras scope catches."""
+    """Suspends `moved_once`, for assignments that a Keras scope intercepts."""
     with _waiting(None):
         yield
 

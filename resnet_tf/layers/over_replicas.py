@@ -1,4 +1,4 @@
-"""Batch normalisation by the statistics of the batches of all replicas."""
+"""Batch normalization with the statistics of the batches of all replicas."""
 
 import tensorflow as tf
 
@@ -12,23 +12,25 @@ def over_replicas(
     epsilon: float,
     momentum: float,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns what the fused kernel would for the batches of all replicas as one.
+    """Normalizes this replica's batch with the statistics of all replicas' batches.
+
+    The result is what the fused kernel returns for all batches joined.
 
     Args:
-        inputs: Float tensor (N, H, W, C), N as in each replica.
+        inputs: Float tensor (N, H, W, C); every replica has the same N.
         scale: float32 (C,).
         offset: float32 (C,).
         mean: Moving average, float32 (C,), the same in each replica.
-        variance: As `mean`.
-        epsilon: Added to the variance.
-        momentum: Share of the old moving average that stays.
+        variance: Moving average of the unbiased variance, as `mean`.
+        epsilon: Number added to the variance, above 0.
+        momentum: Share of the old moving average that an update keeps, in [0, 1].
 
     Returns:
-        The normalised inputs, in their shape and dtype; the new moving averages of
-        the mean and of the unbiased variance.
+        The normalized inputs, in the shape and dtype of `inputs`; the new moving
+        averages of the mean and of the unbiased variance.
     """
     x = tf.cast(inputs, tf.float32)
-    # The moments about a mean nearby: those about 0 would cancel each other.
+    # Moments about a nearby mean: moments about 0 would lose digits by cancellation.
     near = tf.stop_gradient(mean)
     own_mean, own_variance = tf.nn.moments(x - near, (0, 1, 2))
     first, second = tf.distribute.get_replica_context().all_reduce(
@@ -38,7 +40,7 @@ def over_replicas(
     y = tf.nn.batch_normalization(x, batch_mean, batch_variance, offset, scale, epsilon)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     n = tf.cast(replicas * tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
-    # As in TensorFlow's kernel, the variance of one number stays 0.
+    # As in TensorFlow's kernel, the variance of a single value stays 0.
     unbiased = batch_variance * (n / tf.maximum(n - 1, 1))
     share = 1 - momentum
     return (

@@ -1,4 +1,4 @@
-"""Max pooling whose window reaches over both edges of the map."""
+"""Max pooling with padding on both sides of the map."""
 
 import math
 
@@ -12,13 +12,13 @@ from resnet_tf import native
 class MaxPool(keras.layers.Layer):
     """3x3 max pooling with stride 2 and a border of one pixel, as in PyTorch.
 
-    The border never wins: it counts as minus infinity. Keras's 'same' pooling
-    pads an even map at its end only, which moves every window by a pixel.
+    The border counts as minus infinity, so it is never the maximum. Keras's "same"
+    pooling pads an even map only at its end, which moves every window by a pixel.
 
     Args:
-        repeat_edge: Whether the border repeats the edge of the map, which is in the
-            window too, so that values and gradients are the same. It takes longer, but
-            minus infinity would spoil the ranges of an int8 export.
+        repeat_edge: Whether the border repeats the edge of the map instead. The edge
+            is in the window too, so values and gradients stay the same. This is
+            slower, but minus infinity would spoil the ranges of an int8 export.
         **kwargs: See `keras.layers.Layer`.
 
     Call arguments:
@@ -35,7 +35,7 @@ class MaxPool(keras.layers.Layer):
     def call(self, inputs):
         if native.pools(inputs):
             return native.max_pool(inputs, 2)
-        # XLA pools without explicit padding only.
+        # XLA does not support pooling with explicit padding.
         border = [[0, 0], [1, 1], [1, 1], [0, 0]]
         if self.repeat_edge:
             x = tf.pad(inputs, border, "SYMMETRIC")

@@ -7,7 +7,7 @@ from resnet_tf.layers.shortcut import make_shortcut
 
 
 class _TwoConvolutions(Block):
-    """What both orders have in common: two 3x3 convolutions and the shortcut."""
+    """Base of both orders: two 3x3 convolutions and the shortcut."""
 
     def __init__(
         self,
@@ -32,7 +32,11 @@ class _TwoConvolutions(Block):
         )
 
     def _build_shortcut(self, input_shape):
-        """Builds the shortcut, whose output must have the shape of the residual."""
+        """Builds the shortcut and checks that its output fits the residual.
+
+        Raises:
+            ValueError: If the two shapes differ.
+        """
         if self.shortcut is None:
             return
         self.shortcut.build(input_shape)
@@ -45,7 +49,7 @@ class _TwoConvolutions(Block):
             )
 
     def _shortcut_of(self, inputs):
-        """Returns what is added to the residual, or None for nothing."""
+        """Returns the shortcut's output, or None without a shortcut."""
         return None if self.shortcut is None else self.shortcut(inputs)
 
     def compute_output_shape(self, input_shape):
@@ -111,14 +115,14 @@ class ResidualBlock(_TwoConvolutions):
 class PreActResidualBlock(_TwoConvolutions):
     """BN-ReLU-conv-BN-ReLU-conv, plus the shortcut taken from the raw input.
 
-    He et al. 2016, figure 4(e): the order of the TF1 original, whose first block
-    follows the stem's BN and ReLU and therefore starts with a bare convolution.
+    He et al. 2016, figure 4(e). The TF1 original has this order. Its first block
+    follows the BN and ReLU of the stem, so it starts with a bare convolution.
 
     Args:
         filters: Output channels.
         strides: 1, or 2 to halve height and width.
-        preactivate: False in a block that follows BN and ReLU: none of its own
-            before the first convolution.
+        preactivate: Whether BN and ReLU precede the first convolution; False for a
+            block whose input comes from BN and ReLU.
         **kwargs: `shortcut` (a kind of `make_shortcut`), `stride_padding` (zeros of
             the first convolution at stride 2, see `conv`) and those of `Block`.
 

@@ -11,32 +11,32 @@ MODES = ("pool", "subsample", "append")
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
 class ZeroPadShortcut(keras.layers.Layer):
-    """The shortcut without parameters: a smaller map and new zero channels.
+    """The shortcut without parameters: shrinks the map and adds channels of zeros.
 
     Option A of He et al. 2015 (section 3.3: "extra zero entries padded for
     increasing dimensions", "performed with a stride of 2"). With `strides=1` and as
-    many filters as input channels it is the identity. The modes are those of three
+    many filters as input channels it is the identity. The three modes come from three
     code bases:
 
-    - "append": every second pixel, the zeros at the end (fb.resnet.torch,
-      models/resnet.lua, lines 35 to 41): the paper's form;
-    - "subsample": every second pixel, half of the zeros on either side
-      (akamaster/pytorch_resnet_cifar10): the paper's too, which does not say where
-      the zeros go;
-    - "pool": 2x2 average pooling, half of the zeros on either side (the TF1
-      original): not the paper's.
+    - "append" takes every second pixel and puts the zeros at the end
+      (fb.resnet.torch, models/resnet.lua, lines 35 to 41). This fits the paper.
+    - "subsample" takes every second pixel and puts half of the zeros on either side
+      (akamaster/pytorch_resnet_cifar10). This fits the paper too: the paper does not
+      say where the zeros go.
+    - "pool" takes the average of 2x2 pixels and puts half of the zeros on either side
+      (the TF1 original). This differs from the paper.
 
-    All have the same weights, and each is another function.
+    No mode has weights, but each computes a different function.
 
     Args:
-        filters: Output channels; an even number more than the input has, or any
-            number with "append".
+        filters: Number of output channels. It exceeds the input's by an even number,
+            or with "append" by any number.
         strides: 1, or 2 to halve height and width.
         mode: One of `MODES`.
 
     Call arguments:
-        inputs: Float tensor of shape (N, H, W, C). At the end of an odd map,
-            "pool" averages the pixels that there are.
+        inputs: Float tensor of shape (N, H, W, C). At the end of a map with an odd
+            side, "pool" averages only the pixels inside the map.
 
     Returns:
         Tensor of shape (N, ceil(H / strides), ceil(W / strides), filters), dtype
@@ -78,7 +78,7 @@ class ZeroPadShortcut(keras.layers.Layer):
         elif self.strides == 2:
             kernel = tf.TensorSpec((1, 1, channels, self.filters))
             if native.convolves(x, kernel, (2, 2)):
-                # A convolution that copies, and its gradient, are faster than slices.
+                # A convolution that copies is faster than slices, as is its gradient.
                 copy = tf.pad(tf.eye(channels), [[0, 0], zeros])
                 return native.convolution(x, copy[None, None], 2)
             x = x[:, ::2, ::2]
@@ -171,7 +171,7 @@ class ProjectionShortcut(Block):
         }
 
 
-# What `make_shortcut` makes of each kind; None is no shortcut at all.
+# The mode or the arguments of each kind of `make_shortcut`.
 _ZERO_PAD = {"A-pool": "pool", "A-subsample": "subsample", "A-append": "append"}
 _PROJECTION = {
     "B": {"batch_norm": "after"},

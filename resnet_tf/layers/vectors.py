@@ -1,7 +1,7 @@
-"""Zeros that fill the last vector of channels, so that fast kernels take a tensor.
+"""Pads the channels of a tensor with zeros to a multiple of the vector size.
 
-The CPU kernels of batch norm and convolution work on 16 channels at a time. Some of
-them are several times slower where the number of channels is no multiple of that, as
+The CPU kernels of batch norm and convolution process 16 channels at a time. Some of
+them are several times slower if the number of channels is not a multiple of 16, as
 between the layers of a dense block. `docs/performance.md` has the figures.
 """
 
@@ -11,15 +11,15 @@ VECTOR = 16  # channels
 
 
 def missing(channels: int) -> int:
-    """Returns the channels between a number and the next multiple of `VECTOR`."""
+    """Returns how many channels to add to reach a multiple of `VECTOR`."""
     return -channels % VECTOR
 
 
 def filled(parts: list[tf.Tensor]) -> tf.Tensor:
-    """Returns the parts and as many zeros as fill the last vector, joined.
+    """Concatenates the parts and pads the channels with zeros to full vectors.
 
     Args:
-        parts: Tensors of shape (N, H, W, any C) and one dtype.
+        parts: Tensors of shape (N, H, W, any C), all of one dtype.
     """
     zeros = missing(sum(part.shape[-1] for part in parts))
     if zeros:
@@ -29,15 +29,15 @@ def filled(parts: list[tf.Tensor]) -> tf.Tensor:
 
 
 def check_channels(received: int, built: int, training: bool | None) -> None:
-    """Refuses an input of a wrong width.
+    """Raises unless an input has the right number of channels.
 
     Args:
         received: Channels of the input.
         built: Channels that the layer was built for.
-        training: Whether the zeros of `filled` may lie behind these.
+        training: Whether the zeros of `filled` can follow these channels.
 
     Raises:
-        ValueError: If it is any other number.
+        ValueError: If the input has any other number of channels.
     """
     allowed = [built, built + missing(built)] if training else [built]
     if received not in allowed:
@@ -46,12 +46,12 @@ def check_channels(received: int, built: int, training: bool | None) -> None:
 
 
 def widened(weight: tf.Tensor, axis: int, channels: int) -> tf.Tensor:
-    """Returns a weight with zeros behind it, for an input with zeros behind it.
+    """Pads a weight with zeros, for an input whose channels `filled` has padded.
 
     Args:
-        weight: Any shape.
-        axis: That of the input channels, from 0.
-        channels: Its size in the result, at least that in `weight`.
+        weight: Tensor of any shape.
+        axis: Axis of the input channels, from 0.
+        channels: Size of this axis in the result, at least its size in `weight`.
     """
     zeros = channels - weight.shape[axis]
     if not zeros:
