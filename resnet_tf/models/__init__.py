@@ -1,4 +1,4 @@
-"""The networks, each a function from a `ModelConfig` to a Keras model."""
+"""Functions that build the networks: from a `ModelConfig` to a Keras model."""
 
 from resnet_tf.models.densenet import build_densenet
 from resnet_tf.models.registry import build_model, list_models

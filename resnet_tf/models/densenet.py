@@ -1,4 +1,4 @@
-"""The CIFAR densely connected network, plain and with bottleneck."""
+"""The densely connected network for CIFAR, plain and with bottleneck."""
 
 import keras
 
@@ -17,15 +17,15 @@ def build_densenet(
 ) -> keras.Model:
     """Returns DenseNet for images of 32x32 pixels.
 
-    A 3x3 convolution (16 channels, 2k with bottleneck, or as `stem_filters`
-    says), three dense blocks of equal length on maps of 32x32, 16x16 and 8x8
-    with a transition after the first two, BN-ReLU, global average pooling and a
-    dense head.
+    The network consists of a 3x3 convolution (16 channels, 2k with bottleneck, or
+    `stem_filters`), three dense blocks of equal length on maps of 32x32, 16x16 and
+    8x8 with a transition after each of the first two, BN-ReLU, global average pooling
+    and a dense head.
 
     Args:
-        config: The network; `ModelConfig(model="densenet")` if None.
-        features: Return a dict of the outputs of "stem", "stage1", "stage2",
-            "stage3" (the dense blocks) and "logits" instead of the logits alone.
+        config: Config of the network; `ModelConfig(model="densenet")` if None.
+        features: Whether to return a dict of the outputs of "stem", "stage1",
+            "stage2", "stage3" (the dense blocks) and "logits" instead of the logits.
         **form: `dtype`, `input_shape` and `name`, see `build_model`.
 
     Returns:

@@ -1,6 +1,6 @@
-"""The ImageNet networks, with their own stem or with one for 32x32 pixels.
+"""The ImageNet networks, with their own stem or with a stem for 32x32 pixels.
 
-Padding is PyTorch's, so that weights of torchvision fit.
+They pad as PyTorch does, so torchvision's weights fit.
 """
 
 import keras
@@ -22,15 +22,16 @@ DENSENET_LENGTHS = (6, 12, 24, 16)
 def build_imagenet_resnet(
     config: ModelConfig, *, features: bool = False, **form
 ) -> keras.Model:
-    """Returns ResNet-18 or ResNet-34 of ImageNet's widths.
+    """Returns ResNet-18 or ResNet-34 with ImageNet's widths.
 
-    `resnet18` is torchvision's: 7x7 convolution with stride 2 and max pooling,
-    then four stages of 64 to 512 channels on maps of 56x56 to 7x7, shortcut "B".
-    The `_cifar` forms are those of https://github.com/kuangliu/pytorch-cifar: a
+    `resnet18` is torchvision's network: a 7x7 convolution with stride 2 and max
+    pooling, then four stages of 64 to 512 channels on maps of 56x56 to 7x7, shortcut
+    "B". The `_cifar` forms come from https://github.com/kuangliu/pytorch-cifar: a
     3x3 convolution, no pooling, maps of 32x32 to 4x4. Trainable parameters for
-    10 classes: 11,181,642; 11,173,962; `resnet34_cifar` 21,282,122.
+    10 classes: `resnet18` 11,181,642; `resnet18_cifar` 11,173,962; `resnet34_cifar`
+    21,282,122.
 
-    Arguments and results as those of `build_resnet`, with a fourth stage; the
+    Arguments and results are the same as for `build_resnet`, with a fourth stage. The
     images are (N, 224, 224, 3) for `resnet18`.
 
     Reference: He et al. 2015, https://arxiv.org/abs/1512.03385, table 1.
@@ -63,14 +64,14 @@ def build_imagenet_densenet(
 ) -> keras.Model:
     """Returns DenseNet-121.
 
-    `densenet121` is torchvision's: 7x7 convolution with stride 2 and max pooling,
-    then dense blocks of 6, 12, 24 and 16 layers with growth rate 32. The `_cifar`
-    form is that of https://github.com/kuangliu/pytorch-cifar: a bare 3x3
-    convolution, and the new channels first. Trainable parameters for 10 classes:
-    6,964,106 and 6,956,298.
+    `densenet121` is torchvision's network: a 7x7 convolution with stride 2 and max
+    pooling, then dense blocks of 6, 12, 24 and 16 layers with growth rate 32. The
+    `_cifar` form comes from https://github.com/kuangliu/pytorch-cifar: it has a bare
+    3x3 convolution as its stem and puts the new channels first. Trainable parameters
+    for 10 classes: `densenet121` 6,964,106; `densenet121_cifar` 6,956,298.
 
-    Arguments and results as those of `build_densenet`, with a fourth stage; the
-    images are (N, 224, 224, 3) for `densenet121`.
+    Arguments and results are the same as for `build_densenet`, with a fourth stage.
+    The images are (N, 224, 224, 3) for `densenet121`.
 
     Reference: Huang et al. 2016, https://arxiv.org/abs/1608.06993, table 1.
     """
@@ -92,7 +93,7 @@ def build_imagenet_densenet(
 
 
 def _wide_stem(parts: Parts, images: keras.KerasTensor) -> keras.KerasTensor:
-    """Returns the stem for 224x224 pixels, a map of 56x56 and 64 channels."""
+    """Returns the output of the stem for 224x224 pixels: a 56x56 map, 64 channels."""
     x = parts.stem_conv(64, 7, strides=2, stride_padding="both")(images)
     x = parts.bn_activation(x, "stem")
     return MaxPool(name="stem_pool", dtype=parts.options["dtype"])(x)

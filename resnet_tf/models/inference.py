@@ -1,8 +1,8 @@
-"""Networks rewritten for inference: batch norm folded away, blocks opened.
+"""Rewrites networks for inference: opens the blocks and folds batch norm.
 
-Every block's `call` is run once on symbolic tensors, so that a network of any
-family becomes one graph of plain layers and operations; the graph is then
-rewritten by two rules, whatever network it came from.
+The `call` of every block runs once on symbolic tensors. So a network of any family
+becomes one graph of plain layers and operations. Then two rules rewrite the graph,
+the same for every network.
 """
 
 from collections import Counter
@@ -19,26 +19,24 @@ Weights = list  # of arrays, in the order of `Layer.get_weights`
 def optimize_for_inference(model: keras.Model, dtype: str | None = None) -> keras.Model:
     """Returns a network with the same outputs that is faster in inference.
 
-    Batch norm by moving averages becomes part of the convolution before it, or,
-    where there is none or something else needs that convolution's output, a
-    scale and a shift of each channel: a 1x1 `DepthwiseConv2D`, into which
-    TensorFlow's CPU kernels take the ReLU. Batch norm by the batch's own
-    statistics (`bn_eval="batch"`) stays. In float32 the outputs are equal but for
-    rounding.
+    Batch norm with moving averages becomes part of the convolution before it. If
+    there is no such convolution, or another layer uses its output, batch norm becomes
+    a scale and a shift of each channel: a 1x1 `DepthwiseConv2D`, with which
+    TensorFlow's CPU kernels fuse the ReLU. Batch norm with the batch's own statistics
+    (`bn_eval="batch"`) stays. In float32 the outputs are equal except for rounding.
 
-    The result is made of copies: `model` stays as it is, and later changes of
-    its weights do not reach the result. It cannot be trained.
+    The result consists of copies: `model` does not change, and later changes of its
+    weights do not affect the result. The result cannot be trained.
 
     Args:
-        model: A network of this package, alone or with `features`, in which no
+        model: A network of this package, with or without `features`, in which no
             layer is used twice.
-        dtype: Keras dtype policy of the layers that give maps, such as
-            "mixed_bfloat16"; that of `model` if None. Pooling to one pixel and
-            the head keep theirs, which is float32.
+        dtype: Keras dtype policy of the layers that return maps, e.g.
+            "mixed_bfloat16"; the policy of `model` if None. Global average pooling
+            and the head keep float32.
 
     Returns:
-        A functional model of plain layers, inputs and outputs as those of
-        `model`.
+        A functional model of plain layers, with the inputs and outputs of `model`.
 
     Raises:
         ValueError: If `model` is not functional or `dtype` is unknown.
@@ -49,7 +47,7 @@ def optimize_for_inference(model: keras.Model, dtype: str | None = None) -> kera
         )
     if dtype is not None:
         keras.dtype_policies.get(dtype)
-    # Copies are of its class, so that they may be deep.
+    # Clones of a Network are Networks, which can be deeper than Python's stack.
     model = Network(model.input, model.output, name=model.name)
     while any(isinstance(layer, Block) for layer in model.layers):
         model = _opened(model)
@@ -59,7 +57,7 @@ def optimize_for_inference(model: keras.Model, dtype: str | None = None) -> kera
 
 
 def _opened(model: keras.Model) -> keras.Model:
-    """Returns a copy with the layers of each block in the block's place."""
+    """Returns a copy in which the layers of each block replace the block."""
 
     def call(operation, *args, **kwargs):
         if not isinstance(operation, Block):
@@ -76,7 +74,7 @@ def _opened(model: keras.Model) -> keras.Model:
 
 
 def _folded(model: keras.Model, dtype: str | None) -> keras.Model:
-    """Returns a copy without batch norm by moving averages."""
+    """Returns a copy in which batch norm with moving averages is folded."""
     followers = _followers(model)
     activated = _activated(model, followers)
     gone = {*(bn.name for bn in followers.values()), *activated.values()}
@@ -104,14 +102,14 @@ def _folded(model: keras.Model, dtype: str | None) -> keras.Model:
 
 def _fresh(operation: keras.Operation) -> keras.Operation:
     """Returns a copy with new weights."""
-    # Keras writes no config for an Identity whose policy is an object.
+    # Keras has no config for an Identity whose dtype policy is an object.
     if _is_identity(operation):
         return keras.layers.Identity(name=operation.name)
     return type(operation).from_config(operation.get_config())
 
 
 def _called(operation: keras.Operation, weights: dict[str, Weights], *args, **kwargs):
-    """Returns the outputs of an operation, which gets its weights if a layer."""
+    """Calls an operation and returns its outputs; a layer gets its weights."""
     if _is_identity(operation):
         return args[0]
     outputs = operation(*args, **kwargs)
@@ -121,7 +119,7 @@ def _called(operation: keras.Operation, weights: dict[str, Weights], *args, **kw
 
 
 def _followers(model: keras.Model) -> dict[str, BatchNorm]:
-    """Returns the batch norms to fold, by the convolution that each follows."""
+    """Returns the batch norms to fold, by the name of the convolution before each."""
     makers, uses = _makers(model), _uses(model)
     found = {}
     for bn in filter(_is_fixed, model.operations):
@@ -132,10 +130,10 @@ def _followers(model: keras.Model) -> dict[str, BatchNorm]:
 
 
 def _activated(model: keras.Model, followers: dict[str, BatchNorm]) -> dict[str, str]:
-    """Returns the names of the ReLUs to fold, by the convolution that each follows.
+    """Returns the names of the ReLUs to fold, by the convolution before each.
 
     Args:
-        model: The network.
+        model: A network without blocks.
         followers: See `_followers`.
     """
     makers, uses = _makers(model), _uses(model)
@@ -151,7 +149,7 @@ def _activated(model: keras.Model, followers: dict[str, BatchNorm]) -> dict[str,
 
 
 def _makers(model: keras.Model) -> dict[int, keras.Operation]:
-    """Returns the operation that makes each tensor, by the tensor's id."""
+    """Returns the operation that outputs each tensor, by the tensor's id."""
     return {id(operation.output): operation for operation in model.operations}
 
 
@@ -177,14 +175,14 @@ def _is_identity(operation: keras.Operation) -> bool:
 
 
 def _is_fixed(operation: keras.Operation) -> bool:
-    """Tells whether this is a batch norm that scales every batch alike."""
+    """Returns whether this is a batch norm with moving averages."""
     return isinstance(operation, BatchNorm) and operation.evaluation == "moving"
 
 
 def _form(
     layer: keras.layers.Layer, config: dict, follower: BatchNorm | None
 ) -> tuple[Callable[[dict], keras.layers.Layer], dict, Weights]:
-    """Returns what makes a layer's form for inference, its config and weights."""
+    """Returns the factory, the config and the weights of a layer for inference."""
     weights = layer.get_weights()
     if follower is not None:
         scale, shift = _scale_and_shift(follower)
@@ -200,7 +198,7 @@ def _form(
 
 
 def _scale_and_shift(bn: BatchNorm):
-    """Returns float64 arrays (C,) that x is multiplied by, and that are added."""
+    """Returns the scale and the shift that equal the batch norm, float64 (C,)."""
     gamma, beta, mean, variance = (
         weight.numpy().astype("float64")
         for weight in (bn.gamma, bn.beta, bn.moving_mean, bn.moving_variance)

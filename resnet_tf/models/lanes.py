@@ -1,4 +1,4 @@
-"""Batches computed in parts side by side, each on a core of its own."""
+"""Computes a batch in parallel parts, each on its own core."""
 
 from collections.abc import Callable
 
@@ -12,18 +12,18 @@ from resnet_tf.layers import BatchNorm
 def side_by_side(
     model: keras.Model, lanes: int, native_kernels: bool = False
 ) -> Callable[[tf.Tensor], tf.Tensor | dict]:
-    """Returns a function that is the model in inference, its batch split in lanes.
+    """Returns a function that runs the model in inference on parts of the batch.
 
-    Cores that each work on images of their own need not wait for each other at
-    every operation. It pays in a `tf.function`, on CPUs, with one thread an
+    Cores that work on separate images do not wait for each other after every
+    operation. It is faster in a `tf.function`, on CPUs, with one thread per
     operation; see `startup.one_thread_an_operation`.
 
     Args:
-        model: From images to logits, or to a dict of tensors.
-        lanes: Parts of nearly equal size, at least 1. A model that normalises by
-            the batch's own statistics gets the batch whole.
-        native_kernels: Whether the package's own kernels compute what they can, where
-            they are available and no GPU is in use. The outputs then differ from
+        model: Model from images to logits, or to a dict of tensors.
+        lanes: Number of parts of nearly equal size, at least 1. A model that
+            normalizes with the batch's own statistics gets the whole batch.
+        native_kernels: Whether to use the package's own kernels if they are
+            available and no GPU is in use. The outputs then differ from
             TensorFlow's by rounding.
     """
     if any(_looks_at_the_batch(layer) for layer in model._flatten_layers()):
@@ -41,7 +41,7 @@ def side_by_side(
             lane * (size // lanes) + tf.minimum(lane, size % lanes)
             for lane in range(lanes + 1)
         ]
-        # The lanes that fewer images leave empty compute the last one once more.
+        # With fewer images than lanes, the other lanes compute the last image again.
         starts = [tf.minimum(end, size - 1) for end in ends[:-1]]
         outputs = [
             model(images[start:end], training=False)

@@ -1,4 +1,4 @@
-"""The Keras model that every network of this package is, however deep."""
+"""The class of all networks: a Keras model that can be very deep."""
 
 import keras
 import tensorflow as tf
@@ -6,13 +6,13 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
 class Network(keras.Model):
-    """A functional Keras model that may be deeper than Python's stack.
+    """A functional Keras model that can be deeper than Python's stack.
 
-    Keras 3 finds the operations of a functional model by recursion from each
-    output back to the inputs, so that a chain of about 900 operations overruns
-    Python's recursion limit. It stops at operations that an earlier output has
-    already led to. This class therefore names every tensor on the way as an
-    output, inputs first, and then keeps only the outputs that it was given.
+    Keras 3 finds the operations of a functional model by recursion from each output
+    back to the inputs. A chain of about 900 operations exceeds Python's recursion
+    limit. The recursion stops at operations that it reached from an earlier output.
+    So this class first declares every tensor between the inputs and the outputs as an
+    output, inputs first, and then keeps only the real outputs.
 
     Saving, loading, cloning and `get_layer` work as in any functional model.
 
@@ -23,7 +23,7 @@ class Network(keras.Model):
         **kwargs: See `keras.Model`.
 
     Raises:
-        ValueError: If the outputs do not depend on the inputs alone.
+        ValueError: If the outputs depend on other tensors than the inputs.
     """
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
@@ -31,7 +31,7 @@ class Network(keras.Model):
         super().__init__(inputs, [*on_the_way, outputs], name=name, **kwargs)
         structure = self._outputs_struct[-1]
         given = keras.tree.flatten(structure)
-        # Past the tracking of Keras and TensorFlow, which would wrap the values.
+        # Assign without the tracking of Keras and TensorFlow, which wraps the values.
         vars(self).update(
             _outputs_struct=structure,
             _outputs=given,
@@ -70,6 +70,6 @@ def _in_order(inputs, outputs) -> list[keras.KerasTensor]:
 
 
 def _sources(tensor: keras.KerasTensor) -> list[keras.KerasTensor]:
-    """Returns the tensors that an operation made this one from."""
+    """Returns the input tensors of the operation that made a tensor."""
     operation, node, _ = tensor._keras_history
     return operation._inbound_nodes[node].input_tensors if operation else []

@@ -1,4 +1,4 @@
-"""The parts that the networks have in common: images, stem, BN-ReLU and head."""
+"""The parts that all networks share: images, stem, BN-ReLU and head."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,24 +11,24 @@ from resnet_tf.layers import BatchNorm, activation_layer, conv, fan_in_uniform
 from resnet_tf.layers.convolution import convolution_initializer as initializer
 from resnet_tf.models.network import Network
 
-# Smaller images leave nothing after the fourth halving.
+# The networks halve an image up to four times.
 SMALLEST_SIDE = 8  # pixels
 
 
 class Parts:
-    """Makes the common parts with one config's options.
+    """Makes the shared parts with the options of one config.
 
     Args:
-        config: The network.
-        families: The values of `config.model` that the caller builds.
+        config: Config of the network.
+        families: Values of `config.model` that the caller can build.
         dtype: Keras dtype policy, or None for the global one.
         input_shape: Height, width (an int or None for any) and channels of the
             images, or None for the network's own side and 3 channels.
         name: Name of the model, or None for the network's own.
 
     Attributes:
-        config: As given.
-        options: Arguments of every `Block`.
+        config: Config of the network.
+        options: Arguments for every `Block`.
 
     Raises:
         SettingError: If `input_shape` or `name` is wrong, or Keras is set to
@@ -64,7 +64,7 @@ class Parts:
         }
 
     def images(self) -> keras.KerasTensor:
-        """Returns the input, (N, H, W, C)."""
+        """Returns the input of the model, (N, H, W, C)."""
         return keras.Input(self._input_shape, name="images")
 
     def stem_conv(
@@ -82,7 +82,7 @@ class Parts:
         )
 
     def bn_activation(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        """Returns BN and the activation, in layers such as `stem_bn`, `stem_relu`."""
+        """Applies BN and the activation; the layers are e.g. `stem_bn`, `stem_relu`."""
         config = self.config
         bn = BatchNorm(
             config.bn_momentum,
@@ -106,10 +106,10 @@ class Parts:
         """Returns the model that ends in global average pooling and logits.
 
         Args:
-            inputs: The images, (N, H, W, C).
-            x: What the head sees, (N, H, W, C).
-            stages: Outputs to return by name next to the logits, or None.
-            name: The network's own name, for a model without another.
+            inputs: Images, (N, H, W, C).
+            x: Maps before the global average pooling, (N, H, W, C).
+            stages: Outputs to return with the logits, by name, or None.
+            name: Name of the model if the caller gave none.
         """
         x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
         logits = keras.layers.Dense(
@@ -122,7 +122,7 @@ class Parts:
         return Network(inputs, outputs, name=self._name or name)
 
     def _head_start(self, channels: int) -> dict[str, keras.initializers.Initializer]:
-        """Returns the initialisers of the dense head."""
+        """Returns the initializers of the dense head."""
         start = {"kernel_initializer": initializer(self.config.head_initializer)}
         if self.config.head_bias == "fan_in_uniform":
             start["bias_initializer"] = fan_in_uniform(channels)
@@ -130,10 +130,10 @@ class Parts:
 
 
 def _require_channels_last() -> None:
-    """Raises if Keras's layers would take the channels for the height.
+    """Raises unless Keras expects images with the channels last.
 
     Raises:
-        SettingError: If so.
+        SettingError: If `keras.config.image_data_format()` is "channels_first".
     """
     if (found := keras.config.image_data_format()) != "channels_last":
         raise SettingError(
@@ -167,10 +167,10 @@ def _image_shape(shape, config: ModelConfig) -> tuple[int | None, int | None, in
 
 
 def _model_name(name: str | None) -> str | None:
-    """Returns the name of a model.
+    """Returns the name of a model once it is valid.
 
     Raises:
-        SettingError: If it is empty, no text, or holds a "/".
+        SettingError: If the name is not text, is empty or contains a "/".
     """
     if name is not None and (not isinstance(name, str) or not name or "/" in name):
         raise SettingError(f"name must be text without '/', received {name!r:.80}")

@@ -1,4 +1,4 @@
-"""A network by its name or its config."""
+"""Builds a network from its name or its config."""
 
 import importlib
 
@@ -20,26 +20,25 @@ def build_model(
     """Returns a network.
 
     Args:
-        name_or_config: A registered name, see `list_models`, or a config.
-        features: Return a dict of the outputs of the stem, the stages and
-            "logits" by name instead of the logits alone.
-        dtype: Keras dtype policy, such as "mixed_bfloat16"; the global one if
-            None. Logits are float32 in each.
+        name_or_config: A registered name (see `list_models`) or a config.
+        features: Whether to return a dict of the outputs of the stem, the stages and
+            "logits" by name instead of the logits.
+        dtype: Keras dtype policy, e.g. "mixed_bfloat16"; the global policy if None.
+            Logits are float32 with every policy.
         input_shape: Height, width and channels of the images; height and width
             are at least 8, or None for images of any size. (32, 32, 3) if None, or
             (224, 224, 3) for the ImageNet networks.
-        name: Name of the model, such that several networks of one kind can be
-            parts of one model; that of the network if None.
-        **values: Settings of `ModelConfig` beside the name's own, such as
-            `num_classes=100`.
+        name: Name of the model; the network's own name if None. Networks of one kind
+            need different names to be parts of one model.
+        **values: Settings of `ModelConfig` to change, e.g. `num_classes=100`.
 
     Returns:
         A functional model from images (N, *input_shape) to logits
         (N, num_classes).
 
     Raises:
-        SettingError: If a name is unknown, a value is wrong, or there are values
-            beside a config.
+        SettingError: If a name is unknown, a value is wrong, or values are given
+            together with a config.
     """
     config = name_or_config
     if isinstance(config, str):
@@ -54,7 +53,7 @@ def build_model(
             f"values go with a network's name only, received a config and {values}"
         )
     form = {"dtype": dtype, "input_shape": input_shape, "name": name}
-    # Rows of networks name their builders: config imports no TensorFlow.
+    # The table of networks holds the builder as text: config imports no TensorFlow.
     module, function = FAMILIES[config.model].builder.split(":")
     build = getattr(importlib.import_module(f"resnet_tf.models.{module}"), function)
     return build(config, features=features, **form)

@@ -1,4 +1,4 @@
-"""The CIFAR residual networks of 6n+2 layers, and of 9n+2 with bottlenecks."""
+"""The residual networks for CIFAR: 6n+2 layers, or 9n+2 with bottlenecks."""
 
 import keras
 
@@ -18,16 +18,16 @@ def build_resnet(
 ) -> keras.Model:
     """Returns ResNet-(6n+2), or pre-activation ResNet-(9n+2), for 32x32 pixels.
 
-    A 3x3 convolution to 16 channels, three stages of n blocks with 16, 32 and 64
-    channels (four times as many with `bottleneck`) on maps of 32x32, 16x16 and
-    8x8, global average pooling and a dense head. Trainable parameters for 10
-    classes: 97,216 n - 21,926, and 2,752 more with shortcut "B"; with
-    `bottleneck` 1,703,258 (n = 18) and 10,327,706 (n = 111).
+    The network consists of a 3x3 convolution to 16 channels, three stages of n blocks
+    with 16, 32 and 64 channels (four times as many with `bottleneck`) on maps of
+    32x32, 16x16 and 8x8, global average pooling and a dense head. Trainable
+    parameters for 10 classes: 97,216 n - 21,926, and 2,752 more with shortcut "B";
+    with `bottleneck` 1,703,258 (n = 18) and 10,327,706 (n = 111).
 
     Args:
-        config: The network; `ModelConfig()` if None.
-        features: Return a dict of the outputs of "stem", "stage1", "stage2",
-            "stage3" and "logits" instead of the logits alone.
+        config: Config of the network; `ModelConfig()` if None.
+        features: Whether to return a dict of the outputs of "stem", "stage1",
+            "stage2", "stage3" and "logits" instead of the logits.
         **form: `dtype`, `input_shape` and `name`, see `build_model`.
 
     Returns:
@@ -46,7 +46,7 @@ def build_resnet(
     parts = Parts(config, ("resnet",), **form)
     inputs = parts.images()
     x = parts.stem_conv(STAGE_FILTERS[0])(inputs)
-    # A bottleneck block has a batch norm of its own before everything.
+    # A bottleneck block starts with its own batch norm.
     if not config.bottleneck:
         x = parts.bn_activation(x, "stem")
     stages = {"stem": x} | residual_stages(

@@ -1,4 +1,4 @@
-"""The loops that the networks are made of: residual and dense stages."""
+"""The loops that build the residual and the dense stages of the networks."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -10,13 +10,13 @@ from resnet_tf.models.parts import Parts
 
 
 class Place(NamedTuple):
-    """Where a residual block stands.
+    """The place of a residual block in its network.
 
     Attributes:
         stage: Number of the stage, from 1.
         block: Number of the block in its stage, from 1.
-        filters: Width of the stage.
-        strides: 2 in the first block of every stage but the first, else 1.
+        filters: Channels of the stage.
+        strides: 2 in the first block of every stage except the first, otherwise 1.
     """
 
     stage: int
@@ -30,7 +30,7 @@ class Place(NamedTuple):
         return f"stage{self.stage}_block{self.block}"
 
     def projected(self, kind: str) -> str:
-        """Returns the projection `kind` where the size changes, else "identity"."""
+        """Returns `kind` if the block changes the size, otherwise "identity"."""
         return kind if self.strides == 2 else "identity"
 
 
@@ -44,9 +44,9 @@ def residual_stages(
 
     Args:
         x: Output of the stem.
-        lengths: Blocks in each stage.
-        filters: Width of each stage.
-        make_block: Returns the block for a place.
+        lengths: Number of blocks in each stage.
+        filters: Channels of each stage.
+        make_block: Function from a place to the block for it.
     """
     outputs = {}
     sizes = zip(lengths, filters, strict=True)
@@ -68,11 +68,11 @@ def dense_stages(
     """Returns the outputs of the dense blocks by name: "stage1", "stage2", ...
 
     Args:
-        parts: Parts of the network.
+        parts: Shared parts of the network.
         x: Output of the stem.
-        lengths: Layers in each dense block.
-        compression: Share of the channels that the transitions in between keep.
-        **dense_layer: See `DenseLayer`.
+        lengths: Number of layers in each dense block.
+        compression: Share of the channels that each transition keeps, in (0, 1].
+        **dense_layer: Arguments of every `DenseLayer`.
     """
     outputs = {}
     options = {"dropout_rate": parts.config.dropout_rate, **parts.options}

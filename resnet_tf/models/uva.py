@@ -1,9 +1,9 @@
 """The four networks of the UvA Deep Learning tutorial 5, block for block.
 
 Source: https://uvadlc-notebooks.readthedocs.io, "Inception, ResNet and DenseNet"
-(PyTorch). Biases, orders of concatenation, padding and initial values are its
-own: convolutions start as He et al. with the gain of the activation, biases and
-dense heads as PyTorch's defaults.
+(PyTorch). Biases, orders of concatenation, padding and initial values are the
+tutorial's: convolutions start as in He et al. with the gain of the activation, biases
+and dense heads with PyTorch's defaults.
 """
 
 import keras
@@ -20,8 +20,8 @@ from resnet_tf.layers import (
 from resnet_tf.models.parts import Parts
 from resnet_tf.models.stages import Place, dense_stages, residual_stages
 
-# GoogLeNet's blocks in each stage: channels out of the branches 1x1, 3x3, 5x5
-# and pooling, and channels before the 3x3 and the 5x5 convolution.
+# GoogLeNet's blocks by stage: the output channels of the branches 1x1, 3x3, 5x5 and
+# pooling, and the channels before the 3x3 and the 5x5 convolution.
 INCEPTION_STAGES = (
     (((16, 32, 8, 8), (32, 16)), ((24, 48, 12, 12), (32, 16))),
     (
@@ -35,7 +35,7 @@ INCEPTION_STAGES = (
 
 
 class _UvaParts(Parts):
-    """Parts that start as the tutorial's."""
+    """Parts with the tutorial's initializers."""
 
     def __init__(
         self, config: ModelConfig, families: tuple[str, ...], fan: str, **form
@@ -56,9 +56,10 @@ def build_uva_googlenet(
 ) -> keras.Model:
     """Returns the small GoogLeNet, 260,650 parameters for 10 classes.
 
-    A 3x3 convolution to 64 channels and eight `InceptionBlock`s on maps of
-    32x32, 16x16 and 8x8 with max pooling in between. Arguments and results as
-    those of `build_resnet`; the features are those of the Inception stages.
+    The network consists of a 3x3 convolution to 64 channels and eight
+    `InceptionBlock`s on maps of 32x32, 16x16 and 8x8, with max pooling between the
+    stages. Arguments and results are the same as for `build_resnet`; the features are
+    the outputs of the Inception stages.
     """
     parts = _UvaParts(config, ("uva_googlenet",), "fan_in", **form)
     inputs = parts.images()
@@ -77,13 +78,13 @@ def build_uva_googlenet(
 def build_uva_resnet(
     config: ModelConfig, *, features: bool = False, **form
 ) -> keras.Model:
-    """Returns the ResNet (272,378 parameters for 10 classes) or its pre-activation
-    form (272,250).
+    """Returns the ResNet or its pre-activation form.
 
-    ResNet-20 with a projection where the size changes: a 1x1 convolution with
-    bias, or BN-ReLU before one without. The pre-activation form has a bare stem
-    convolution and nothing between the last block and the pooling. Arguments and
-    results as those of `build_resnet`.
+    For 10 classes they have 272,378 and 272,250 parameters. Both are ResNet-20 with a
+    projection where the size changes: a 1x1 convolution with bias, or in the
+    pre-activation form BN-ReLU and a 1x1 convolution without bias. The pre-activation
+    form has a bare stem convolution and nothing between the last block and the
+    pooling. Arguments and results are the same as for `build_resnet`.
     """
     parts = _UvaParts(config, ("uva_resnet", "uva_preact"), "fan_out", **form)
     post = config.model == "uva_resnet"
@@ -113,10 +114,10 @@ def build_uva_densenet(
 ) -> keras.Model:
     """Returns the DenseNet, 239,146 parameters for 10 classes.
 
-    A 3x3 convolution to 32 channels with bias, four dense blocks of six layers
-    with growth rate 16 on maps of 32x32 to 4x4, the new channels first; the
-    transitions halve the channels. Arguments and results as those of
-    `build_resnet`, with a fourth stage.
+    The network consists of a 3x3 convolution to 32 channels with bias and four dense
+    blocks of six layers with growth rate 16 on maps of 32x32 to 4x4. The new channels
+    come first, and the transitions halve the channels. Arguments and results are the
+    same as for `build_resnet`, with a fourth stage.
     """
     parts = _UvaParts(config, ("uva_densenet",), "fan_in", **form)
     inputs = parts.images()
