@@ -6,7 +6,8 @@
 Every kill is a `kill -9` of the process that trains a small network on the embedded
 digits: after a random update, or while it writes a checkpoint. The next process must
 resume from the newest whole checkpoint. At the end every variable and every report must
-equal, bit for bit, the ones of a training that nobody killed. If not, the exit code is 1.
+equal, bit for bit, the ones of a training that nobody killed. If not, the exit code
+is 1.
 """
 
 import random

@@ -3,10 +3,10 @@
     python -m tests.reliability.mutations --json_output=FILE
     python -m tests.reliability.mutations --records --json_output=FILE
 
-The files are a released model, the newest state of a run, and one of every other format.
-Each is cut off at random lengths, or random bytes change, one damage at a time. With
---records the files are the summary, history, metrics and config of a finished run, and
-the record of an export. Random values also replace theirs.
+The files are a released model, the newest state of a run, and one of every other
+format. Each is cut off at random lengths, or random bytes change, one damage at a time.
+With --records the files are the summary, history, metrics and config of a finished run,
+and the record of an export. Random values also replace theirs.
 
 Exits with 1 after a wrong answer: other weights than the saved ones, an error that the
 command line would show as a traceback, a long wait, or much memory.
