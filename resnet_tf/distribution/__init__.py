@@ -1,1 +1,1 @@
-"""Several devices and several processes that train one network together."""
+"""Distributed training: several devices and processes that train one network."""

@@ -1,4 +1,4 @@
-"""Whether the workers of a run do the same."""
+"""Agreement of the workers of a run on settings, folder and state."""
 
 from resnet_tf.distribution.workers import Workers
 from resnet_tf.errors import CheckpointError, RunFolderError, SettingError
@@ -8,19 +8,21 @@ _LONGEST_WAIT = 60.0  # seconds, for a folder on another machine
 
 
 def require_agreement(workers: Workers, folder: RunFolder, step: int) -> None:
-    """Raises unless all workers do the same in one folder; all of them call it.
+    """Raises unless all workers agree on settings, run folder and state.
+
+    All workers must call this.
 
     Args:
-        workers: Those of the run.
-        folder: As this one was told, with the config; the chief has made it.
-        step: That of the state which this one has read, 0 for none.
+        workers: The workers of the run.
+        folder: The run folder of this worker, with its config; the chief has made it.
+        step: Step of the state that this worker has read, 0 for none.
 
     Raises:
-        CheckpointError: If they have not read the state of one step.
-        RunFolderError: If one does not see the folder.
+        CheckpointError: If they have read states of different steps.
+        RunFolderError: If a worker does not see the folder.
         SettingError: If they were started with different settings.
     """
-    # Digits of the hash that a float64 holds.
+    # A float64 holds the first 12 hexadecimal digits of the hash exactly.
     settings = int(folder.config.fingerprint()[:12], 16)
     facts = workers.gather([settings, step, folder.appears(_LONGEST_WAIT)])
     settings, steps, seen = facts.T.tolist()
@@ -37,6 +39,6 @@ def require_agreement(workers: Workers, folder: RunFolder, step: int) -> None:
         )
     if len(set(steps)) > 1:
         raise CheckpointError(
-            f"all {workers.number} workers must go on from one state, received those "
+            f"all {workers.number} workers must resume from one state, received those "
             f"of steps {steps}; {shared}"
         )

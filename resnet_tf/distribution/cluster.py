@@ -1,4 +1,4 @@
-"""The workers of a run, from the environment that a launcher leaves."""
+"""The workers of a run, read from the environment that a launcher sets."""
 
 import json
 import re
@@ -14,11 +14,11 @@ _PLACES = {"chief", "worker"}
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers, and which of them this process is.
+    """The workers of a run, and the index of this process.
 
     Attributes:
-        addresses: "host:port" of each; the first is the chief.
-        index: Number of this one, from 0.
+        addresses: "host:port" of each worker; the first is the chief.
+        index: Index of this worker, from 0.
     """
 
     addresses: tuple[str, ...]
@@ -26,17 +26,17 @@ class Cluster:
 
     @property
     def peers(self) -> tuple[str, ...]:
-        """The addresses of the others."""
+        """The addresses of the other workers."""
         return tuple(a for i, a in enumerate(self.addresses) if i != self.index)
 
 
 def find_cluster(strategy: str, environment: Mapping[str, str]) -> Cluster | None:
-    """Returns the workers of a run, or None if this process does it alone.
+    """Returns the workers of a run, or None if this process trains alone.
 
     Args:
-        strategy: As in `TrainConfig`. "auto" heeds `TF_CONFIG` alone, as Slurm's
-            variables also stand where every task has a run of its own.
-        environment: That of the process.
+        strategy: Strategy, as in `TrainConfig`. "auto" reads only `TF_CONFIG`: Slurm's
+            variables are also set if every task trains a separate run.
+        environment: Environment variables of the process.
 
     Raises:
         SettingError: If `TF_CONFIG` or Slurm's variables are wrong, or "multi_worker"
@@ -67,7 +67,7 @@ def _from_tf_config(text: str) -> Cluster:
     jobs, task = config.get("cluster"), config.get("task")
     if not isinstance(jobs, dict) or not jobs or set(jobs) - _PLACES:
         _refuse("have a cluster of a chief and workers, or of workers", jobs)
-    # In a list, as the type may be what no dict can be asked for.
+    # A list, as the type can be a value that is not hashable.
     if not isinstance(task, dict) or task.get("type") not in list(jobs):
         _refuse(f"have a task whose type is one of {', '.join(sorted(jobs))}", task)
     for job, addresses in jobs.items():
@@ -95,9 +95,10 @@ def _refuse(rule: str, received: Any) -> NoReturn:
 
 
 def _from_slurm(environment: Mapping[str, str]) -> Cluster:
-    """The tasks of a job step, in Slurm's own order: node by node.
+    """Returns the tasks of a job step in Slurm's order: node by node.
 
-    Ports follow from the number of the job, so that two jobs on one node do not meet.
+    The ports depend on the job number, so that two jobs on one node rarely share a
+    port.
     """
     index, job = (
         _number(environment, name) for name in ("SLURM_PROCID", "SLURM_JOB_ID")
@@ -109,7 +110,7 @@ def _from_slurm(environment: Mapping[str, str]) -> Cluster:
             "Slurm's variables must agree, received SLURM_PROCID="
             f"{index}, {len(hosts)} nodes and tasks on {len(counts)} of them"
         )
-    # Ports of one node follow each other; the ranges of two jobs rarely overlap.
+    # The ports of one node are consecutive; the ranges of two jobs rarely overlap.
     first = _PORTS[job * 64 % (len(_PORTS) - 64)]
     addresses = tuple(
         f"{host}:{first + task}"
@@ -121,7 +122,7 @@ def _from_slurm(environment: Mapping[str, str]) -> Cluster:
 
 def _text(environment: Mapping[str, str], name: str) -> str:
     if not environment.get(name):
-        raise SettingError(f"{name} must be set beside SLURM_PROCID, received none")
+        raise SettingError(f"{name} must be set along with SLURM_PROCID, received none")
     return environment[name]
 
 
@@ -133,7 +134,7 @@ def _number(environment: Mapping[str, str], name: str) -> int:
 
 
 def _hosts(text: str) -> list[str]:
-    """Returns the nodes in such as "a[01-03,7],b"."""
+    """Returns the nodes of a list, e.g. "a[01-03,7],b"."""
     hosts = []
     for name in re.findall(r"(?:\[[^\]]*\]|[^,\[])+", text):
         before, bracket, inside = name.partition("[")
@@ -148,6 +149,6 @@ def _hosts(text: str) -> list[str]:
 
 
 def _counts(text: str) -> list[int]:
-    """Returns the numbers in such as "2(x3),1"."""
+    """Returns the counts of a list, e.g. [2, 2, 2, 1] for "2(x3),1"."""
     found = re.findall(r"(\d+)(?:\(x(\d+)\))?", text)
     return [int(n) for n, times in found for _ in range(int(times or 1))]

@@ -1,4 +1,4 @@
-"""Several workers of one run on this host, as processes that end together."""
+"""A launcher of several workers of one run on this host, which end together."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ from resnet_tf.streams import error_line
 
 _POLL = 0.1  # seconds
 _GRACE = 8.0  # seconds for a worker to end by itself, and again after SIGTERM
-# What marks a folder whose worker-*.log are replaced by the next launch.
+# This file marks a folder in which the next launch replaces worker-*.log.
 _MARKER = "launch.txt"
 _MARK = "python -m resnet_tf launch writes and replaces worker-*.log here.\n"
 _FINE = (0, StoppedError.exit_code)
@@ -31,7 +31,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass
 class _Worker:
-    """A process, its log, and how much of that has been shown."""
+    """A process, its log file, and the bytes of the log already shown."""
 
     process: subprocess.Popen
     log: Path
@@ -39,21 +39,21 @@ class _Worker:
 
 
 def launch(command: Sequence[str], workers: int, log_dir: Path) -> int:
-    """Runs a command in several processes; shows what the first of them prints.
+    """Runs a command in several processes and shows the output of the first.
 
-    Each has the `TF_CONFIG` of a worker, with free ports, and a share of the cores.
-    SIGTERM and Ctrl-C are passed on. Once one has failed, the others, which lose
-    their peer, get a few seconds to end; then they are ended.
+    Each process gets the `TF_CONFIG` of a worker, with free ports, and a share of the
+    cores. SIGTERM and Ctrl-C are forwarded. After one process fails, the others, which
+    lose their peer, get a few seconds to end by themselves; then they are killed.
 
     Args:
-        command: Program and arguments.
-        workers: Processes.
-        log_dir: Folder for `worker-0.log`, `worker-1.log` ...
+        command: Program and its arguments.
+        workers: Number of processes.
+        log_dir: Folder for `worker-0.log`, `worker-1.log`, etc.
 
     Returns:
-        0 if all have finished, else the exit code of what happened first: 75 stopped
-        and resumable, 7 a worker was killed or lost its peer, another that of its
-        error.
+        0 if all have finished, else the exit code for the first event: 75 if stopped
+        and resumable, 7 if a worker was killed or lost its peer, else the code of a
+        worker's error.
 
     Raises:
         OSError: If the logs cannot be written.
@@ -76,7 +76,7 @@ def launch(command: Sequence[str], workers: int, log_dir: Path) -> int:
 
 
 def _claim(log_dir: Path, logs: Sequence[str]) -> None:
-    """Makes the folder of the logs and marks it, unless other logs lie there."""
+    """Makes and marks the log folder; raises if it holds logs of another program."""
     log_dir.mkdir(parents=True, exist_ok=True)
     marker = log_dir / _MARKER
     found = [name for name in logs if os.path.lexists(log_dir / name)]
@@ -100,7 +100,7 @@ def _start(
         "TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": task}),
     }
     with open(log, "wb") as file:
-        # A session of its own: Ctrl-C reaches it once, from here.
+        # In its own session, it receives Ctrl-C only once: from this process.
         process = subprocess.Popen(
             command,
             env=environment,
@@ -113,14 +113,14 @@ def _start(
 
 
 def _watch(workers: list[_Worker]) -> int | None:
-    """Returns when all have ended: the number of the one that failed first, if any."""
+    """Waits until all have ended; returns the index of the first failure, or None."""
     first, patience, urges = None, math.inf, [signal.SIGTERM, signal.SIGKILL]
     while None in [worker.process.poll() for worker in workers]:
         _show(workers[0])
         if patience == math.inf and _failed(workers) is not None:
             patience = time.monotonic() + _GRACE
         elif urges and time.monotonic() > patience:
-            # Who fails from here on was ended.
+            # Later failures are caused by the signals sent here.
             first = _failed(workers) if first is None else first
             _signal(workers, urges.pop(0))
             patience += _GRACE
@@ -130,8 +130,10 @@ def _watch(workers: list[_Worker]) -> int | None:
 
 
 def _failed(workers: list[_Worker]) -> int | None:
-    """Returns the number of a worker that has failed: rather one with an error of its
-    own than one that lost a peer."""
+    """Returns the index of a failed worker, or None.
+
+    Prefers a worker with its own error to a worker that lost a peer.
+    """
     codes = {i: worker.process.returncode for i, worker in enumerate(workers)}
     failed = [i for i, code in codes.items() if code is not None and code not in _FINE]
     return min(failed, key=lambda i: codes[i] == PeerError.exit_code, default=None)
@@ -145,7 +147,7 @@ def _obituary(workers: list[_Worker], index: int) -> str:
     )
     last = worker.log.read_text(encoding="utf-8", errors="replace").splitlines()[-1:]
     said = f", saying {last[0]!r}" if last and code > 0 else ""
-    # What else ends a worker would end it again.
+    # Any other error would occur again.
     again = "; the same command goes on from the last checkpoint"
     lost = code < 0 or code == PeerError.exit_code
     return (
@@ -155,7 +157,7 @@ def _obituary(workers: list[_Worker], index: int) -> str:
 
 
 def _show(worker: _Worker) -> None:
-    """Prints what has been added to a log."""
+    """Prints the lines added to a log since the last call."""
     with open(worker.log, "rb") as file:
         file.seek(worker.shown)
         text = file.read()
@@ -171,14 +173,16 @@ def _output() -> BinaryIO:
 
 def _signal(workers: list[_Worker], number: signal.Signals) -> None:
     for worker in workers:
-        # Does nothing to one that has ended.
+        # Does nothing if the process has ended.
         worker.process.send_signal(number)
 
 
 @contextlib.contextmanager
 def _passing_on(workers: list[_Worker]) -> Iterator[None]:
-    """Passes signals on to the workers, whose list may still grow; after an error
-    none is left."""
+    """Context that forwards signals to the workers and kills them at its end.
+
+    The list can grow in the context.
+    """
     previous = {
         number: signal.signal(number, lambda number, _: _signal(workers, number))
         for number in _SIGNALS

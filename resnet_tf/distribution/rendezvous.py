@@ -1,6 +1,6 @@
-"""The workers meet, within a bounded time, before TensorFlow waits for them.
+"""A rendezvous of the workers, within a time limit, before TensorFlow connects them.
 
-TensorFlow itself waits for ever, deaf to signals and to Python's own threads.
+TensorFlow itself waits forever and blocks signals and Python's threads.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from resnet_tf.errors import PeerError, SettingError
 
 _POLL, _LONGEST_TRY = 0.1, 2.0  # seconds
 
-# Ends a process that hears nothing any more, unless this one's input ends before.
+# Kills a process that no longer reacts, unless the input of this script ends first.
 _WATCH = """
 import os, select, signal, sys
 seconds, process, line = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -27,20 +27,21 @@ if not select.select([0], [], [], seconds)[0]:
 
 
 def meet(cluster: Cluster, seconds: float) -> socket.socket:
-    """Returns once every worker has been seen.
+    """Waits until every worker has been reached.
 
-    Each listens where TensorFlow will, and looks for the others there.
+    Each worker listens at the port that TensorFlow will use, and connects to the ports
+    of the others.
 
     Args:
         cluster: The workers.
-        seconds: How long to wait for them.
+        seconds: Maximum time to wait for them.
 
     Returns:
-        What listens; to be closed right before TensorFlow does.
+        The listening socket; close it right before TensorFlow takes the port.
 
     Raises:
-        PeerError: If one has not come by then.
-        SettingError: If this one's own port is taken.
+        PeerError: If a worker cannot be reached in that time.
+        SettingError: If the port of this worker is taken.
     """
     door = _listening(cluster)
     try:
@@ -58,11 +59,11 @@ def meet(cluster: Cluster, seconds: float) -> socket.socket:
 
 @contextlib.contextmanager
 def bounded(seconds: float, line: str) -> Iterator[None]:
-    """Kills this process, after a line on stderr, if what is done takes longer.
+    """Context that kills this process, after a line on stderr, on a timeout.
 
     Args:
-        seconds: How long it may take.
-        line: What is said then.
+        seconds: Maximum duration of the context.
+        line: Message of the timeout.
     """
     arguments = [str(seconds), str(os.getpid()), line]
     command = [sys.executable, "-I", "-S", "-c", _WATCH, *arguments]
@@ -72,7 +73,7 @@ def bounded(seconds: float, line: str) -> Iterator[None]:
 
 
 def _listening(cluster: Cluster) -> socket.socket:
-    """Returns a socket at this worker's port; the kernel answers for it."""
+    """Returns a socket that listens at this worker's port."""
     address = cluster.addresses[cluster.index]
     port = int(address.rpartition(":")[2])
     try:
@@ -85,7 +86,7 @@ def _listening(cluster: Cluster) -> socket.socket:
 
 
 def _unreachable(addresses: dict[str, str]) -> dict[str, str]:
-    """Returns those of the addresses that do not answer, and why."""
+    """Returns the addresses that do not answer, each with the reason."""
     missing = {}
     for address in addresses:
         host, _, port = address.rpartition(":")

@@ -1,4 +1,4 @@
-"""A full pass of which each worker does its part."""
+"""A pass over whole splits that the workers share."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ class ShardedPass:
     """Runs a model over whole splits; every image counts once.
 
     Args:
-        full_pass: The pass of this worker, over any images.
-        workers: Those that share the images; all call it.
+        full_pass: The pass that this worker runs on its images.
+        workers: The workers that share the images; all must call the pass.
     """
 
     def __init__(self, full_pass: FullPass, workers: Workers):
@@ -20,17 +20,17 @@ class ShardedPass:
         self._workers = workers
 
     def __call__(self, split: Split, batch_size: int) -> Result:
-        """Returns the result over all images, at each worker.
+        """Returns the result over all images, on each worker.
 
         Args:
-            split: At least one image.
-            batch_size: Images in a batch of a worker.
+            split: The images, at least one.
+            batch_size: Number of images in a batch of a worker.
         """
         workers, images = self._workers, len(split)
         if workers.number == 1:
             return self._pass(split, batch_size)
         share = -(-images // workers.number)
-        # So that all shares have one size, the last image fills up the last ones.
+        # The last image is repeated, so that all shares have the same size.
         mine = np.arange(share * workers.index, share * (workers.index + 1))
         logits = self._pass.logits(
             split.images[np.minimum(mine, images - 1)], batch_size

@@ -1,4 +1,4 @@
-"""Which devices a run uses."""
+"""The devices of a run."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from resnet_tf.distribution.cluster import Cluster
 from resnet_tf.distribution.rendezvous import bounded
 from resnet_tf.errors import SettingError
 
-# More groups of devices than one strategy makes.
+# More than the number of device groups that one strategy makes.
 _KEYS = 1000
 
 
@@ -18,17 +18,18 @@ def make_strategy(
 ) -> tf.distribute.Strategy:
     """Returns the strategy that `config.strategy` names.
 
-    Several workers each give all their GPUs, or their CPU. "auto" takes every local
-    GPU when there are several, else the one device that TensorFlow prefers;
-    "mirrored" takes every GPU, or every logical CPU.
+    With several workers, each uses all its GPUs, or its CPU. "auto" uses all local GPUs
+    if there are several, else the default device; "mirrored" uses all GPUs, or all
+    logical CPUs.
 
     Args:
-        config: The run. With several workers, TensorFlow must not have been used yet.
-        cluster: The workers, all of which are about to do the same; None for one.
+        config: Settings of the run. With several workers, TensorFlow must not have run
+            yet.
+        cluster: The workers, which all must call this at the same time; None for one.
 
     Raises:
         SettingError: If the batch does not divide over the replicas, or XLA is
-            asked for with several.
+            requested with several replicas.
     """
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     if cluster:
@@ -44,11 +45,11 @@ def make_strategy(
 
 
 class _Mirrored(tf.distribute.MirroredStrategy):
-    """A strategy whose exchanges have keys of their own.
+    """A strategy whose collective operations have keys of their own.
 
-    TensorFlow numbers the exchanges of each strategy from the same number on, and
-    remembers the shape of each number as long as the process lives. So a second
-    strategy would meet the shapes of the first one's network.
+    TensorFlow numbers the collective operations of each strategy from the same start,
+    and remembers the shape of each number while the process lives. So a second strategy
+    would clash with the shapes of the first network.
     """
 
     _bases = itertools.count(_KEYS, _KEYS)

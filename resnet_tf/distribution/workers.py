@@ -1,4 +1,4 @@
-"""The processes that do one run together, as each of them sees them."""
+"""The processes that train one run together, seen from one of them."""
 
 import contextlib
 import re
@@ -11,7 +11,7 @@ from resnet_tf.data.part import Part
 from resnet_tf.distribution.cluster import Cluster
 from resnet_tf.errors import PeerError
 
-# What TensorFlow raises where an exchange meets a worker that is not there any more.
+# The errors that TensorFlow raises if a worker is lost during an exchange.
 _LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -23,18 +23,18 @@ _LOST = (
 
 
 class Workers:
-    """The workers of a run; one alone needs no exchange.
+    """The workers of a run; a single worker exchanges nothing.
 
-    What exchanges is called by all of them, in the same order.
+    All workers must call the methods that exchange data, in the same order.
 
     Args:
-        strategy: That of the run.
-        cluster: The workers, or None for one alone.
+        strategy: Strategy of the run.
+        cluster: The workers, or None for a single one.
 
     Attributes:
-        strategy: As given.
-        index: Number of this worker, from 0.
-        number: How many there are.
+        strategy: Strategy of the run.
+        index: Index of this worker, from 0.
+        number: Number of workers.
     """
 
     def __init__(
@@ -46,23 +46,23 @@ class Workers:
 
     @property
     def chief(self) -> bool:
-        """Whether this is the one that writes."""
+        """Whether this is the worker that writes."""
         return self.index == 0
 
     @property
     def replicas(self) -> int:
-        """Devices of all workers together."""
+        """Number of devices of all workers together."""
         return self.strategy.num_replicas_in_sync
 
     def gather(self, values: np.ndarray | Sequence[float]) -> np.ndarray:
         """Returns the values of all workers.
 
         Args:
-            values: Array of one shape and dtype at all workers, of numbers that a
-                float64 holds.
+            values: Numbers that a float64 holds exactly; the same shape and dtype on
+                all workers.
 
         Returns:
-            Array (number, ...) in the order of the workers.
+            Array (number, ...), in the order of the workers.
         """
         own = np.asarray(values)
         if self.number == 1:
@@ -76,7 +76,7 @@ class Workers:
         input_signature=[tf.TensorSpec((None, None), tf.float64)], autograph=False
     )
     def _sum(self, rows: tf.Tensor) -> tf.Tensor:
-        """Returns the sum over the workers, of which each counts once."""
+        """Returns the sum over the workers, each counted once."""
 
         def summed(rows):
             context = tf.distribute.get_replica_context()
@@ -94,30 +94,30 @@ class Workers:
     def distribute(
         self, batches: Callable[..., tf.data.Dataset]
     ) -> tf.distribute.DistributedDataset:
-        """Returns the batches of the run, of which each replica gets its part.
+        """Returns the batches of the run, divided over the replicas.
 
         Args:
-            batches: From the argument `part`, a `Part`, to the data set of whole
-                updates or of that part of each.
+            batches: Function that returns the data set of whole batches or, given a
+                `Part` as the argument `part`, of that part of each batch.
         """
         if self.number == 1:
             return self.strategy.experimental_distribute_dataset(batches())
         own = batches(part=Part(self.index, self.number))
         share = own.element_spec[0].shape[0] * self.number // self.replicas
-        # One after another for the replicas of this worker.
+        # The replicas of this worker take consecutive shares.
         each = own.rebatch(share, drop_remainder=True)
         return self.strategy.distribute_datasets_from_function(lambda _: each)
 
     def wait(self) -> None:
-        """Returns once all workers have come here."""
+        """Waits until all workers have called this."""
         self.gather([0.0])
 
     @contextlib.contextmanager
     def required(self) -> Iterator[None]:
-        """For what the workers do together.
+        """Context for work that the workers do together.
 
         Raises:
-            PeerError: If another one is lost.
+            PeerError: If another worker is lost.
         """
         try:
             yield
@@ -132,7 +132,7 @@ class Workers:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """Returns the first thing that TensorFlow says, without the place in the graph."""
+    """Returns the first cause in TensorFlow's message, without the graph location."""
     words = " ".join(error.message.split())
     _, cause, rest = words.partition("Collective ops is aborted by: ")
     first = re.split(r"; | Additional GRPC", rest if cause else words)[0]

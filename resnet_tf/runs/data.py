@@ -1,4 +1,4 @@
-"""The data that a run was trained on, so that it is not continued on other data."""
+"""The record of a run's data, so that the run is not resumed with other data."""
 
 import dataclasses
 import hashlib
@@ -14,9 +14,9 @@ from resnet_tf.data.sources import load_splits
 from resnet_tf.data.split import Split
 from resnet_tf.errors import CheckpointError, MissingDataError
 
-_NAMED = 5  # classes in an error; the others are counted
-_CHUNK = 1 << 26  # bytes of images hashed at once
-# The names of the most classes that a network can have, 250 bytes each.
+_NAMED = 5  # classes named in an error; the others are only counted
+_CHUNK = 1 << 26  # bytes of images hashed at a time
+# Enough for the names of the most classes that a network can have, 250 bytes each.
 _MAX_BYTES = 64 << 20
 
 
@@ -24,9 +24,9 @@ class RunData:
     """The record of the images of a run.
 
     The record holds the class names and, for each split, the images of each class and
-    a SHA-256 over labels and decoded pixels in their order. Images of a folder are in
-    the order of their paths' hash, so new file names change it too. Where the files
-    lie, and in which format, does not matter.
+    a SHA-256 over the labels and decoded pixels in order. Images of a folder are
+    ordered by the hash of their paths, so new file names change the SHA-256 too. The
+    location and format of the files do not matter.
 
     Args:
         path: The file of the record.
@@ -38,32 +38,34 @@ class RunData:
         self._facts = _facts(splits)
 
     def require_same(self) -> None:
-        """Raises a CheckpointError if the run has a record of other images; a run of
-        an earlier version has none."""
+        """Raises a CheckpointError if the run has a record of other images.
+
+        A run of an early version has no record.
+        """
         if not self._path.exists():
             return
         if reason := _difference(read_json(self._path, _MAX_BYTES), self._facts):
             raise CheckpointError(
-                f"run folder {self._path.parent} must go on with the images it was "
-                f"begun with: {reason}; give another --run_dir"
+                f"run folder {self._path.parent} must resume with the images it was "
+                f"started with: {reason}; give another --run_dir"
             )
 
     def keep(self) -> None:
-        """Writes the record if there is none."""
+        """Writes the record if none exists."""
         if not self._path.exists():
             write_json(self._path, self._facts)
 
 
 def require_same_data(path: Path, config: DataConfig) -> None:
-    """Raises an error if a finished run was trained on other images than those here.
+    """Raises an error if a finished run was trained on other images.
 
     Args:
-        path: The file of the record; without it, or without the data set on this
-            machine, nothing is checked.
-        config: Where the images are.
+        path: The record file. If it is missing, or the data set is not on this machine,
+            nothing is checked.
+        config: Location of the images.
 
     Raises:
-        CheckpointError: If they differ.
+        CheckpointError: If the images differ from the record.
         DataError: If the data set is incomplete or damaged.
     """
     if not path.exists():
@@ -90,7 +92,7 @@ def _facts(splits: Sequence[Split]) -> dict[str, Any]:
 
 
 def _difference(found: dict[str, Any], facts: dict[str, Any]) -> str:
-    """Returns the first difference between the record and the images here, or ""."""
+    """Returns the first difference between the record and the images, or ""."""
     if found == facts:
         return ""
     if found.get("class_names") != facts["class_names"]:

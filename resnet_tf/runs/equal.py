@@ -1,4 +1,4 @@
-"""Whether two runs of one seed are equal, bit for bit."""
+"""Bitwise comparison of two runs with the same seed."""
 
 import dataclasses
 from pathlib import Path
@@ -11,19 +11,20 @@ from resnet_tf.runs.state import hashes, states, step_of
 
 
 def compare(one: Path, other: Path) -> dict[str, Any]:
-    """Compares every variable of the newest states, and the reports, of two runs.
+    """Compares the reports of two runs, and every variable of their newest states.
 
     Args:
         one: A run folder.
-        other: Another.
+        other: Another run folder.
 
     Returns:
-        JSON values: `equal`; `step`; the number of `variables`, the names of those
-        that are `differing` and the SHA-256 of each of the first run, `sha256`;
-        `reports_equal` but for `seconds` and `images_per_second`.
+        JSON values: `equal`; `step`; the number of `variables`; the names of the
+        `differing` variables; `sha256`, the SHA-256 of each variable of the first run;
+        `reports_equal`, which ignores `seconds` and `images_per_second`.
 
     Raises:
-        CheckpointError: If a newest state is missing, damaged, or of another step.
+        CheckpointError: If a newest state is missing or damaged, or the two are of
+            different steps.
     """
     first, second = _newest(one), _newest(other)
     if first.name != second.name:

@@ -1,4 +1,4 @@
-"""Whether a run may go on to more updates than it was begun with."""
+"""Extending a run to more updates than it was started with."""
 
 from pathlib import Path
 
@@ -14,14 +14,15 @@ _MAY_DIFFER = {_LENGTH, "decay_step0", "decay_step1"}
 
 
 def extends(before: ExperimentConfig, now: ExperimentConfig) -> bool:
-    """Tells whether `now` is `before` with more updates.
+    """Returns whether `now` is `before` with more updates.
 
-    The rate of each update of `before` must be the same in `now`. This holds for the
-    schedule "step" where the warm-up is as long and the drops in `before` stay.
+    The learning rate of each update of `before` must be the same in `now`. This holds
+    for the schedule "step" if the warm-up is equally long and the drops within `before`
+    stay.
 
     Args:
         before: The experiment of a run folder.
-        now: The experiment that wants to run there.
+        now: The experiment to run there.
     """
     if not _only_longer_or_shorter(before, now):
         return False
@@ -30,13 +31,13 @@ def extends(before: ExperimentConfig, now: ExperimentConfig) -> bool:
 
 
 def continued(before: ExperimentConfig, now: ExperimentConfig) -> ExperimentConfig:
-    """Returns `now` with the kernels of `before` where it leaves them open.
+    """Returns `now` with the kernels of `before` if it does not name any.
 
-    A run that has recorded its kernels keeps them: others give other bits.
+    A run keeps the kernels that it recorded: other kernels give other bits.
 
     Args:
         before: The experiment of a run folder.
-        now: The experiment that wants to run there.
+        now: The experiment to run there.
     """
     asked, recorded = now.train.kernels, before.train.kernels
     if asked == AUTO or recorded.startswith(f"{asked}_"):
@@ -45,9 +46,9 @@ def continued(before: ExperimentConfig, now: ExperimentConfig) -> ExperimentConf
 
 
 def _past(config: ExperimentConfig, done: int) -> tuple[int, ...] | None:
-    """Returns the settings that decide the rates of the first `done` updates.
+    """Returns the settings that determine the rates of the first `done` updates.
 
-    None if the run has fewer, or if every rate depends on the number of updates.
+    Returns None if the run has fewer updates, or if every rate depends on their number.
     """
     steps, optimizer = config.train.train_steps, config.optimizer
     if done > steps or optimizer.schedule != "step":
@@ -59,7 +60,7 @@ def _past(config: ExperimentConfig, done: int) -> tuple[int, ...] | None:
 
 
 def other_way(folder: Path, before: ExperimentConfig, now: ExperimentConfig) -> str:
-    """Returns how to go on where `now` may not run in the folder of `before`."""
+    """Returns a hint for the user if `now` cannot run in the folder of `before`."""
     way = "give another --run_dir"
     if before.model == now.model and (folder / METRICS).exists():
         way += f", and --init_from={word(folder)} to start from its weights"
@@ -79,16 +80,16 @@ def _only_longer_or_shorter(before: ExperimentConfig, now: ExperimentConfig) -> 
 
 
 def replace_config(folder: Path, config: ExperimentConfig) -> None:
-    """Gives a run folder the config with more updates.
+    """Replaces the config of a run folder by one with more updates.
 
-    Its metrics state the SHA-256 of the config, so both are replaced together.
+    The metrics contain the SHA-256 of the config, so both files are replaced together.
 
     Args:
         folder: The run folder.
         config: The experiment from now on.
 
     Raises:
-        OSError: If the files cannot be written; those that were there stay.
+        OSError: If the files cannot be written; the old files are then kept.
     """
     metrics = folder / METRICS
     if not metrics.exists():

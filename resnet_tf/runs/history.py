@@ -1,4 +1,4 @@
-"""`history.csv`: one row a report."""
+"""`history.csv`: one row per report."""
 
 import contextlib
 import csv
@@ -16,19 +16,18 @@ class Row:
     """One report.
 
     Attributes:
-        step: Updates done.
-        epoch: Passes over the training images, without those that `drop_last` leaves
-            out.
-        seconds: Since the start of the run, resumed parts included.
-        images_per_second: Training images since the last report over the time
-            spent training them.
-        learning_rate: Of the last update.
-        train_loss: Mean cross-entropy of the training batches since the last
-            report, as they were augmented; label smoothing included, weight decay
-            not.
-        train_error: Error of the same in percent.
+        step: Number of updates done.
+        epoch: Number of passes over the training images, not counting images that
+            `drop_last` skips.
+        seconds: Seconds since the start of the run, including resumed parts.
+        images_per_second: Number of training images since the last report, divided by
+            the time spent training.
+        learning_rate: Learning rate of the last update.
+        train_loss: Mean cross-entropy of the augmented training batches since the last
+            report, with label smoothing, without weight decay.
+        train_error: Error on the same batches, in percent.
         validation_loss: Mean cross-entropy of the validation images, or None.
-        validation_error: Error of the same in percent, or None.
+        validation_error: Error on the validation images in percent, or None.
         weights_sha256: SHA-256 of the weights, in hexadecimal, or None.
     """
 
@@ -52,8 +51,8 @@ class History:
 
     Args:
         path: The CSV file.
-        step: The step from which the run goes on: later rows, and a last row
-            that was cut off, are removed.
+        step: Step from which the run resumes. Later rows, and an incomplete last row,
+            are removed.
     """
 
     def __init__(self, path: Path, step: int):
@@ -66,7 +65,7 @@ class History:
         write_text(path, text.getvalue())
 
     def append(self, row: Row) -> None:
-        """Adds a row and writes it."""
+        """Appends a row, in memory and on disk."""
         self.rows.append(row)
         with open(self._path, "a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, COLUMNS).writerow(asdict(row))
@@ -74,12 +73,12 @@ class History:
             os.fsync(file.fileno())
 
     def best(self) -> Row | None:
-        """Returns the best of the rows; see `best_row`."""
+        """Returns the best row; see `best_row`."""
         return best_row(self.rows)
 
 
 def best_row(rows: list[Row]) -> Row | None:
-    """Returns the first row with the smallest validation error, if any."""
+    """Returns the first row with the smallest validation error, or None."""
     validated = [row for row in rows if row.validation_error is not None]
     return min(validated, key=lambda row: row.validation_error, default=None)
 
@@ -87,8 +86,8 @@ def best_row(rows: list[Row]) -> Row | None:
 def read_history(path: Path) -> list[Row]:
     """Returns the complete rows of a `history.csv`; none if it is missing.
 
-    A last line without its end was cut off, even if it can be read: a digit of its
-    last number may be missing.
+    A last line without a line end is incomplete, even if it can be parsed: its last
+    number can lack digits.
     """
     rows = []
     try:
@@ -108,7 +107,7 @@ def read_history(path: Path) -> list[Row]:
 
 
 def _row(cells: dict[str, str]) -> Row | None:
-    """Returns the row, or None; a column of later versions may be missing."""
+    """Returns the row, or None if it is damaged; newer columns can be missing."""
     values: dict[str, Any] = {name: cells[name] for name in COLUMNS if cells.get(name)}
     try:
         for name in values.keys() - {"weights_sha256"}:

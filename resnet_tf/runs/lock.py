@@ -1,4 +1,4 @@
-"""One run, one folder: a lock that the kernel gives back, however a process ends."""
+"""A lock on a run folder, which the kernel releases however the process ends."""
 
 import contextlib
 import fcntl
@@ -14,19 +14,22 @@ LOCK = "run.lock"
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds the lock of a run folder; the file means nothing by itself.
+    """Context that holds the lock of a run folder.
+
+    The mere existence of the lock file has no meaning.
 
     Args:
-        folder: It exists.
+        folder: The run folder, which must exist.
 
     Raises:
-        OSError: If the file cannot be written, or the disk knows no locks.
+        OSError: If the file cannot be written, or the file system does not support
+            locks.
         RunFolderError: If another process holds the lock.
     """
     with open(folder / LOCK, "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A run that came to nothing takes its file along.
+            # A run that ends without results deletes its lock file.
             if not os.path.samestat(os.fstat(file.fileno()), os.stat(folder / LOCK)):
                 raise BlockingIOError
         except BlockingIOError as error:
@@ -36,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
                 f"run folder {folder} is in use by {owner}; wait for its end or give "
                 "another --run_dir"
             ) from error
-        # Only for the message above: the lock itself is the kernel's.
+        # The text is only for the message above; the kernel holds the lock.
         file.truncate(0)
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()

@@ -1,1 +1,1 @@
-"""Training: the step, the loop around it, and the folder of a run."""
+"""Training: the training step, the loop around it, and what a run displays."""

@@ -1,4 +1,4 @@
-"""One update from the gradients of several micro-batches."""
+"""Gradient accumulation: one update from several micro-batches."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,19 +16,19 @@ def accumulated(
     parts: int,
     loop: bool = True,
 ) -> Gradients:
-    """Returns the sum of the gradients of the parts, computed one after another.
+    """Returns the gradients summed over the micro-batches, computed one after another.
 
-    Each part starts from the moving averages as they were before the update. At the
-    end, each average becomes the mean of the values that the parts gave it. So the
-    averages move once an update, as with the whole batch.
+    Each micro-batch starts from the moving averages before the update. At the end, each
+    average becomes the mean of the values that the micro-batches produced. So the
+    averages move once per update, as with the whole batch.
 
     Args:
-        gradients: From a part of each tensor of the batch, and the number of the part
-            from 0, to a list of gradients.
+        gradients: Function that takes a micro-batch of each tensor in `batch` and the
+            index of the micro-batch, from 0, and returns a list of gradients.
         batch: Tensors (N, ...); `parts` divides N.
         parts: Number of micro-batches, at least 1.
-        loop: Whether the graph has the parts in a loop, or each by itself: replicas
-            cannot exchange anything in a loop.
+        loop: Whether the graph loops over the micro-batches; otherwise it is unrolled.
+            Replicas cannot exchange tensors inside a loop.
     """
     shares = [tf.reshape(t, (parts, -1, *t.shape[1:])) for t in batch]
     averages: list[keras.Variable] = []

@@ -1,7 +1,7 @@
-"""What a run shows: its first lines, its progress, and its pictures in TensorBoard.
+"""The output of a run: its first lines, its progress, and its pictures in TensorBoard.
 
-Nothing here changes the run: what it shows is computed from the weights as they are,
-with the moving averages of batch norm.
+Nothing here changes the run. The pictures are computed from the current weights, with
+the moving averages of batch norm.
 """
 
 import functools
@@ -38,7 +38,7 @@ def announcement(
     Args:
         model: The network.
         config: The experiment.
-        sizes: Training and validation images.
+        sizes: Number of training images and of validation images.
     """
     train, optimizer = config.train, config.optimizer
     trained = sum(math.prod(weight.shape) for weight in model.trainable_weights)
@@ -67,7 +67,7 @@ def announcement(
 
 
 def _on_slow_cpu() -> bool:
-    """Tells whether bfloat16 is slow here: no GPU, and no instructions for it."""
+    """Returns whether bfloat16 is slow here: no GPU, and no CPU instructions for it."""
     return not tf.config.list_physical_devices("GPU") and not has_bfloat16()
 
 
@@ -75,8 +75,8 @@ class Pictures:
     """Writes images, gradients and distributions of a run to TensorBoard.
 
     Args:
-        board: The log that it writes to.
-        model: The network that is trained.
+        board: The TensorBoard log to write.
+        model: The network in training.
         config: The experiment.
         images: The training images.
     """
@@ -95,10 +95,10 @@ class Pictures:
         self._reported = False
 
     def begin(self, graph: tf.Graph) -> None:
-        """Shows settings, graph and images as the first update sees them.
+        """Writes the settings, the graph, and images as augmented for the first update.
 
         Args:
-            graph: Of the updates.
+            graph: Graph of the updates.
         """
         self._board.settings(self._config.flat())
         self._board.graph(graph)
@@ -114,10 +114,10 @@ class Pictures:
         self._board.images("augmented", visible(seen, data), 0)
 
     def report(self, step: int) -> None:
-        """Shows the gradient of each block and the distribution of each gamma.
+        """Writes the gradient norm of each block and the distribution of each gamma.
 
-        The gradient is that of the mean cross-entropy of the first training images,
-        not augmented; its norm is that of all weights of a block.
+        The gradient is of the mean cross-entropy of the first training images, without
+        augmentation. Its norm is over all weights of a block.
         """
         self._board.scalars(self._gradient_norms(), step)
         gammas = {
@@ -128,7 +128,7 @@ class Pictures:
         self._board.histograms(gammas, step)
 
     def end(self, result: Result, step: int) -> None:
-        """Shows what the network makes of the validation images."""
+        """Writes the confusion matrix of the validation images."""
         classes = self._config.model.num_classes
         matrix = confusion_matrix(result.labels, result.predictions, classes)
         title = f"{result.split}, n = {result.n:,}"
@@ -137,7 +137,7 @@ class Pictures:
             self._board.images("confusion", picture, step)
 
     def _gradient_norms(self) -> dict[str, float]:
-        """Returns the norm of each block's gradient by the block's name."""
+        """Returns the gradient norm of each block, keyed by the block's name."""
         images = normalize(self._images.images[:_GRADIENT_IMAGES], self._config.data)
         labels = tf.constant(self._images.labels[:_GRADIENT_IMAGES])
         squares: dict[str, float] = defaultdict(float)
@@ -153,8 +153,8 @@ class Pictures:
     def _squares(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Returns the squared norm of the gradient of each trainable variable.
 
-        The first report does not wait for a graph, which takes longer to build than
-        a few gradients take without one.
+        The first report runs without a graph: building one takes longer than computing
+        a few gradients eagerly.
 
         Args:
             images: float32 tensor (N, side, side, 3), normalized.
@@ -187,28 +187,28 @@ class Pictures:
 
 
 class Display:
-    """The display of a worker that is not the chief: it shows nothing."""
+    """The display of a worker other than the chief: it shows nothing."""
 
     def begin(self, graph: tf.Graph) -> None:
-        """Is called before the first update, with the graph of the updates."""
+        """Called before the first update, with the graph of the updates."""
 
     def moved(self, step: int, images_per_second: float) -> None:
-        """Is called between two reports."""
+        """Called between two reports."""
 
     def report(self, row: Row, result: Result | None) -> None:
-        """Is called after a report is saved; the last one comes with its result."""
+        """Called after a report is saved; the last report comes with its result."""
 
     def close(self) -> None:
-        """Is called after the last update."""
+        """Called after the last update."""
 
 
 class ChiefDisplay(Display):
     """The display of the chief: TensorBoard and progress lines.
 
     Args:
-        board: TensorBoard.
-        pictures: What TensorBoard shows in addition to the reports.
-        progress: The lines.
+        board: The TensorBoard log.
+        pictures: Pictures to write to TensorBoard in addition to the reports.
+        progress: The progress lines.
     """
 
     def __init__(self, board: TensorBoard, pictures: Pictures, progress: Progress):

@@ -1,4 +1,4 @@
-"""What is said of a run whose numbers are no numbers any more."""
+"""The error of a diverged run."""
 
 from pathlib import Path
 
@@ -14,15 +14,16 @@ def diverged(
     config: ExperimentConfig,
     checkpoint: Path | None,
 ) -> DivergedError:
-    """Returns the error with the likely cause and the way back.
+    """Returns an error that names the likely cause and the way out.
 
     Args:
-        what: What is not finite.
-        value: What it is instead.
-        steps: Updates done when it was finite, and when it no longer was.
-        rate: The rate of the last of them.
+        what: Name of the quantity that is not finite.
+        value: Its value: an infinity or NaN.
+        steps: Number of updates done at the last check where it was finite, and at the
+            check that failed.
+        rate: Learning rate of the last update.
         config: The experiment.
-        checkpoint: The last state that was saved, or None.
+        checkpoint: The last saved state, or None.
     """
     first, last = steps
     precision = config.train.mixed_precision

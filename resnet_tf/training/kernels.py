@@ -1,4 +1,4 @@
-"""Which kernels compute a run: chosen once, recorded, and the same to its end."""
+"""The kernels that compute a run: chosen once, recorded, and kept to its end."""
 
 from resnet_tf import native
 from resnet_tf.config import ExperimentConfig, TrainConfig
@@ -9,23 +9,24 @@ from resnet_tf.runs.extend import other_way
 from resnet_tf.runs.folder import RunFolder
 
 TENSORFLOW = "tensorflow"
-# A CPU with the kernels in one place has those in the places before it.
+# From the oldest instruction set to the newest. A CPU supports all kernels before the
+# newest that it supports.
 _ORDER = (TENSORFLOW, *(f"native_{name}" for name in reversed(native.INSTRUCTIONS)))
 
 
 def take_kernels(train: TrainConfig) -> str:
-    """Returns the kernels that compute in this process from now on.
+    """Selects the kernels of this process and returns their name.
 
-    The instruction set of the native kernels is one for the whole process.
+    The instruction set of the native kernels applies to the whole process.
 
     Args:
-        train: The run.
+        train: Settings of the run.
 
     Returns:
-        "tensorflow", or "native_" and an instruction set.
+        "tensorflow", or "native_" followed by an instruction set.
 
     Raises:
-        SettingError: If those that `train.kernels` names cannot compute here.
+        SettingError: If the kernels that `train.kernels` names cannot run here.
     """
     if why := native.obstacle(train.kernels):
         raise SettingError(f"kernels={train.kernels} is not possible here: {why}")
@@ -37,18 +38,18 @@ def take_kernels(train: TrainConfig) -> str:
 
 
 def settle_kernels(folder: RunFolder, workers: Workers) -> ExperimentConfig:
-    """Returns the experiment with the kernels that compute it, and records them.
+    """Records the kernels of a run and returns the experiment with them.
 
-    Workers with different CPUs take the best kernels that all of them have. All
-    workers call it.
+    Workers with different CPUs use the fastest kernels that all of them support. All
+    workers must call this.
 
     Args:
         folder: The run folder, held by the chief.
         workers: The workers of the run.
 
     Raises:
-        CheckpointError: If the run began with kernels that cannot compute here.
-        SettingError: If the kernels that the command names cannot compute here.
+        CheckpointError: If the run began with kernels that cannot run here.
+        SettingError: If the requested kernels cannot run here.
     """
     config = folder.config
     asked = config.train.kernels
@@ -67,7 +68,7 @@ def settle_kernels(folder: RunFolder, workers: Workers) -> ExperimentConfig:
 
 
 def kernels_title(kernels: str) -> str:
-    """Returns how a line names kernels, such as "native kernels (avx512)"."""
+    """Returns the kernels in words, e.g. "native kernels (avx512)"."""
     _, _, instructions = kernels.partition("_")
     return (
         f"native kernels ({instructions})" if instructions else "TensorFlow's kernels"

@@ -1,4 +1,4 @@
-"""A run in legs: processes that are stopped or killed on the way, to try resuming."""
+"""Runs in legs: processes that are stopped or killed on the way, to test resuming."""
 
 import multiprocessing
 import os
@@ -16,7 +16,7 @@ from resnet_tf.disk import PARTIAL
 from resnet_tf.training.process import exiting
 from resnet_tf.training.train import train
 
-# What names a file or a state that is being written, in the folders of a run.
+# Patterns of files and states that are being written in a run folder.
 _BEING_WRITTEN = (f"{PARTIAL}*", f"best/{PARTIAL}*", "checkpoints/*.partial")
 _PRELOADED = ("resnet_tf.training.preload", "resnet_tf.training.loop")
 _GOING_ON = "going on from step "
@@ -28,11 +28,11 @@ class End:
     """How a leg ends.
 
     Attributes:
-        step: The update after which it ends.
-        how: "stop": saved, as after a signal; "kill": `kill -9` before anything is
-            saved; "kill_writing": `kill -9` while something is being written, at the
-            first report from `step` on.
-        delay: Seconds from the beginning of that writing to the kill.
+        step: Number of updates done when the leg ends.
+        how: "stop": the run is saved, as after a signal. "kill": `kill -9` before
+            anything is saved. "kill_writing": `kill -9` during the writing of the first
+            report at or after `step`.
+        delay: Seconds from the start of the writing to the kill.
     """
 
     step: int
@@ -41,12 +41,12 @@ class End:
 
 
 class Legs:
-    """Starts the processes, from one that has imported TensorFlow and done no more.
+    """Starts the legs of a run by forking a process that has only imported TensorFlow.
 
     Args:
         config: The experiment.
         run_dir: The folder of the run.
-        devices: Logical CPUs of a process.
+        devices: Number of logical CPUs of a process.
     """
 
     def __init__(self, config: ExperimentConfig, run_dir: Path, devices: int = 1):
@@ -55,15 +55,16 @@ class Legs:
         self._context.set_forkserver_preload(list(_PRELOADED))
 
     def run(self, end: End | None, log: Path) -> int:
-        """Goes on to the end of a leg, or of the run if it is None.
+        """Runs one leg, from the last state.
 
         Args:
-            end: The end of the leg.
-            log: File for what the process prints; it is appended to.
+            end: The end of the leg; None runs to the end of the run.
+            log: File to which the output of the process is appended.
 
         Returns:
-            The exit code: negative the signal that killed it, 75 stopped and saved,
-            0 the run is finished, another that of its error, which it has printed.
+            The exit code: 0 if the run is finished, 75 if it was stopped and saved, the
+            negative signal number if it was killed, else the code of an error, which
+            the process has printed.
         """
         arguments = (*self._arguments, end, log)
         process = self._context.Process(target=_leg, args=arguments)
@@ -73,7 +74,7 @@ class Legs:
 
 
 def resumed_from(log: Path) -> int:
-    """Returns the step from which the last leg in a log went on, or 0."""
+    """Returns the step from which the last leg in a log resumed, or 0."""
     lines = log.read_text(encoding="utf-8").splitlines()
     starts = [n for n, line in enumerate(lines) if " parameters" in line]
     for line in lines[starts[-1] :] if starts else ():
@@ -83,7 +84,7 @@ def resumed_from(log: Path) -> int:
 
 
 def leftovers(run_dir: Path) -> list[str]:
-    """Returns the names of what a kill left half written in a run folder."""
+    """Returns the names of partly written files and states in a run folder."""
     found = (path for pattern in _BEING_WRITTEN for path in run_dir.glob(pattern))
     return sorted(str(path.relative_to(run_dir)) for path in found)
 
@@ -91,7 +92,7 @@ def leftovers(run_dir: Path) -> list[str]:
 def _leg(
     config: ExperimentConfig, run_dir: Path, devices: int, end: End | None, log: Path
 ) -> None:
-    """What a process does."""
+    """Runs in the process of a leg."""
     with open(log, "a", encoding="utf-8") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
     _split_cpu(devices)

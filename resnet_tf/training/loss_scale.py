@@ -4,15 +4,15 @@ import tensorflow as tf
 
 
 class LossScale(tf.Module):
-    """The factor between the loss and what is differentiated.
+    """The factor by which the loss is multiplied before differentiation.
 
-    It is halved when a gradient is not finite (that update is left out) and
-    doubled after `growth_steps` finite ones in a row (Micikevicius et al. 2018,
+    It is halved when a gradient is not finite, and that update is skipped. It is
+    doubled after `growth_steps` finite updates in a row (Micikevicius et al. 2018,
     section 3.2).
 
     Args:
-        initial: First factor, a power of two.
-        growth_steps: Finite updates before the factor doubles.
+        initial: Initial factor, a power of two.
+        growth_steps: Number of finite updates before the factor doubles.
     """
 
     def __init__(self, initial: float = 2.0**15, growth_steps: int = 2000):
@@ -26,13 +26,13 @@ class LossScale(tf.Module):
         return loss * self._factor
 
     def unscale(self, gradients: list[tf.Tensor]) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Returns the gradients of the loss, and whether all are finite."""
+        """Returns the gradients of the unscaled loss, and whether all are finite."""
         gradients = [gradient / self._factor for gradient in gradients]
         finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients]
         return gradients, tf.reduce_all(finite)
 
     def update(self, finite: tf.Tensor) -> None:
-        """Moves the factor after one update."""
+        """Adjusts the factor after one update."""
         steps = tf.where(finite, self._finite_steps + 1, 0)
         grow = steps == self._growth_steps
         change = tf.where(finite, tf.where(grow, 2.0, 1.0), 0.5)
@@ -45,7 +45,7 @@ class LossScale(tf.Module):
 
 
 def _counter(value, dtype, name: str) -> tf.Variable:
-    """A variable that every replica changes alike, without any exchange."""
+    """Returns a variable that all replicas change identically."""
     return tf.Variable(
         value,
         dtype=dtype,

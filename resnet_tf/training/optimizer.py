@@ -1,4 +1,4 @@
-"""Momentum SGD in the field's form with coupled weight decay, and AdamW."""
+"""Momentum SGD with coupled weight decay, and AdamW."""
 
 import keras
 import tensorflow as tf
@@ -9,17 +9,17 @@ from resnet_tf.training.schedule import learning_rate
 
 
 class Optimizer(tf.Module):
-    """The part that all optimizers share: the rate, the step, and float16's loss scale.
+    """The base of the optimizers: learning rate, step count, and float16's loss scale.
 
     Args:
         variables: The trainable variables of the model, in a fixed order.
-        config: Rate, momentum and decay.
-        train_steps: Updates in the run, for the schedule.
-        loss_scale: For float16, else None.
+        config: Learning rate, momentum and weight decay.
+        train_steps: Number of updates in the run, for the schedule.
+        loss_scale: The loss scale for float16, else None.
 
     Attributes:
         step: Number of updates done, int64.
-        loss_scale: As given.
+        loss_scale: The loss scale, or None.
     """
 
     def __init__(
@@ -41,16 +41,16 @@ class Optimizer(tf.Module):
         self.step = counter(0, "step")
 
     def rate_of(self, step: int | tf.Tensor) -> tf.Tensor:
-        """Returns the rate of update `step`, from 0; float32 scalar."""
+        """Returns the rate of update `step` (counted from 0), a float32 scalar."""
         return self._rate(step)
 
     def apply(self, gradients: list[tf.Tensor]) -> None:
         """Does one update.
 
         Args:
-            gradients: One a variable, summed over the replicas, of the scaled
-                loss where there is a loss scale. An update with a gradient that
-                is not finite is then left out, but counted.
+            gradients: One gradient per variable, summed over the replicas. With a loss
+                scale, gradients of the scaled loss; an update with a gradient that is
+                not finite is then skipped but counted.
         """
         if self.loss_scale is None:
             self._update(gradients)
@@ -74,11 +74,11 @@ class Optimizer(tf.Module):
 class Momentum(Optimizer):
     """accumulator = m * accumulator + (g + d * w); w = w - rate * accumulator.
 
-    The rate stays outside the accumulator, as in TF1, Torch and the papers, so a
-    drop of the rate acts at once; with `nesterov` the update is
+    The learning rate is not part of the accumulator, as in TF1, Torch and the papers.
+    So a drop of the rate takes effect at once. With `nesterov` the update is
     rate * (g + d * w + m * accumulator). d * w is the gradient of d/2 * sum(w^2).
 
-    Its arguments are those of `Optimizer`.
+    Takes the same arguments as `Optimizer`.
     """
 
     def __init__(self, *args, **kwargs):
@@ -108,10 +108,10 @@ class AdamW(Optimizer):
     m = b1 * m + (1 - b1) * g; v = b2 * v + (1 - b2) * g^2; then, with the unbiased
     m' = m / (1 - b1^t) and v' = v / (1 - b2^t), t from 1,
     w = (1 - rate * d) * w - rate * m' / (sqrt(v') + epsilon). b1 is
-    `config.momentum`. t counts the updates that were made: one that a loss scale
-    leaves out is not among them, as with PyTorch's `GradScaler`.
+    `config.momentum`. t does not count updates that the loss scale skips, as with
+    PyTorch's `GradScaler`.
 
-    Its arguments are those of `Optimizer`.
+    Takes the same arguments as `Optimizer`.
 
     Reference: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101.
     """
@@ -162,7 +162,7 @@ class AdamW(Optimizer):
 
 
 def counter(value: int, name: str) -> tf.Variable:
-    """Returns an int64 variable that every replica changes alike, without exchange."""
+    """Returns an int64 variable that all replicas change identically."""
     return tf.Variable(
         value,
         dtype=tf.int64,

@@ -1,4 +1,4 @@
-"""The modules that a process imports before it is forked for the legs of runs."""
+"""The modules that the fork server imports before it forks the legs of a run."""
 
 from resnet_tf.startup import import_tensorflow
 

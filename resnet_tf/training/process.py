@@ -1,4 +1,4 @@
-"""A training in a process of its own: its memory is its own, and so is its end."""
+"""Training in a separate process, so that its memory and its end do not affect ours."""
 
 import contextlib
 import multiprocessing
@@ -16,15 +16,15 @@ from resnet_tf.training.train import train
 
 
 def train_apart(config: ExperimentConfig, run_dir: Path) -> int:
-    """Trains, or goes on, in another process, and passes signals on to it.
+    """Trains or resumes in another process, and forwards signals to it.
 
     Args:
         config: The experiment.
         run_dir: The folder of the run.
 
     Returns:
-        The exit code: 0 finished, 75 stopped and saved, another that of its error,
-        which it has printed; negative the signal that killed it.
+        The exit code: 0 if finished, 75 if stopped and saved, the negative signal
+        number if killed, else the code of an error, which the process has printed.
     """
     process = multiprocessing.get_context("spawn").Process(
         target=_train, args=(config, run_dir)
@@ -32,7 +32,8 @@ def train_apart(config: ExperimentConfig, run_dir: Path) -> int:
     process.start()
     with _passing_on(process):
         process.join()
-    # A signal that comes before the process can handle it ends it with nothing to save.
+    # A signal that arrives before the process can handle it ends the process, which has
+    # nothing to save yet.
     if -process.exitcode in (signal.SIGINT, signal.SIGTERM):
         return StoppedError.exit_code
     return process.exitcode
@@ -40,8 +41,10 @@ def train_apart(config: ExperimentConfig, run_dir: Path) -> int:
 
 @contextlib.contextmanager
 def exiting() -> Iterator[None]:
-    """Ends a process with the code of an error, after its line; a stop, which its
-    parent knows of, needs none."""
+    """Context that prints an error and ends the process with its exit code.
+
+    A stop prints nothing: the parent process reports it.
+    """
     streams.prepare()
     try:
         with interrupting():
@@ -55,15 +58,18 @@ def exiting() -> Iterator[None]:
 
 
 def _train(config: ExperimentConfig, run_dir: Path) -> None:
-    """The task of the process."""
+    """Runs in the other process."""
     with exiting():
         train(config, run_dir)
 
 
 @contextlib.contextmanager
 def _passing_on(process: SpawnProcess) -> Iterator[None]:
-    """A terminal sends Ctrl-C to both processes: this one waits for the other.
-    SIGTERM comes to this one alone."""
+    """Context that ignores Ctrl-C and forwards SIGTERM.
+
+    A terminal sends Ctrl-C to both processes, so this one waits for the other. SIGTERM
+    reaches only this process.
+    """
     previous = {
         signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),

@@ -1,4 +1,4 @@
-"""TensorBoard's profile of some updates, `--profile_steps`."""
+"""A profile of some updates for TensorBoard: `--profile_steps`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,13 @@ import tensorflow as tf
 
 
 class StepProfile:
-    """Context that records some updates of a run.
+    """Context that profiles some updates of a run.
 
     Args:
-        steps: START and END: the updates after START, up to END; None records nothing.
-        folder: TensorBoard's log folder; the profile lies in `plugins/profile`.
+        steps: START and END: the updates after START, up to END, are recorded; None
+            records nothing.
+        folder: TensorBoard's log folder; the profile is written to its
+            `plugins/profile`.
     """
 
     def __init__(self, steps: Sequence[float] | None, folder: Path):
@@ -26,17 +28,17 @@ class StepProfile:
         self._stop()
 
     def next_border(self, step: int, last: int) -> int:
-        """Returns the step up to which the next call may go, at most `last`.
+        """Returns the step at which the next call must end, at most `last`.
 
         Args:
-            step: Updates done.
-            last: Step up to which it may go without a profile.
+            step: Number of updates done.
+            last: Step at which the call would end without a profile.
         """
         borders = (self._start, self._end)
         return min([border for border in borders if border > step] + [last])
 
     def at(self, step: int) -> None:
-        """Starts or ends the recording where that is due after `step` updates."""
+        """Starts or ends the recording if it is due after `step` updates."""
         inside = self._start <= step < self._end
         if inside and not self._running:
             tf.profiler.experimental.start(str(self._folder))

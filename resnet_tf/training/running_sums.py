@@ -1,4 +1,4 @@
-"""Sums over the training images since the last report."""
+"""Running sums over the training images since the last report."""
 
 import tensorflow as tf
 
@@ -8,10 +8,10 @@ _NAMES = ("loss", "errors", "images")
 
 
 class RunningSums(tf.Module):
-    """Loss and error of the training batches, kept on the device.
+    """Sums of loss and errors of the training batches, kept on the device.
 
     Attributes:
-        totals: What a checkpoint holds, by name: the sums over all replicas.
+        totals: The sums over all replicas, by name; a checkpoint holds them.
     """
 
     def __init__(self):
@@ -25,8 +25,14 @@ class RunningSums(tf.Module):
         }
 
     def add(self, losses: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> None:
-        """Adds a batch: losses (N,), labels (N,) or targets (N, classes), of which
-        the largest counts, and logits (N, classes)."""
+        """Adds a batch.
+
+        Args:
+            losses: float32 tensor (N,).
+            labels: Integer labels (N,), or targets (N, classes); the class with the
+                largest target counts as the label.
+            logits: float32 tensor (N, classes).
+        """
         if labels.shape.rank == 2:
             labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
         predicted = tf.argmax(logits, axis=-1, output_type=labels.dtype)
@@ -42,11 +48,11 @@ class RunningSums(tf.Module):
         return loss / images, 100 * errors / images
 
     def fix(self, workers: Workers) -> dict[str, list[float]]:
-        """Brings the totals up to date. All workers call it.
+        """Updates the totals. All workers must call this.
 
         Returns:
-            The sums of each replica by name: with them it goes on bit for bit, as
-            the total does not tell whose part was whose.
+            The sums of each replica, by name. With them a run resumes bit for bit; the
+            totals alone do not say which replica had which part.
         """
         parts = {}
         for name, total in self.totals.items():
@@ -57,8 +63,13 @@ class RunningSums(tf.Module):
         return parts
 
     def restore(self, parts: dict[str, list[float]] | None, workers: Workers) -> None:
-        """Goes on from the totals, and from what `fix` has returned, if that is known
-        and of as many replicas; else the first replica begins with the totals."""
+        """Restores the sums of each replica.
+
+        Args:
+            parts: The sums that `fix` returned, or None. Without them, or if the number
+                of replicas changed, the first replica starts from the totals.
+            workers: The workers of the run.
+        """
         own = workers.replicas // workers.number
         for name, total in self.totals.items():
             kept = parts[name] if parts else []
@@ -70,14 +81,14 @@ class RunningSums(tf.Module):
                 value.assign(tf.cast(part, value.dtype))
 
     def reset(self) -> None:
-        """Starts anew."""
+        """Sets all sums to 0."""
         for name in _NAMES:
             variable = getattr(self, name)
             variable.assign(tf.zeros((), variable.dtype))
 
 
 def _sum(dtype: tf.DType, name: str) -> tf.Variable:
-    """A variable of which each replica holds its own part."""
+    """Returns a variable of which each replica holds its own part."""
     return tf.Variable(
         0,
         dtype=dtype,

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the number of the update."""
+"""The learning rate as a function of the update."""
 
 import math
 from collections.abc import Callable
@@ -11,25 +11,26 @@ Schedule = Callable[[tf.Tensor], tf.Tensor]
 
 
 def learning_rate(config: OptimizerConfig, train_steps: int) -> Schedule:
-    """Returns the rate of update `step`, from 0 to `train_steps` - 1.
+    """Returns the function that computes the learning rate of an update.
 
-    Over the first `warmup_fraction` of the updates the rate rises linearly and
-    reaches `init_lr` with the last of them; or the first `warmup_steps` use the
-    constant `warmup_lr`. The next update uses `init_lr`; from there on,
+    Over the first `warmup_fraction` of the updates the rate rises linearly and reaches
+    `init_lr` at the last of them. With `warmup_steps`, the first updates use the
+    constant `warmup_lr` instead. The next update uses `init_lr`. After that:
 
-    * "step": exactly `decay_step0` updates of the run use `init_lr` (or warm up),
-      those up to `decay_step1` use `init_lr * lr_decay_factor`, the others that
-      times `lr_decay_factor` again; with `first_decay_late` each drop comes one
+    * "step": the first `decay_step0` updates use `init_lr` (or warm up), the updates
+      up to `decay_step1` use `init_lr * lr_decay_factor`, and the rest use
+      `init_lr * lr_decay_factor**2`; with `first_decay_late` each drop comes one
       update later;
-    * "cosine": half a cosine from `init_lr` to 0 (Loshchilov and Hutter 2017);
-    * "onecycle": linearly to 0 (after Smith and Topin 2017).
+    * "cosine": half a cosine wave from `init_lr` to 0 (Loshchilov and Hutter 2017);
+    * "onecycle": linear decay to 0 (after Smith and Topin 2017).
 
     Args:
-        config: The schedule and its numbers.
-        train_steps: Updates in the run.
+        config: The schedule and its parameters.
+        train_steps: Number of updates in the run.
 
     Returns:
-        Function from an integer scalar tensor to a float32 scalar tensor.
+        Function from an integer scalar tensor, the step from 0 to `train_steps` - 1,
+        to the rate, a float32 scalar tensor.
     """
     warmup = config.warmup_steps or round(config.warmup_fraction * train_steps)
     decay = _DECAYS[config.schedule](config, warmup, train_steps)

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as a wish to stop, heard while TensorFlow computes."""
+"""SIGTERM and Ctrl-C as requests to stop, noticed even while TensorFlow computes."""
 
 import contextlib
 import os
@@ -11,19 +11,22 @@ _AT_ONCE = b"stopped at once; the same command goes on from the last checkpoint\
 
 
 def end_quietly() -> None:
-    """Lets Ctrl-C end the process at once and without a traceback, as long as it only
-    imports; `interrupting` changes that. An ignored Ctrl-C stays ignored."""
+    """Makes Ctrl-C end the process at once, without a traceback.
+
+    This holds during the imports, until `interrupting` is entered. An ignored Ctrl-C
+    stays ignored.
+    """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
 def interrupting() -> Iterator[None]:
-    """Lets Ctrl-C and SIGTERM end the work in the context, with all its cleaning up.
+    """Context whose work Ctrl-C and SIGTERM end, with all cleanup.
 
-    Some libraries turn the exception into one of their own; it ends the context as
-    `KeyboardInterrupt` all the same. A signal that the process ignores stays ignored.
-    Outside the main thread, it does nothing.
+    Some libraries replace the exception with their own; the context still ends with
+    `KeyboardInterrupt`. A signal that the process ignores stays ignored. Outside the
+    main thread, the context does nothing.
 
     Raises:
         KeyboardInterrupt: After a signal.
@@ -51,22 +54,23 @@ def interrupting() -> Iterator[None]:
 
 
 class StopSignals:
-    """Context in which the first signal is a wish and the second ends the process.
+    """Context in which the first signal asks to stop and the second ends the process.
 
-    Python runs a handler only between two of its own instructions, and a call of
-    the compiled loop is one of them. The signal's number is also written to a pipe,
-    at once, and a thread that waits there calls `ask`.
+    Python runs a handler only between two of its own instructions, and a call of the
+    compiled loop is one instruction. So the signal's number is also written to a pipe
+    at once, and a thread that reads the pipe calls `ask`.
 
-    To be entered after a strategy is made, as strategies install handlers. Outside
-    the main thread, where Python lets nobody install one, it does nothing. A signal
-    that the process ignores stays ignored.
+    Enter it after making a strategy, as strategies install handlers. Outside the main
+    thread, where Python does not allow handlers, it does nothing. A signal that the
+    process ignores stays ignored.
 
     Args:
         ask: Called in another thread after the first signal.
-        alone: Whether nobody waits for what is broken off; else `interruptible` is not.
+        alone: Whether no other worker waits for this one. If one does, `interruptible`
+            does not interrupt.
 
     Attributes:
-        asked: Whether a signal has come.
+        asked: Whether a signal has arrived.
     """
 
     def __init__(self, ask: Callable[[], None], alone: bool = True):
@@ -84,7 +88,7 @@ class StopSignals:
             listener = threading.Thread(target=self._listen, args=(read_end,))
             listener.daemon = True
             listener.start()
-            # In the reverse order: the pipe's end ends the thread.
+            # Cleanup runs in reverse order: closing the pipe ends the thread.
             self._cleanup.callback(listener.join)
             self._cleanup.callback(os.close, write_end)
             previous = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
@@ -98,10 +102,10 @@ class StopSignals:
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
-        """For work that changes nothing of the run: a signal breaks it off.
+        """Context for work that does not change the run: a signal interrupts it.
 
         Raises:
-            KeyboardInterrupt: If a signal has come or comes.
+            KeyboardInterrupt: If a signal has arrived or arrives.
         """
         self._interruptible = self._alone
         try:
@@ -115,7 +119,7 @@ class StopSignals:
         previous = signal.getsignal(number)
         if previous != signal.SIG_IGN:
             signal.signal(number, self._handle)
-            # None is a handler that Python did not install.
+            # None means a handler that Python did not install.
             self._cleanup.callback(signal.signal, number, previous or signal.SIG_DFL)
 
     def _handle(self, number: int, frame: object) -> None:

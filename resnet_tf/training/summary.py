@@ -1,4 +1,4 @@
-"""The end of a run: the errors of its weights, and where they came from."""
+"""The summary of a run: the errors of its weights, and their provenance."""
 
 import resource
 import statistics
@@ -28,10 +28,12 @@ def summarize(
     """Evaluates the last and the best weights and returns the summary.
 
     Args:
-        folder: The run's, with its saved weights; their metrics gain the errors.
+        folder: The run folder with the saved weights; the errors are added to their
+            metrics.
         rows: All reports, at least one.
-        splits: The images to evaluate on; those without images are passed over.
-        workers: Those that share the images; all call it, and the chief writes.
+        splits: The splits to evaluate; empty ones are skipped.
+        workers: The workers that share the images; all must call this, and the chief
+            writes.
         weights_sha256: SHA-256 of the bytes of the last weights.
 
     Raises:
@@ -66,8 +68,10 @@ def summarize(
 
 
 def _peak_memory() -> int:
-    """Returns the most memory that the process has held, in bytes; a GPU's is not
-    in it, nor what earlier processes of a resumed run held."""
+    """Returns the peak memory of this process in bytes.
+
+    It counts neither GPU memory nor earlier processes of a resumed run.
+    """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in KiB, macOS in bytes.
     return peak if sys.platform == "darwin" else 1024 * peak
@@ -82,7 +86,7 @@ def _errors(
 ) -> dict[str, Any]:
     """Returns the errors of a saved checkpoint, as `eval.py` computes them.
 
-    Its report has the validation error where the run computes as `eval.py` does.
+    The validation error is taken from the report if the run computes it like `eval.py`.
     """
     full_pass = ShardedPass(
         checkpoint_pass(checkpoint, config.data, lanes=config.train.lanes), workers
@@ -101,14 +105,13 @@ def _errors(
 
 
 def _validates_as_eval(config: ExperimentConfig) -> bool:
-    """Tells whether a report's validation error is that of the saved weights in
-    float32, whatever the batch size."""
+    """Returns whether the run validates its weights in float32, at any batch size."""
     plain = config.train.mixed_precision == "float32"
     return plain and config.model.bn_eval == "moving"
 
 
 def _add(errors: dict[str, Any], checkpoint: Path, workers: Workers) -> None:
-    """Lets the chief add errors to the metrics of a checkpoint."""
+    """Adds errors to the metrics of a checkpoint; only the chief writes."""
     if workers.chief:
         metrics = checkpoint / METRICS
         write_json(metrics, {**read_metrics(metrics), **errors})

@@ -1,4 +1,4 @@
-"""From a config to a finished run."""
+"""Training from a config to a finished run."""
 
 import contextlib
 import os
@@ -29,48 +29,47 @@ def train(
     on_call: Callable[[int], None] | None = None,
     on_report: Callable[[Row, "keras.Model"], None] | None = None,
 ) -> dict[str, Any]:
-    """Trains a network, or goes on where an earlier call stopped.
+    """Trains a network, or resumes where an earlier call stopped.
 
-    SIGTERM or Ctrl-C saves after the update at hand and raises `StoppedError`; a second
-    one ends the process at once. A kill loses the updates since the last report.
+    SIGTERM or Ctrl-C saves after the current update and raises `StoppedError`; a second
+    signal ends the process at once. A kill loses the updates since the last report.
 
-    The folder of the run holds everything: `config.json`, `data.json` (which images),
+    The run folder holds everything: `config.json`, `data.json` (which images),
     `history.csv`, `tensorboard/`, `model.weights.h5` (the last weights), `best/` (the
-    best on validation), `checkpoints/` (to go on from), `curves.png` and, at the end,
-    `summary.json`. A finished run is not done again; it goes on if `train_steps` is
-    larger and the rates so far stay the same. One process at a time can use it.
+    best on validation), `checkpoints/` (to resume from), `curves.png` and, at the end,
+    `summary.json`. A finished run continues only if `train_steps` is larger and the
+    rates so far stay the same. One process at a time can use the folder.
 
-    Where several workers do a run together (`TrainConfig.strategy`), all of them call
-    this and all can read the folder; the first of them writes. Their number and that
-    of their devices may differ from one call to the next.
+    If several workers train together (`TrainConfig.strategy`), all of them call this
+    and must be able to read the folder; the first one writes. The number of workers and
+    of devices can differ from one call to the next.
 
     Args:
         config: The experiment.
-        run_dir: Its folder; `runs/<config.run_name()>` if None.
-        until: Stop after so many updates, as after a signal; None: go to the end.
-        on_call: Called with the updates done after each call of the compiled loop.
+        run_dir: The run folder; `runs/<config.run_name()>` if None.
+        until: Number of updates after which to stop; None trains to the end.
+        on_call: Called with the number of updates done, after each compiled call.
         on_report: Called by the first worker after each report is saved, with its row
-            and the network, which it must not change. What it raises ends the call.
+            and the network, which it must not change. Its exceptions end the call.
 
     Returns:
-        The summary. Errors are in percent, of the last weights, computed in
-        float32; those of the best weights have the prefix `best_`. `seconds` is
-        the time from the first update to the last report, `images_per_second`
-        the median of the reports. One of several workers adds `worker`, its
-        number.
+        The summary. Errors are in percent, computed in float32 with the last weights;
+        errors of the best weights have the prefix `best_`. `seconds` is the time from
+        the first update to the last report, and `images_per_second` the median over the
+        reports. With several workers, `worker` is the index of this one.
 
     Raises:
         CheckpointError: If the folder belongs to another experiment or was trained on
-            other images, none of its states is whole, or the weights of `init_from`
-            are not available, are damaged or of another network.
-        DataError: If the data set is not available.
-        DivergedError: If the loss or a weight is no finite number any more.
-        PeerError: If another worker does not come in time, or is lost.
+            other images, if none of its states is intact, or if the weights of
+            `init_from` are missing, damaged or of another network.
+        DataError: If the data set is missing and cannot be downloaded.
+        DivergedError: If the loss or a weight is no longer finite.
+        PeerError: If another worker does not connect in time, or is lost.
         RunFolderError: If the folder is in use, full or not writable.
-        SettingError: If `config` is none, the batch does not divide over the
-            devices, the workers are named wrongly or were told different things,
-            `init_from` is not for this network, or `until` is below 1.
-        StoppedError: If a signal or `until` stopped the run; another call goes on.
+        SettingError: If `config` is not an `ExperimentConfig`, the batch does not
+            divide over the devices, the workers are described wrongly or have different
+            settings, `init_from` does not fit this network, or `until` is below 1.
+        StoppedError: If a signal or `until` stopped the run; another call resumes it.
     """
     _check(config, until)
     folder = RunFolder(user_path(run_dir or f"runs/{config.run_name()}"), config)
@@ -89,13 +88,13 @@ def _work(
     on_call: Callable[[int], None] | None,
     on_report: Callable[[Row, "keras.Model"], None] | None,
 ) -> dict[str, Any]:
-    """Does the run, alone or with other workers; the chief has the folder."""
+    """Trains, alone or with other workers; the chief locks the folder."""
     config = folder.config
     cluster = find_cluster(config.train.strategy, os.environ)
     chief = cluster is None or cluster.index == 0
     with folder.held() if chief else contextlib.nullcontext():
         with _met(config, cluster):
-            # Here and not above: nothing before this line needs TensorFlow.
+            # TensorFlow is imported only now: nothing before this line needs it.
             if config.train.lanes > 1:
                 one_thread_an_operation()
             import_tensorflow()
@@ -106,7 +105,7 @@ def _work(
 def _met(
     config: ExperimentConfig, cluster: Cluster | None
 ) -> contextlib.AbstractContextManager:
-    """Meets the other workers; the context keeps this one's place for TensorFlow."""
+    """Meets the other workers; the context reserves a port for TensorFlow."""
     if cluster is None:
         return contextlib.nullcontext()
     return meet(cluster, config.train.peer_timeout)

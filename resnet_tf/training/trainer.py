@@ -1,4 +1,4 @@
-"""The training step, many of which run in one call of a compiled function."""
+"""The training step, and the compiled function that runs many steps per call."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,21 +20,21 @@ from resnet_tf.training.running_sums import RunningSums
 
 
 class Trainer:
-    """Owns the variables of a run and the function that changes them.
+    """Owns the variables of a run and the function that updates them.
 
     Args:
-        config: The experiment; its seed decides the initial weights.
-        strategy: Where the variables live and the step runs.
-        workers: Processes that do each update together.
+        config: The experiment; its seed determines the initial weights.
+        strategy: Strategy that places the variables and runs the step.
+        workers: Number of processes that do each update together.
 
     Attributes:
         model: The network.
-        optimizer: The updates; `optimizer.step` counts them.
-        metrics: Sums since the last report.
-        kernels: Those that compute: "tensorflow", "native_avx512" or the like.
+        optimizer: The optimizer; `optimizer.step` counts the updates.
+        metrics: Running sums since the last report.
+        kernels: Name of the kernels, e.g. "tensorflow" or "native_avx512".
 
     Raises:
-        SettingError: If `train.kernels` cannot compute here.
+        SettingError: If the kernels that `train.kernels` names cannot run here.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Trainer:
                 LossScale() if scaled else None,
             )
             self.metrics = RunningSums()
-        # The loop asks for it on the host before every update.
+        # The loop reads it on the host before every update.
         with tf.device("CPU:0"):
             self._stop = tf.Variable(False, trainable=False, name="stop")
             self._wish = tf.Variable(False, trainable=False, name="wish")
@@ -75,11 +75,11 @@ class Trainer:
         self._replica_step = self._callable(scaled)
 
     def _callable(self, scaled: bool) -> Callable[[tf.Tensor, tf.Tensor], None]:
-        """Returns the step in the form that `run` calls.
+        """Returns the step as a function that `run` can call.
 
-        A graph function inside the graph of `run` makes a deep network slower to
-        trace. So the step is one only for XLA, for several replicas, and for the loss
-        scale, whose branch depends on a tensor.
+        A graph function inside the graph of `run` makes a deep network slower to trace.
+        So the step is a graph function only for XLA, for several replicas, and for the
+        loss scale, whose branch depends on a tensor.
         """
         jit = self._config.train.jit_compile
         if jit or scaled or self._strategy.num_replicas_in_sync > 1:
@@ -90,7 +90,7 @@ class Trainer:
 
     @tf.function(reduce_retracing=True)
     def run(self, batches, steps: tf.Tensor) -> tf.Tensor:
-        """Does `steps` updates, without returning to Python between them.
+        """Does `steps` updates without returning to Python between them.
 
         Args:
             batches: Iterator over (images (N, H, W, 3), labels (N,) or targets
@@ -98,7 +98,7 @@ class Trainer:
             steps: int32 scalar, at least 1.
 
         Returns:
-            The updates that were done, int32 scalar: fewer after `ask_to_stop`.
+            Number of updates done, int32 scalar; less than `steps` after `ask_to_stop`.
         """
         done = tf.constant(0)
         while tf.logical_and(done < steps, tf.logical_not(self._stop)):
@@ -107,16 +107,19 @@ class Trainer:
         return done
 
     def ask_to_stop(self) -> None:
-        """Ends `run` before its next update; any thread may ask. Where several workers
-        do an update together, it tells all of them that one has asked."""
+        """Makes `run` end before its next update.
+
+        Any thread can call this. With several workers, all of them end before the same
+        update.
+        """
         (self._wish if self._together else self._stop).assign(True)
 
     def prepare(self, batches) -> tf.Graph:
-        """Builds the graph of `run`, which does no update yet, and returns it."""
+        """Builds and returns the graph of `run`, without doing an update."""
         return self.run.get_concrete_function(batches, tf.constant(1)).graph
 
     def not_finite(self) -> str | None:
-        """Returns the path of the first weight that is not finite, if any."""
+        """Returns the path of the first weight that is not finite, or None."""
         for weight in self.model.weights:
             if not np.isfinite(weight.value.numpy()).all():
                 return weight.path
@@ -141,16 +144,18 @@ class Trainer:
     def _gradients(
         self, images: tf.Tensor, labels: tf.Tensor, part: int | tf.Tensor = 0
     ) -> list[tf.Tensor]:
-        """Returns the gradients of these images' share of the loss, scaled where there
-        is a loss scale, and adds the images to the metrics.
+        """Returns the gradients of these images' share of the loss.
+
+        The loss is scaled if there is a loss scale. Also adds the images to the
+        metrics.
 
         Args:
             images: Float tensor (N, H, W, 3).
             labels: Labels (N,) or targets (N, classes).
-            part: Number of the micro-batch, from 0.
+            part: Index of the micro-batch, from 0.
         """
         optimizer = self.optimizer
-        # Here and not around the loop: a strategy runs this in threads of its own.
+        # Set here, not around the loop: a strategy runs this in its own threads.
         with computing(self.kernels != TENSORFLOW), tf.GradientTape() as tape:
             logits = self._logits(images, part)
             losses = self._losses(labels, logits)
@@ -161,8 +166,11 @@ class Trainer:
         return tape.gradient(loss, self._variables)
 
     def _summed(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns the gradients summed over the replicas, and notes who has asked to
-        stop: a worker that stopped alone would block the rest."""
+        """Returns the gradients summed over the replicas.
+
+        With several workers, it also combines the requests to stop: a worker that
+        stopped alone would block the rest.
+        """
         if self._strategy.num_replicas_in_sync == 1 and not self._together:
             return gradients
         all_reduce = tf.distribute.get_replica_context().all_reduce
@@ -174,7 +182,7 @@ class Trainer:
         return gradients
 
     def _logits(self, images: tf.Tensor, part: int | tf.Tensor = 0) -> tf.Tensor:
-        """Returns the logits (N, classes) of a micro-batch, one lane after another."""
+        """Returns the logits (N, classes) of a micro-batch, computed lane by lane."""
         lanes = self._config.train.lanes
         if lanes == 1:
             return self._lane_logits(images, part)
@@ -186,8 +194,11 @@ class Trainer:
         return tf.concat(logits, axis=0)
 
     def _lane_logits(self, images: tf.Tensor, lane: int | tf.Tensor) -> tf.Tensor:
-        """Returns the logits of one lane; its dropout masks follow from the seed, the
-        step, the replica and the number of the lane among those of all its parts."""
+        """Returns the logits of one lane.
+
+        The dropout masks depend on the seed, the step, the replica, and the index of
+        the lane among the lanes of all micro-batches.
+        """
         if not self._config.model.dropout_rate:
             return self.model(images, training=True)
         train = self._config.train
@@ -209,13 +220,13 @@ class Trainer:
 
 
 def _freeze_backbone(model: keras.Model) -> None:
-    """Leaves only the dense head to train; batch norm uses its moving averages."""
+    """Freezes all layers but the dense head; batch norm uses its moving averages."""
     for layer in model.layers:
         layer.trainable = layer.name == HEAD
 
 
 def _synchronize(model: keras.Model) -> None:
-    """Lets batch norm see the batches of all replicas as one."""
+    """Makes batch norm compute its statistics over all replicas."""
     for layer in model._flatten_layers():
         if isinstance(layer, BatchNorm):
             layer.synchronized = True
