@@ -53,8 +53,9 @@ def public_names() -> str:
     homes = resnet_tf._HOMES
     parts = ["# resnet_tf", "The package imports each name when you first use it."]
     # The pages of the rooms define the anchors.
-    options = "    options: {skip_local_inventory: true}"
-    parts += (f"::: {homes[name]}.{name}\n{options}" for name in resnet_tf.__all__)
+    options = "    options: {{heading: {0}, toc_label: {0}, skip_local_inventory: true}}"
+    for name in resnet_tf.__all__:
+        parts.append(f"::: {homes[name]}.{name}\n{options.format(name)}")
     return "\n\n".join(parts) + "\n"
 
 

@@ -78,7 +78,7 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     assert answer.returncode == 0, answer.stderr
     reference = read(tmp_path / "api/index.html")
     assert all(f".{name}" in reference for name in resnet_tf.__all__)
-    assert "Raises" in reference
+    assert "Raises" in reference and "Folder of decoded images" in reference
     assert (tmp_path / "notebooks/quickstart.html").is_file()
     found = json.loads(read(tmp_path / "search/search_index.json"))["docs"]
     assert any("verify-resume" in one["location"] for one in found)
