@@ -53,9 +53,9 @@ def public_names() -> str:
     homes = resnet_tf._HOMES
     parts = ["# resnet_tf", "The package imports each name when you first use it."]
     # The pages of the rooms define the anchors.
-    options = "    options: {{heading: {0}, toc_label: {0}, skip_local_inventory: true}}"
     for name in resnet_tf.__all__:
-        parts.append(f"::: {homes[name]}.{name}\n{options.format(name)}")
+        options = f"heading: {name}, toc_label: {name}, skip_local_inventory: true"
+        parts.append(f"::: {homes[name]}.{name}\n    options: {{{options}}}")
     return "\n\n".join(parts) + "\n"
 
 
