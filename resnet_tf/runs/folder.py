@@ -1,8 +1,7 @@
-"""One run, one folder: whose it is, whether it is finished, what it holds."""
+"""The folder of a run: who may use it, its files, and whether the run is finished."""
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,15 +24,14 @@ from resnet_tf.errors import CheckpointError, ResnetTfError, RunFolderError
 from resnet_tf.ownership import require_own
 from resnet_tf.runs.extend import continued, extends, other_way, replace_config
 from resnet_tf.runs.lock import LOCK, locked
+from resnet_tf.runs.resume import half_written
 
-# The names in the folder of a run that others read too.
+# The names in the folder of a run that other modules read too.
 HISTORY, STATES, SUMMARY = "history.csv", "checkpoints", "summary.json"
 DATA = "data.json"
-# What a run that is killed at once leaves.
+_FILES = (CONFIG, DATA, HISTORY, METRICS, SUMMARY, WEIGHTS)
+# The files of a run that was killed at its start.
 _BEGINNINGS = (LOCK, f"{PARTIAL}*{CONFIG}")
-# A file of a run while it is written, see `replacing`.
-_NAMES = "|".join(map(re.escape, (CONFIG, DATA, HISTORY, METRICS, SUMMARY, WEIGHTS)))
-_LEFTOVER = re.compile(rf"{re.escape(PARTIAL)}(\d+\.)?({_NAMES})")
 
 
 class RunFolder:
@@ -44,14 +42,13 @@ class RunFolder:
         config: The experiment that wants to run in it.
 
     Attributes:
-        path: As given.
-        config: As given, with the kernels that the folder records where it leaves
-            them open.
+        path: The folder.
+        config: The experiment. Kernels that it leaves open are the recorded ones.
 
     Raises:
         CheckpointError: If another experiment has run in the folder.
-        RunFolderError: If the path is no folder, or one that no run has made: what
-            lies there is named, and stays.
+        RunFolderError: If the path is not a folder, or holds files of no run. The
+            message names a file; nothing is removed.
     """
 
     def __init__(self, path: Path, config: ExperimentConfig):
@@ -61,7 +58,7 @@ class RunFolder:
 
     @property
     def history(self) -> Path:
-        """The reports."""
+        """The CSV file of the reports."""
         return self.path / HISTORY
 
     @property
@@ -71,7 +68,7 @@ class RunFolder:
 
     @property
     def curves(self) -> Path:
-        """The picture of the history."""
+        """The picture of the learning curves."""
         return self.path / "curves.png"
 
     @property
@@ -81,17 +78,22 @@ class RunFolder:
 
     @property
     def states(self) -> Path:
-        """The states from which the run goes on."""
+        """The folder of the states from which the run resumes."""
         return self.path / STATES
 
     @property
     def best(self) -> Path:
-        """The checkpoint with the smallest validation error."""
+        """The folder of the checkpoint with the smallest validation error."""
         return self.path / "best"
 
     def appears(self, seconds: float) -> bool:
-        """Tells whether the folder has its config, or gets it within so many seconds:
-        what another machine writes may be late."""
+        """Tells whether the folder has its config, or gets it within a time.
+
+        A file that another machine writes can appear late.
+
+        Args:
+            seconds: How long to wait.
+        """
         end = time.monotonic() + seconds
         while not os.path.exists(self.path / CONFIG) and time.monotonic() < end:
             time.sleep(0.5)
@@ -99,13 +101,15 @@ class RunFolder:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Makes the folder, holds its lock, and brings it in order: what a kill left
-        half written is removed, and the config is written. A new folder is gone again
-        if an error comes before there is anything to keep.
+        """Makes the folder, holds its lock, and writes the config.
+
+        Files that a kill left half written are removed. If an error comes before there
+        is anything to keep, a new folder is removed again.
 
         Raises:
-            CheckpointError: If another experiment has run in it meanwhile.
-            RunFolderError: If another process holds it, or it cannot be written.
+            CheckpointError: If another experiment has run in it in the meantime.
+            RunFolderError: If another process holds the lock, or the folder cannot be
+                written.
         """
         with contextlib.ExitStack() as stack:
             with self.writing():
@@ -115,9 +119,9 @@ class RunFolder:
                     stack.enter_context(self._taken_back())
                 self._require_own()
                 for folder in (self.path, self.best):
-                    for leftover in _leftovers(folder):
-                        leftover.unlink()
-                # Its SHA-256 stands beside weights: an equal config keeps its bytes.
+                    for file in half_written(folder, _FILES):
+                        file.unlink()
+                # The metrics hold its SHA-256: an equal config keeps its bytes.
                 if not (self.path / CONFIG).exists():
                     write_json(self.path / CONFIG, self.config.to_dict())
                 elif differences(read_config(self.path / CONFIG), self.config):
@@ -127,7 +131,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def _taken_back(self) -> Iterator[None]:
-        """After an error, removes what `held` wrote, if nothing else has come."""
+        """After an error, removes the files of `held` if no others were added."""
         before = set(os.listdir(self.path))
         try:
             yield
@@ -139,10 +143,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """For work that writes into the folder.
+        """Turns an `OSError` of the work inside into one line.
 
         Raises:
-            RunFolderError: Instead of an `OSError`.
+            RunFolderError: If the folder cannot be written.
         """
         try:
             yield
@@ -152,18 +156,18 @@ class RunFolder:
             raise RunFolderError(
                 f"run folder {self.path} cannot be written: "
                 f"{error.strerror or error}; what was saved before stays, and the "
-                "same command goes on from it"
+                "same command resumes from it"
             ) from error
 
     def settle(self, config: ExperimentConfig, write: bool) -> None:
-        """Takes the config that says which kernels compute.
+        """Sets the config in which the kernels are chosen.
 
         Args:
-            config: The experiment, equal but for its kernels.
-            write: Whether to record it; the caller then holds the folder.
+            config: The experiment, which differs in its kernels alone.
+            write: Whether to write it; the caller then holds the folder.
 
         Raises:
-            RunFolderError: If it cannot be written.
+            RunFolderError: If the folder cannot be written.
         """
         self.config = config
         if write and differences(read_config(self.path / CONFIG), config):
@@ -171,8 +175,7 @@ class RunFolder:
                 replace_config(self.path, config)
 
     def class_names(self) -> list[str] | None:
-        """Returns the names of the classes that it was trained on so far, None before
-        its first weights are saved."""
+        """Returns the class names in the saved weights; None before the first ones."""
         path = self.path / METRICS
         return read_metrics(path).get("class_names") if path.exists() else None
 
@@ -180,18 +183,18 @@ class RunFolder:
         """Returns the summary if all updates of the config are done, else None.
 
         Raises:
-            CheckpointError: If it is damaged.
+            CheckpointError: If the summary is damaged.
         """
         path = self.path / SUMMARY
         if not os.path.exists(path):
             return None
         summary = read_json(path)
         require_summary(path, summary)
-        # A run that ended may go on to more updates.
+        # A finished run can be extended to more updates.
         return summary if summary["step"] >= self.config.train.train_steps else None
 
     def finish(self, summary: dict[str, Any]) -> None:
-        """Writes the summary: the run is finished."""
+        """Writes the summary, which marks the run as finished."""
         write_json(self.path / SUMMARY, summary)
 
     def _require_own(self) -> None:
@@ -201,7 +204,10 @@ class RunFolder:
         self._refuse_weights_of_no_run()
 
     def _refuse_weights_of_no_run(self) -> None:
-        """Imported and released weights have a config too: a run would replace them."""
+        """Raises if the folder holds weights of no run, which a run would replace.
+
+        Imported and released weights have a config too.
+        """
         found = set(os.listdir(self.path)) if os.path.isdir(self.path) else set()
         if WEIGHTS in found and found.isdisjoint({LOCK, STATES, SUMMARY}):
             raise RunFolderError(
@@ -220,7 +226,7 @@ class RunFolder:
                 f"{name} ({old!s:.80} there, {new!s:.80} here)"
                 for name, (old, new) in differing.items()
             )
-            # Both follow from the number of images where the user does not say.
+            # Their defaults depend on the number of images.
             counted = {"validation_size", "train_steps"} & differing.keys()
             if counted and DATASETS[self.config.data.dataset].of_folders:
                 listed += "; the number of images in data_dir may have changed"
@@ -231,14 +237,14 @@ class RunFolder:
 
 
 def _or_go_on(differing: dict[str, tuple[Any, Any]]) -> str:
-    """Returns the flags with which the same command goes on in the folder.
+    """Returns the flags with which the same command resumes in the folder.
 
     Args:
-        differing: What `differences` returned for the folder and the command.
+        differing: The settings that differ, from `differences(folder, command)`.
 
     Returns:
-        The end of a sentence; "" for another recipe or network, or where no flag
-        gives a setting the value in the folder.
+        The end of a sentence. "" if the recipe or the network differs, or if no flag
+        can set a value of the folder.
     """
     old = {name: there for name, (there, _) in differing.items()}
     if {"recipe", "model"} & old.keys() or None in old.values():
@@ -248,8 +254,10 @@ def _or_go_on(differing: dict[str, tuple[Any, Any]]) -> str:
 
 
 def _is_run(folder: Path) -> bool:
-    """Tells whether this package has made a folder: its config can be read, or is
-    damaged and lies beside other files of a run."""
+    """Tells whether this package made a folder.
+
+    It did if the config can be read, or is damaged and other files of a run are there.
+    """
     found = set(os.listdir(folder))
     if CONFIG not in found:
         return False
@@ -260,24 +268,15 @@ def _is_run(folder: Path) -> bool:
     return True
 
 
-def _leftovers(folder: Path) -> list[Path]:
-    """Returns the files that a kill has left half written in a folder."""
-    return [
-        path
-        for path in folder.glob(f"{PARTIAL}*")
-        if _LEFTOVER.fullmatch(path.name) and not path.is_dir()
-    ]
-
-
 @contextlib.contextmanager
 def _made(path: Path) -> Iterator[None]:
-    """Makes a folder and those above it; after an error, removes the new empty ones."""
+    """Makes a folder and its parents; after an error, removes the new empty ones."""
     new = [each for each in (path, *path.parents) if not os.path.exists(each)]
     try:
         path.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
-        with contextlib.suppress(OSError):  # one that holds something stays
+        with contextlib.suppress(OSError):  # a folder with files stays
             for each in new:
                 each.rmdir()
         raise

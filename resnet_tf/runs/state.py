@@ -1,4 +1,4 @@
-"""The state from which a run goes on, bit for bit."""
+"""The saved state from which a run resumes, bit for bit."""
 
 import contextlib
 import errno
@@ -16,30 +16,30 @@ from resnet_tf.errors import CheckpointError
 
 _MANIFEST, _NOTES, _VARIABLES = "manifest.json", "notes.json", "state"
 _NAME = re.compile(r"step-(\d{8,})")
-# A file in a state; TensorFlow's temporary ones have more behind the name.
+# A file in a state; TensorFlow appends to the names of its temporary files.
 _FILE = re.compile(
     rf"({re.escape(PARTIAL)}.*)?({_MANIFEST}|{_NOTES})|{_VARIABLES}[._].*"
 )
-# The state of AdamW: three numbers for each parameter of the largest network of
-# `config.size` are 6 GB.
+# AdamW keeps three numbers for each parameter: 6 GB for the largest network that
+# `config.size` allows.
 _MAX_BYTES = 8 << 30
 
 
 class RunState:
-    """Numbered states in one folder, of which the newest few are kept.
+    """Numbered states in one folder; the newest few are kept.
 
-    A state is a folder `step-00000391` with a TensorFlow checkpoint, some notes and
-    a manifest of its files' SHA-256. It is written under another name, flushed to
-    disk and renamed, so a state that is there is whole.
+    A state is a folder `step-00000391` with a TensorFlow checkpoint, notes, and a
+    manifest with the SHA-256 of each file. It is written under another name, flushed
+    to disk and renamed, so a kill leaves no incomplete state under the final name.
 
     Args:
-        folder: Where the states lie; it holds nothing else.
-        keep: Whole states that stay, at least 1.
-        **trackables: What to save, by name.
+        folder: The folder of the states; it holds nothing else.
+        keep: Number of whole states to keep, at least 1.
+        **trackables: The objects to save, by name.
 
     Attributes:
         newest: The state that was saved or restored last, or None.
-        notes: What was noted in it.
+        notes: The notes of that state.
     """
 
     def __init__(self, folder: Path, *, keep: int = 2, **trackables: Any):
@@ -50,14 +50,14 @@ class RunState:
         self._checkpoint = tf.train.Checkpoint(**trackables)
 
     def save(self, step: int, **notes: Any) -> None:
-        """Writes the state of `step`, unless it is there, and removes what is too old.
+        """Writes the state of `step`, unless it exists, and removes old states.
 
         Args:
             step: Updates done.
-            **notes: JSON values that belong to it.
+            **notes: JSON values to save with it.
 
         Raises:
-            OSError: If it cannot be written; those that were there stay.
+            OSError: If it cannot be written; earlier states stay.
         """
         final = self._folder / f"step-{step:08d}"
         if not final.exists() or fault(final):
@@ -75,17 +75,17 @@ class RunState:
         self._remove_old()
 
     def restore(self, tidy: bool = True) -> int:
-        """Reads the newest state that is whole into the variables.
+        """Reads the newest whole state into the variables.
 
         Args:
-            tidy: Whether to remove what a kill left half written; of several
-                processes that read, one should.
+            tidy: Whether to remove states that a kill left half written; exactly one
+                of several processes should.
 
         Returns:
-            Its step, or 0 if there is no state yet.
+            The step of the state, or 0 if there is none.
 
         Raises:
-            CheckpointError: If there are states, but none of them is whole.
+            CheckpointError: If there are states, but none is whole.
         """
         for leftover in self._folder.glob("step-*.partial") if tidy else ():
             if _NAME.fullmatch(leftover.stem):
@@ -103,7 +103,7 @@ class RunState:
         if found:
             raise CheckpointError(
                 f"none of the {len(found)} states in {self._folder} is whole "
-                f"({found[0].name}: {reason}); start anew in another --run_dir"
+                f"({found[0].name}: {reason}); start again in another --run_dir"
             )
         return 0
 
@@ -135,7 +135,7 @@ class RunState:
         self.notes = read_json(notes) if notes.exists() else {}
 
     def _remove_old(self) -> None:
-        """Removes what is older than the newest `keep` states that are whole."""
+        """Removes all states that are older than the newest `keep` whole ones."""
         found = states(self._folder)
         kept = [state for state in found if not fault(state)][-self._keep :]
         for old in found[: found.index(kept[0])] if kept else ():
@@ -144,10 +144,10 @@ class RunState:
 
 
 def _remove(state: Path) -> None:
-    """Removes a state, if there is one.
+    """Removes a state if it exists.
 
     Raises:
-        OSError: If it holds a file that is not of a state; that stays.
+        OSError: If the folder holds another file, which stays.
     """
     if not state.is_dir():
         return
@@ -155,14 +155,14 @@ def _remove(state: Path) -> None:
         if not _FILE.fullmatch(path.name):
             continue
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)  # TensorFlow's, while it writes
+            shutil.rmtree(path)  # a temporary folder of TensorFlow
         else:
             path.unlink()
     state.rmdir()
 
 
 def states(folder: Path) -> list[Path]:
-    """Returns the states in a folder, oldest first, whole or not."""
+    """Returns the states in a folder, oldest first; some may be damaged."""
     found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
     return sorted(found, key=step_of)
 
@@ -173,7 +173,7 @@ def step_of(state: Path) -> int:
 
 
 def fault(state: Path) -> str:
-    """Returns why a state is not whole, or "" if it is."""
+    """Returns the reason why a state is not whole, or "" if it is whole."""
     try:
         manifest = read_json(state / _MANIFEST)
         found = {path.name for path in state.iterdir()} - {_MANIFEST}
@@ -192,7 +192,7 @@ def fault(state: Path) -> str:
 
 
 def hashes(state: Path) -> dict[str, str]:
-    """Returns the SHA-256 of the bytes of every variable in a state, by its name.
+    """Returns the SHA-256 of each variable in a state, by the name of the variable.
 
     Raises:
         CheckpointError: If the state is not whole.

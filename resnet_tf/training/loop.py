@@ -10,9 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from resnet_tf.checkpoints.files import METRICS
 from resnet_tf.checkpoints.initial import initialize
-from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.config.derived import in_epochs
 from resnet_tf.data.pipeline import training_batches
@@ -31,7 +29,7 @@ from resnet_tf.reporting.tensorboard import TensorBoard
 from resnet_tf.runs.data import RunData
 from resnet_tf.runs.folder import RunFolder
 from resnet_tf.runs.history import Row, read_history
-from resnet_tf.runs.resume import last_report, open_history
+from resnet_tf.runs.resume import lacks_best, open_history, position
 from resnet_tf.runs.state import RunState
 from resnet_tf.training.display import ChiefDisplay, Display, Pictures, announcement
 from resnet_tf.training.divergence import diverged
@@ -52,21 +50,22 @@ def run(
     on_call: Callable[[int], None] | None = None,
     on_report: OnReport | None = None,
 ) -> dict[str, Any]:
-    """Does a run, or this worker's part of it, to its end; see `train`.
+    """Trains to the end of a run, alone or as one of its workers; see `train`.
 
     Args:
-        folder: The folder of the run, held by the chief; it has the experiment.
+        folder: The folder of the run, with the experiment; the chief holds its lock.
         cluster: The workers, which have met; None if this process is alone.
-        until: The step after which to stop, or None.
-        on_call: Called with the step after each call of the compiled loop.
-        on_report: Called by the chief with each row and the model.
+        until: Step after which to stop, or None.
+        on_call: Function of the step, called after each call of the compiled loop.
+        on_report: Function of the row and the model, called by the chief after each
+            report.
 
     Returns:
         The summary.
     """
     if folder.config.train.deterministic:
         tf.config.experimental.enable_op_determinism()
-    # Before anything else in TensorFlow: several workers need it so.
+    # Several workers need the strategy before any other call of TensorFlow.
     workers = Workers(make_strategy(folder.config.train, cluster), cluster)
     with workers.required():
         summary = Run(folder, workers, until, on_call, on_report).complete()
@@ -77,11 +76,12 @@ class Run:
     """A run from its last checkpoint to its end.
 
     Args:
-        folder: The folder of the run, held by the chief; it has the experiment.
-        workers: Those that do it together.
-        until: The step after which to stop, or None.
-        on_call: Called with the step after each call of the compiled loop.
-        on_report: Called by the chief with each row and the model.
+        folder: The folder of the run, with the experiment; the chief holds its lock.
+        workers: The workers of the run.
+        until: Step after which to stop, or None.
+        on_call: Function of the step, called after each call of the compiled loop.
+        on_report: Function of the row and the model, called by the chief after each
+            report.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Run:
         self._on_report = on_report
         profiled = config.train.profile_steps if workers.chief else None
         self._profile = StepProfile(profiled, folder.tensorboard)
-        # The test images too, so that a damaged file is not found after hours.
+        # The test images too: a damaged file shows now and not after hours.
         splits = load_splits(config.data)
         self._train_images, self._validation_images, self._test_images = splits
         require_classes(
@@ -134,10 +134,10 @@ class Run:
             self._resume()
 
     def complete(self) -> dict[str, Any]:
-        """Does what is left and returns the summary.
+        """Does the remaining updates and returns the summary.
 
         Raises:
-            DivergedError: If the loss or a weight is no finite number any more.
+            DivergedError: If the loss or a weight is not finite.
             RunFolderError: If the folder cannot be written.
             StoppedError: After a signal, or after the step `until`.
         """
@@ -150,26 +150,26 @@ class Run:
                 raise self._stopped() from None
 
     def _resume(self) -> None:
-        metrics, notes = self._trainer.metrics, self._state.notes
-        self._reported = last_report(
-            self._step,
-            self._config.train.report_freq,
-            int(metrics.totals["images"].numpy()),
-        )
-        # States of earlier versions have no notes.
-        metrics.restore(notes.get("metrics"), self._workers)
-        # Spent in the updates since the last report.
-        self._training_seconds = notes.get("training_seconds", 0.0)
-        before = notes.get("seconds", 0.0)
+        """Takes up the run where its state stands; see `resnet_tf.runs.resume`."""
+        metrics = self._trainer.metrics
+        images = int(metrics.totals["images"].numpy())
+        freq = self._config.train.report_freq
+        found = position(self._step, self._state.notes, freq, images)
+        metrics.restore(found.sums, self._workers)
+        self._reported = found.reported
+        self._training_seconds = found.training_seconds
+        before = found.seconds or 0.0
         if self._workers.chief:
-            self._history = open_history(self._folder, self._step, self._reported)
+            folder = self._folder
+            self._history = open_history(folder.history, folder.states, found)
             rows = self._history.rows
-            before = notes.get("seconds", rows[-1].seconds if rows else 0.0)
+            if found.seconds is None and rows:
+                before = rows[-1].seconds
             self._save_best()
         self._started = time.monotonic() - before
 
     def _train(self) -> None:
-        """Does the updates that are left, with their reports."""
+        """Does the remaining updates, with their reports."""
         train = self._config.train
         pace = Pace(train.report_freq, train.steps_per_call)
         batches = self._batches()
@@ -193,7 +193,7 @@ class Run:
         display.close()
 
     def _display(self) -> Display:
-        """Returns the display of the run, after the first lines."""
+        """Prints the first lines and returns the display of the run."""
         workers = self._workers
         if not workers.chief:
             print(f"worker {workers.index} of {workers.number}; worker 0 reports")
@@ -209,7 +209,7 @@ class Run:
         return ChiefDisplay(board, pictures, progress)
 
     def _is_to_stop(self) -> bool:
-        """Tells whether one of the workers is to stop here; the answer is one."""
+        """Tells whether any worker must stop; all workers get the same answer."""
         until = self._until
         reached = until is not None and until <= self._step
         asked = self._signals.asked or (
@@ -218,7 +218,7 @@ class Run:
         return bool(self._workers.gather([float(asked)]).any())
 
     def _stopped(self) -> StoppedError:
-        """Saves the state and returns the error that says so."""
+        """Saves the state and returns the error that ends the run."""
         total, step = self._config.train.train_steps, self._step
         if not step:
             return StoppedError(
@@ -255,7 +255,7 @@ class Run:
         return iter(self._workers.distribute(batches))
 
     def _call(self, batches, pace: Pace, display: Display) -> None:
-        """Does the updates of one call, fewer if a signal comes.
+        """Does the updates of one call; a signal ends the call early.
 
         Raises:
             DivergedError: If the training loss or a weight is not finite.
@@ -263,7 +263,7 @@ class Run:
         first, end = self._step, self._config.train.train_steps
         last = self._profile.next_border(first, min(end, self._until or end))
         steps = pace.next_call(first, last)
-        # At all workers as many as the chief has chosen.
+        # All workers do the number of updates that the chief has chosen.
         steps = int(self._workers.gather([steps])[0, 0])
         start = time.monotonic()
         done = int(self._trainer.run(batches, tf.constant(steps)))
@@ -281,7 +281,7 @@ class Run:
             self._on_call(self._step)
 
     def _images_per_second(self) -> float:
-        """Returns the pace of the updates since the last report."""
+        """Returns the images per second since the last report."""
         updates = self._step - self._reported
         images = updates * self._config.train.train_batch_size
         return images / max(self._training_seconds, 1e-9)
@@ -293,8 +293,11 @@ class Run:
             raise diverged(what, value, steps, rate, self._config, self._state.newest)
 
     def _report(self, display: Display) -> None:
-        """Validates, and keeps the row, the weights and the state, in this order:
-        whatever a kill leaves undone, resuming from the newest state does again."""
+        """Validates, then saves the row, the weights, the state and the best weights.
+
+        After a kill between two of them, the run resumes from the newest state and
+        does the rest again; see `resnet_tf.runs.resume`.
+        """
         with self._signals.interruptible():
             validated = self._validated()
             row = self._row(validated)
@@ -314,10 +317,10 @@ class Run:
             self._on_report(row, self._trainer.model)
 
     def _validated(self) -> Result | None:
-        """Returns the result for the validation images, if there are any.
+        """Returns the result on the validation images, or None without any.
 
         Raises:
-            DivergedError: If its loss is not finite.
+            DivergedError: If the validation loss is not finite.
         """
         if not len(self._validation_images):
             return None
@@ -356,13 +359,9 @@ class Run:
         )
 
     def _save_best(self) -> None:
-        """Saves the current weights as the best, if they are and are not there."""
-        best = self._history.best()
-        if best is None or best.step != self._step:
-            return
-        metrics = self._folder.best / METRICS
-        if not metrics.exists() or read_metrics(metrics).get("step") != best.step:
-            self._save(self._folder.best, best)
+        """Saves the current weights to `best/` if they are the best and not there."""
+        if lacks_best(self._folder.best, self._history, self._step):
+            self._save(self._folder.best, self._history.best())
 
     def _save(self, target: Path, row: Row) -> None:
         metrics = {
@@ -374,10 +373,10 @@ class Run:
         save_checkpoint(target, self._trainer.model, self._config, metrics)
 
     def _finish(self) -> dict[str, Any]:
-        """Evaluates the weights that were saved; the chief writes the summary."""
+        """Evaluates the saved weights; the chief writes the summary."""
         folder, workers = self._folder, self._workers
         splits = [self._test_images, self._validation_images]
-        # The chief has written them all.
+        # Wait until the chief has written all weights.
         workers.wait()
         with folder.writing():
             rows = read_history(folder.history)
