@@ -60,7 +60,7 @@ def public_names() -> str:
 
 
 def generated() -> dict[str, str]:
-    """Returns the text of each page that is no file in docs, by its path."""
+    """Returns the text of each page that is not a file in docs, by its path."""
     pages = {page: (ROOT / source).read_text() for page, source in copies().items()}
     pages["api/index.md"] = public_names()
     pages |= {f"api/{room}.md": f"::: resnet_tf.{room}\n" for room in rooms()}
