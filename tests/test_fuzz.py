@@ -6,8 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from resnet_tf.checkpoints.files import read_config
-from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.files import read_config, read_metrics
 from resnet_tf.config import (
     RECIPES,
     ExperimentConfig,

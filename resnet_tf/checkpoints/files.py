@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from resnet_tf.checkpoints.schema import require_metrics
 from resnet_tf.config import ExperimentConfig, parse_object
 from resnet_tf.config.strict_json import MAX_BYTES
 from resnet_tf.disk import write_text
@@ -15,6 +16,8 @@ from resnet_tf.errors import CheckpointError, DivergedError, MissingCheckpointEr
 
 WEIGHTS, CONFIG, METRICS = "model.weights.h5", "config.json", "metrics.json"
 
+# The names of the most classes that a network can have, 250 bytes each.
+_METRICS_BYTES = 24 << 20
 # The largest file of weights. The largest network of `config.size` needs half.
 MAX_WEIGHTS = 4 << 30
 
@@ -52,6 +55,21 @@ def read_json(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
         CheckpointError: If the file is missing or holds no such object.
     """
     return _parse_json(path, read_bytes(path, max_bytes), max_bytes)
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Returns a `metrics.json`.
+
+    Counts, errors, intervals, names and SHA-256 have the right type if they are there;
+    other facts may stand next to them.
+
+    Raises:
+        CheckpointError: If the file is missing, no strict JSON or has a value of
+            another type.
+    """
+    metrics = read_json(path, _METRICS_BYTES)
+    require_metrics(path, metrics)
+    return metrics
 
 
 def _parse_json(path: Path, content: bytes, max_bytes: int) -> dict[str, Any]:

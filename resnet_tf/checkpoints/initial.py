@@ -10,12 +10,12 @@ from typing import NamedTuple
 import keras
 
 from resnet_tf.checkpoints import torchvision
-from resnet_tf.checkpoints.files import CONFIG, read_config
 from resnet_tf.checkpoints.grow import grow, require_growth
 from resnet_tf.checkpoints.hints import import_command, is_foreign
 from resnet_tf.checkpoints.normalizer import values
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.checkpoints.state_dict import Weights, read_weights
+from resnet_tf.checkpoints.stored import open_checkpoint
 from resnet_tf.checkpoints.weights import fill_strictly, load_checkpoint
 from resnet_tf.checkpoints.weights_file import StoredWeights
 from resnet_tf.config import HEAD, ExperimentConfig, ModelConfig
@@ -107,17 +107,17 @@ def _from_checkpoint(model: keras.Model, config: ExperimentConfig) -> _Loaded:
             f"({known}), a {WEIGHTS_SUFFIX}, a torchvision .pth or {IMAGENET!r}, "
             f"received {source!r}"
         ) from error
-    found = read_config(folder / CONFIG)
+    found = open_checkpoint(folder)
     free = _FREE | ({"num_residual_blocks"} if config.train.grow else set())
-    if wrong := _other_network(found.model, config.model, free):
+    if wrong := _other_network(found.config.model, config.model, free):
         raise CheckpointError(
             "init_from must be the same network apart from num_classes, received "
             f"{source} with {', '.join(wrong)}"
         )
     if not config.train.grow:
-        return _copy(load_checkpoint(folder).model, model)
-    require_growth(found.model, config.model)
-    source = load_checkpoint(folder).model
+        return _copy(load_checkpoint(found).model, model)
+    require_growth(found.config.model, config.model)
+    source = load_checkpoint(found).model
     return _Loaded(grow(source, model, config), source.output_shape[-1])
 
 

@@ -5,11 +5,8 @@
 three are data: nothing in them is executed.
 """
 
-import hashlib
 import io
-import math
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,26 +16,17 @@ import keras
 
 from resnet_tf.checkpoints.files import (
     CONFIG,
-    MAX_WEIGHTS,
     METRICS,
     WEIGHTS,
     json_text,
-    parse_config,
-    read_bytes,
+    read_metrics,
 )
-from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.stored import StoredCheckpoint, open_checkpoint
 from resnet_tf.checkpoints.weights_file import Shapes, StoredWeights
-from resnet_tf.config import ExperimentConfig, ModelConfig, network_size
-from resnet_tf.config.strict_json import MAX_BYTES
+from resnet_tf.config import ExperimentConfig
 from resnet_tf.disk import replacing, sha256
 from resnet_tf.errors import CheckpointError
 from resnet_tf.models import build_model
-
-# How much larger than the file's a network may be that is built to compare them.
-_LARGEST_RATIO = 4
-# More than HDF5 adds to the numbers of any network.
-_HDF5_BYTES = 64 << 20
-_BETWEEN_RENAMES = 0.1  # seconds, more than a save needs for all its renames
 
 
 @dataclass(frozen=True)
@@ -111,90 +99,30 @@ def _write(path: Path, data: dict[str, Any]) -> None:
     path.write_text(json_text(data), encoding="utf-8")
 
 
-def verified(folder: Path) -> tuple[ExperimentConfig, dict[str, Any]]:
-    """Returns what `config.json` and `metrics.json` say, once all three files agree.
-
-    Args:
-        folder: A checkpoint folder. Metrics of earlier versions do not state the
-            SHA-256 of the config.
-
-    Raises:
-        CheckpointError: If a file is missing or damaged, or is not the one that the
-            metrics describe.
-    """
-    config, metrics, _ = _read(folder)
-    return config, metrics
-
-
-def _read(folder: Path) -> tuple[ExperimentConfig, dict[str, Any], StoredWeights]:
-    """Returns the three files of a checkpoint, which agree; each is read once.
-
-    A save renames one file after another. A reader that sees some old and some new
-    files waits for the rest and reads all of them once again.
-    """
-    try:
-        return _read_once(folder)
-    except CheckpointError:
-        time.sleep(_BETWEEN_RENAMES)
-        return _read_once(folder)
-
-
-def _read_once(
-    folder: Path,
-) -> tuple[ExperimentConfig, dict[str, Any], StoredWeights]:
-    settings = read_bytes(folder / CONFIG, MAX_BYTES)
-    config = parse_config(folder / CONFIG, settings)
-    metrics = read_metrics(folder / METRICS)
-    weights = StoredWeights.read(folder / WEIGHTS, _most_bytes(config.model))
-    digests = {WEIGHTS: (weights.sha256, metrics.get("weights_sha256"))}
-    if "config_sha256" in metrics:
-        found = hashlib.sha256(settings).hexdigest()
-        digests[CONFIG] = found, metrics["config_sha256"]
-    for name, (found, stated) in digests.items():
-        if found != stated:
-            raise CheckpointError(
-                f"{folder / name} must have the SHA-256 that {METRICS} states, "
-                f"{stated!s:.64}, received {found}"
-            )
-    return config, metrics, weights
-
-
-def load_checkpoint(folder: Path, *, dtype: str = "float32") -> Checkpoint:
-    """Returns the checkpoint in `folder`, its weights in a new model.
+def load_checkpoint(
+    source: Path | StoredCheckpoint, *, dtype: str = "float32"
+) -> Checkpoint:
+    """Returns a checkpoint with its weights in a new model.
 
     Every weight of the network must be in the file, with its shape and finite, and
     the file must hold no other. Kernels may be float16 there, see `write_half`. The
     bytes that are loaded are the bytes whose SHA-256 was verified.
 
     Args:
-        folder: A checkpoint folder.
+        source: A checkpoint folder, or one that is open.
         dtype: Keras dtype policy of the model.
 
     Raises:
         CheckpointError: If a file is missing or damaged, or the weights are of
             another network than the config.
     """
-    config, metrics, weights = _read(folder)
-    _require_size(weights, config.model)
+    if not isinstance(source, StoredCheckpoint):
+        source = open_checkpoint(source)
+    source.require_size()
+    config = source.config
     model = build_model(config.model, dtype=dtype, input_shape=config.image_shape)
-    fill_strictly(model, weights)
-    return Checkpoint(folder, config, metrics, model)
-
-
-def _most_bytes(network: ModelConfig) -> int:
-    """Returns the largest size of a file for a network: what HDF5 adds is less."""
-    return min(MAX_WEIGHTS, 8 * network_size(network).numbers + _HDF5_BYTES)
-
-
-def _require_size(weights: StoredWeights, network: ModelConfig) -> None:
-    """Refuses a small file for a large network before that is built."""
-    held = sum(map(math.prod, weights.shapes.values()))
-    wanted = network_size(network).numbers
-    if wanted > _LARGEST_RATIO * held:
-        raise CheckpointError(
-            f"{weights.path} must hold the {wanted:,} numbers of {network.title}, "
-            f"received {held:,}"
-        )
+    fill_strictly(model, source.weights)
+    return Checkpoint(source.folder, config, source.metrics, model)
 
 
 def load_weights_strictly(model: keras.Model, path: Path) -> None:

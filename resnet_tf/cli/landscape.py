@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.checkpoints.files import CONFIG, read_config, write_json
+from resnet_tf.checkpoints.files import write_json
 from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.checkpoints.stored import open_checkpoint
 from resnet_tf.data.sources import ensure_available, load_split, require_classes
 from resnet_tf.disk import user_path, writing
 from resnet_tf.errors import SettingError
@@ -117,7 +118,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _slice(folder: Path, arguments: argparse.Namespace):
     """Returns what the record tells of a network, and the slice through its loss."""
-    config = read_config(folder / CONFIG)
+    stored = open_checkpoint(folder)
+    config = stored.config
     data = replace(
         config.data, data_dir=arguments.data_dir, cache_dir=arguments.cache_dir
     )
@@ -126,7 +128,7 @@ def _slice(folder: Path, arguments: argparse.Namespace):
     from resnet_tf.analysis.landscape import landscape
     from resnet_tf.checkpoints.weights import load_checkpoint
 
-    checkpoint = load_checkpoint(folder)
+    checkpoint = load_checkpoint(stored)
     images = load_split(data, "train")
     names = checkpoint.metrics.get("class_names")
     require_classes(images, config.model.num_classes, names)

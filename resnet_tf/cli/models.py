@@ -4,8 +4,13 @@ import argparse
 import statistics
 from typing import Any
 
-from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS, read_config
-from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.files import (
+    CONFIG,
+    METRICS,
+    WEIGHTS,
+    read_config,
+    read_metrics,
+)
 from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root
 from resnet_tf.cli.command import require_json_output, write_json_output
 from resnet_tf.errors import MissingCheckpointError

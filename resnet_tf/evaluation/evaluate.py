@@ -1,11 +1,105 @@
 """From the name of a checkpoint to its error on a split."""
 
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-from resnet_tf.data.sources import require_split
-from resnet_tf.data.split import SplitName
-from resnet_tf.evaluation.subject import subject
+import dataclasses
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resnet_tf.checkpoints.stored import StoredCheckpoint, opened
+from resnet_tf.config import DataConfig, ExperimentConfig, TrainConfig, positive
+from resnet_tf.data.sources import (
+    ensure_available,
+    load_split,
+    require_classes,
+    require_split,
+)
+from resnet_tf.data.split import Split, SplitName
+from resnet_tf.errors import DataError
+from resnet_tf.startup import import_tensorflow, one_thread_an_operation
+
+if TYPE_CHECKING:
+    from resnet_tf.evaluation.full_pass import FullPass, Result
+
+_PREPROCESSING = "image_size resize normalization channel_mean channel_std".split()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint that is ready to be run.
+
+    Attributes:
+        stored: The checkpoint.
+        data: Where its data is here, and how images are prepared.
+        train: `test_batch_size` and `mixed_precision` of the passes.
+        lanes: See `FullPass`.
+    """
+
+    stored: StoredCheckpoint
+    data: DataConfig
+    train: TrainConfig
+    lanes: int
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the checkpoint."""
+        return self.stored.folder
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """Settings of the checkpoint."""
+        return self.stored.config
+
+    def images(self, split: SplitName) -> Split:
+        """Returns the images of a split.
+
+        Raises:
+            DataError: If there are none, or of other classes than the network's.
+        """
+        names = self.stored.metrics.get("class_names")
+        images = load_split(self.data, split)
+        if len(images) == 0:
+            raise DataError(f"split {split} of {self.folder} holds no images")
+        require_classes(images, self.config.model.num_classes, names)
+        return images
+
+    @functools.cached_property
+    def full_pass(self) -> FullPass:
+        """The pass of its network.
+
+        Raises:
+            CheckpointError: If its weights are damaged.
+        """
+        from resnet_tf.evaluation.full_pass import checkpoint_pass
+        from resnet_tf.models import POLICIES
+
+        dtype = POLICIES[self.train.mixed_precision]
+        return checkpoint_pass(self.stored, self.data, dtype, self.lanes)
+
+    def result(self, images: Split) -> Result:
+        """Returns the outputs of its network for images.
+
+        Raises:
+            DivergedError: If an output is not finite.
+        """
+        from resnet_tf.evaluation.full_pass import finite
+
+        result = self.full_pass(images, self.train.test_batch_size)
+        finite(result.logits, f"the {result.split} split")
+        return result
+
+    def described(self, result: Result) -> dict[str, Any]:
+        """Returns a result with what it was made of, as JSON values."""
+        return {
+            "checkpoint": str(self.folder),
+            "dataset": self.data.dataset,
+            **result.to_dict(),
+            "preprocessing": {
+                name: getattr(self.data, name) for name in _PREPROCESSING
+            },
+        }
 
 
 def evaluate(
@@ -52,3 +146,45 @@ def evaluate(
         lanes=lanes,
     )
     return found.described(found.result(found.images(split)))
+
+
+def subject(
+    ckpt: str | Path | StoredCheckpoint,
+    *,
+    data_dir: str | None = None,
+    cache_dir: str | None = None,
+    download: bool = True,
+    test_batch_size: int = 250,
+    mixed_precision: str = "float32",
+    lanes: int = 1,
+) -> Subject:
+    """Returns a checkpoint that is ready to be run; TensorFlow is imported.
+
+    Args:
+        ckpt: See `evaluate`.
+        data_dir: See `evaluate`.
+        cache_dir: See `evaluate`.
+        download: See `evaluate`.
+        test_batch_size: See `evaluate`.
+        mixed_precision: See `evaluate`.
+        lanes: See `evaluate`.
+
+    Raises:
+        CheckpointError: If the checkpoint is missing, damaged or inconsistent.
+        DataError: If the data set is not available.
+        SettingError: If an argument is out of its range.
+    """
+    positive("lanes", lanes)
+    train = TrainConfig(
+        test_batch_size=test_batch_size, mixed_precision=mixed_precision
+    )
+    stored = opened(ckpt)
+    data = dataclasses.replace(
+        stored.config.data, data_dir=data_dir, cache_dir=cache_dir, download=download
+    )
+    ensure_available(data)
+    # Here and not above: TensorFlow is not needed to say that data is missing.
+    if lanes > 1 and stored.config.model.bn_eval == "moving":
+        one_thread_an_operation()
+    import_tensorflow()
+    return Subject(stored, data, train, lanes)

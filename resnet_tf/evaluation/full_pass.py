@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from resnet_tf.checkpoints.stored import StoredCheckpoint
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.config import DataConfig
 from resnet_tf.data.pipeline import normalize
@@ -189,12 +190,15 @@ def finite(logits: np.ndarray, images: str = "the images") -> np.ndarray:
 
 
 def checkpoint_pass(
-    folder: Path, config: DataConfig, dtype: str = "float32", lanes: int = 1
+    source: Path | StoredCheckpoint,
+    config: DataConfig,
+    dtype: str = "float32",
+    lanes: int = 1,
 ) -> FullPass:
     """Returns the pass of a checkpoint's network, optimised for inference.
 
     Args:
-        folder: The checkpoint.
+        source: A checkpoint folder, or one that is open.
         config: How the images are fitted and normalised.
         dtype: Keras dtype policy of the network.
         lanes: See `FullPass`; 1 is taken on a GPU, which needs no help to be busy.
@@ -202,6 +206,6 @@ def checkpoint_pass(
     Raises:
         CheckpointError: If the checkpoint is damaged or inconsistent.
     """
-    model = optimize_for_inference(load_checkpoint(folder, dtype=dtype).model)
+    model = optimize_for_inference(load_checkpoint(source, dtype=dtype).model)
     gpu = tf.config.list_physical_devices("GPU")
     return FullPass(model, config, 1 if gpu else lanes, native_kernels=True)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_tf.checkpoints.files import CONFIG, read_config
-from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.checkpoints.stored import opened
 from resnet_tf.data.image_file import read_image
 from resnet_tf.errors import DataError
 from resnet_tf.evaluation.pretrained import Pretrained, load_pretrained
@@ -65,12 +64,13 @@ def predict_files(
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
     """
-    side = read_config(resolve(str(ckpt)) / CONFIG).data.stored_side
+    stored = opened(ckpt)
+    side = stored.config.data.stored_side
     pretrained = None
     for batch in _batches((path, _read(path, side)) for path in files):
         images = [image for _, image in batch if not isinstance(image, DataError)]
         if images and pretrained is None:
-            pretrained = load_pretrained(ckpt)
+            pretrained = load_pretrained(stored)
         shares = iter(pretrained.predict_images(np.stack(images)) if images else ())
         for path, image in batch:
             if isinstance(image, DataError):

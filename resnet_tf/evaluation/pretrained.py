@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.checkpoints.stored import StoredCheckpoint, opened
 from resnet_tf.config import DATASETS, ExperimentConfig, positive
 from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.evaluation.calibration import softmax, stated_temperature
@@ -86,11 +86,14 @@ class Pretrained:
         return FullPass(model, self.config.data, native_kernels=True)
 
 
-def load_pretrained(name: str | Path, dtype: str = "float32") -> Pretrained:
+def load_pretrained(
+    name: str | Path | StoredCheckpoint, dtype: str = "float32"
+) -> Pretrained:
     """Returns trained weights, verified, in their network.
 
     Args:
-        name: A released model's name, a checkpoint folder or a run folder.
+        name: A released model's name, a checkpoint folder, a run folder, or a
+            checkpoint that is open.
         dtype: Keras dtype policy of the network: "float32", "mixed_bfloat16" or
             "mixed_float16".
 
@@ -98,8 +101,8 @@ def load_pretrained(name: str | Path, dtype: str = "float32") -> Pretrained:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         SettingError: If `dtype` is unknown.
     """
-    folder = resolve(str(name))
-    # Here and not above: TensorFlow is not needed to say that a name is wrong.
+    stored = opened(name)
+    # Here and not above: TensorFlow is not needed to say that a checkpoint is damaged.
     import_tensorflow()
     from resnet_tf.checkpoints.weights import load_checkpoint
     from resnet_tf.models import POLICIES
@@ -107,7 +110,7 @@ def load_pretrained(name: str | Path, dtype: str = "float32") -> Pretrained:
     if dtype not in POLICIES.values():
         known = ", ".join(POLICIES.values())
         raise SettingError(f"dtype must be one of {known}, received {dtype!r}")
-    found = load_checkpoint(folder, dtype=dtype)
+    found = load_checkpoint(stored, dtype=dtype)
     stated_temperature(found.metrics)
     return Pretrained(found.model, found.config, found.metrics, _names(found))
 

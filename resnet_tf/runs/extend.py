@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
-from resnet_tf.checkpoints.files import CONFIG, METRICS, json_text, write_json
-from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.files import (
+    CONFIG,
+    METRICS,
+    json_text,
+    read_metrics,
+    write_json,
+)
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.config.fields import AUTO
 from resnet_tf.disk import replacing, sha256

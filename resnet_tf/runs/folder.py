@@ -13,9 +13,9 @@ from resnet_tf.checkpoints.files import (
     WEIGHTS,
     read_config,
     read_json,
+    read_metrics,
     write_json,
 )
-from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.schema import require_summary
 from resnet_tf.config import DATASETS, ExperimentConfig, differences
 from resnet_tf.config.fields import flag_value

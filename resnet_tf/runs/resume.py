@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.checkpoints.files import METRICS
-from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.files import METRICS, read_metrics
 from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError, RunFolderError
 from resnet_tf.runs.history import History, read_history

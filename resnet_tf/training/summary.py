@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.checkpoints.files import METRICS, write_json
-from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.files import METRICS, read_metrics, write_json
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.split import Split
 from resnet_tf.distribution.sharded_pass import ShardedPass

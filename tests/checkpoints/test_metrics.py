@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from resnet_tf.checkpoints.metrics import read_metrics
+from resnet_tf.checkpoints.files import read_metrics
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.errors import CheckpointError
 

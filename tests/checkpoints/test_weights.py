@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from resnet_tf import build_model, disk
-from resnet_tf.checkpoints import weights
+from resnet_tf.checkpoints import stored, weights
 from resnet_tf.checkpoints.weights import (
     load_checkpoint,
     load_weights_strictly,
@@ -245,13 +245,13 @@ def test_a_reader_between_two_renames_reads_once_again(
         for path in (tmp_path / "new").iterdir():
             os.replace(path, folder / path.name)
 
-    monkeypatch.setattr(weights.time, "sleep", finish_the_save)
+    monkeypatch.setattr(stored.time, "sleep", finish_the_save)
     assert load_checkpoint(folder).metrics["step"] == 4
 
 
 @pytest.mark.parametrize("name", ["model.weights.h5", "config.json", "metrics.json"])
 def test_a_huge_file_is_refused_before_it_is_read(folder, name, monkeypatch):
-    monkeypatch.setattr(weights.hashlib, "sha256", lambda *_: pytest.fail("hashed"))
+    monkeypatch.setattr(stored.hashlib, "sha256", lambda *_: pytest.fail("hashed"))
     with open(folder / name, "r+b") as file:
         file.truncate(30 << 30)  # a hole, it takes no room
     message = rf"{name} must have at most \d+ bytes, received 32212254720"

@@ -34,8 +34,9 @@ def pretrained(ckpt):
 def loaded_once(ckpt, pretrained, monkeypatch):
     """The network is compiled once for all tests."""
 
-    def load(name):
-        return pretrained if name == ckpt else resnet_tf.load_pretrained(name)
+    def load(stored):
+        same = str(stored.folder) == ckpt
+        return pretrained if same else resnet_tf.load_pretrained(stored)
 
     monkeypatch.setattr(predict, "load_pretrained", load)
 

@@ -3,9 +3,9 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import build_model
-from resnet_tf.checkpoints.files import write_json
+from resnet_tf.checkpoints.weights import save_checkpoint
 from resnet_tf.data.digits import load
-from resnet_tf.evaluation import subject as module
+from resnet_tf.evaluation import evaluate as module
 from resnet_tf.evaluation.full_pass import FullPass, Result
 
 
@@ -98,7 +98,8 @@ def test_a_class_without_images():
 @pytest.mark.parametrize(("bn_eval", "calls"), [("moving", 1), ("batch", 0)])
 def test_lanes_have_a_thread_each(tiny, tmp_path, monkeypatch, bn_eval, calls):
     """A network that looks at the batch gets it whole, and all threads."""
-    write_json(tmp_path / "config.json", tiny(bn_eval=bn_eval).to_dict())
+    config = tiny(bn_eval=bn_eval)
+    save_checkpoint(tmp_path, build_model(config.model), config, {})
     called = []
     monkeypatch.setattr(module, "one_thread_an_operation", lambda: called.append(1))
     module.subject(tmp_path, lanes=2)

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from resnet_tf.checkpoints.files import (
     CONFIG,
-    METRICS,
-    WEIGHTS,
-    file_sha256,
     read_config,
     require_file,
 )
-from resnet_tf.checkpoints.metrics import read_metrics
 from resnet_tf.checkpoints.schema import require_report
+from resnet_tf.checkpoints.stored import open_checkpoint
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.data.sources import load_split, require_classes
 from resnet_tf.errors import CheckpointError, SettingError
@@ -60,13 +57,7 @@ def read_run(path: Path) -> FinishedRun:
     summary = folder.summary()
     if summary is None:
         raise CheckpointError(f"run {path} must be finished, it has no summary.json")
-    digest = file_sha256(path / WEIGHTS)
-    if digest != read_metrics(path / METRICS).get("weights_sha256"):
-        raise CheckpointError(
-            f"{path / WEIGHTS} must have the SHA-256 that {METRICS} states, received "
-            f"{digest}"
-        )
-    size = (path / WEIGHTS).stat().st_size
+    size = len(open_checkpoint(path).weights.content)
     return FinishedRun(folder, summary, _reports(folder.history, summary), size)
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resnet_tf.analysis.in_depth.corruptions import spoiled
-from resnet_tf.checkpoints.files import CONFIG, read_config
-from resnet_tf.checkpoints.resolve import resolve
+from resnet_tf.checkpoints.stored import opened
 from resnet_tf.data.sources import require_split
 from resnet_tf.data.split import SplitName
 from resnet_tf.errors import DataError, SettingError
 from resnet_tf.evaluation.calibration import fit_temperature
 from resnet_tf.evaluation.counts import confusion_matrix
-from resnet_tf.evaluation.subject import Subject, subject
+from resnet_tf.evaluation.evaluate import Subject, subject
 
 if TYPE_CHECKING:
     from resnet_tf.evaluation.full_pass import Result
@@ -103,13 +102,14 @@ def evaluate_in_depth(
 
 
 def _other(against: str | Path, own: Subject, options: dict[str, Any]) -> Subject:
-    dataset = read_config(resolve(str(against), "against") / CONFIG).data.dataset
+    stored = opened(against, "against")
+    dataset = stored.config.data.dataset
     if dataset != own.data.dataset:
         raise SettingError(
             f"against must be for {own.data.dataset}, as ckpt is, received a "
             f"checkpoint for {dataset}"
         )
-    return subject(against, **options)
+    return subject(stored, **options)
 
 
 def _calibration(own: Subject, result: Result) -> dict[str, Any]:

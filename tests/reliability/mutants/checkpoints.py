@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_tf.checkpoints.files import CONFIG, METRICS, WEIGHTS
+from resnet_tf.checkpoints.stored import open_checkpoint
 from resnet_tf.checkpoints.weights import (
     load_checkpoint,
     load_weights_strictly,
-    verified,
 )
 from resnet_tf.config import ModelConfig
 from resnet_tf.models import build_model
@@ -55,9 +55,9 @@ def folder_reader(source: Path, folder: Path) -> Reader:
         return digest(load_checkpoint(folder).model.weights, settings)
 
     def read() -> str:
-        config, metrics = verified(folder)
-        settings = json.dumps(config.to_dict(), sort_keys=True)
-        return loaded(settings, metrics["weights_sha256"])
+        stored = open_checkpoint(folder)
+        settings = json.dumps(stored.config.to_dict(), sort_keys=True)
+        return loaded(settings, stored.weights.sha256)
 
     return Reader("checkpoint folder", read, {read(): SAME}, files)
 
