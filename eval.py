@@ -12,7 +12,7 @@ from resnet_tf.cli import eval as evaluation
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Evaluates, prints and writes; `argv` is that of the process if None."""
+    """Evaluates, prints and writes; if `argv` is None, uses the process's arguments."""
     hyper_parameters.run(evaluation, argv)
 
 

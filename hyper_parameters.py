@@ -1,4 +1,4 @@
-"""The command line of the scripts: one absl flag for each argument of a command."""
+"""The scripts' command line: one absl flag for each argument of a command."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ _DEFINE = {
 
 
 class _Parsed(flags.ArgumentParser):
-    """Parses what a function of the command parses, e.g. '0.49,0.48,0.45'."""
+    """Parses a flag with the command's own parsing function, e.g. '0.49,0.48,0.45'."""
 
     syntactic_help = "numbers separated by commas"
 
@@ -40,7 +40,7 @@ def define(command: ModuleType, values: flags.FlagValues) -> None:
 
     Args:
         command: A module of `resnet_tf.cli`.
-        values: The flags, without any.
+        values: Empty flag values, to which the flags are added.
     """
     for action in _actions(command):
         name, text = action.dest, action.help.replace("%%", "%")
@@ -57,7 +57,7 @@ def define(command: ModuleType, values: flags.FlagValues) -> None:
 def namespace(command: ModuleType, values: flags.FlagValues) -> argparse.Namespace:
     """Returns the parsed flags as the arguments of a command.
 
-    A setting that was not given has no attribute.
+    The result has no attribute for a setting that was not given.
     """
     return argparse.Namespace(
         **{
@@ -69,13 +69,13 @@ def namespace(command: ModuleType, values: flags.FlagValues) -> argparse.Namespa
 
 
 def run(command: ModuleType, argv: Sequence[str] | None = None) -> None:
-    """Parses the flags and runs a command; what the user can fix ends in one line.
+    """Parses the flags and runs a command; reports errors the user can fix in one line.
 
     Args:
         command: A module of `resnet_tf.cli`.
-        argv: Arguments; those of the process if None.
+        argv: Arguments without the program name; the process's arguments if None.
     """
-    # TensorFlow reads this when it is imported: only what it cannot go on from.
+    # TensorFlow reads this on import; 3 shows only fatal errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.set_verbosity(logging.WARNING)
     values = flags.FlagValues()
@@ -104,5 +104,5 @@ def _actions(command: ModuleType) -> list[argparse.Action]:
     """Returns the arguments of a command, each once."""
     parser = argparse.ArgumentParser(add_help=False)
     command.add_arguments(parser)
-    # Of a boolean the argument that sets it; absl has "--no" for the other.
+    # A boolean has a second argument that clears it; absl adds "--no" by itself.
     return [a for a in parser._actions if not isinstance(a, argparse._StoreFalseAction)]

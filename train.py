@@ -12,7 +12,7 @@ from resnet_tf.cli import train
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Trains and prints the result; `argv` is that of the process if None."""
+    """Trains and prints the result; if `argv` is None, uses the process's arguments."""
     hyper_parameters.run(train, argv)
 
 

@@ -1,9 +1,8 @@
 """Paper-exact CIFAR residual and densely connected networks in TensorFlow.
 
-The names below are imported when they are first used, so that importing the
-package takes no time and no TensorFlow. Where a program has already imported
-Keras, the layers are imported at once: Keras then knows them by name and can load
-a saved network.
+The names below are imported on first use, so importing the package is fast and does
+not import TensorFlow. If a program has already imported Keras, the layers are
+imported at once: Keras then knows them by name and can load a saved network.
 """
 
 import importlib
@@ -34,7 +33,7 @@ def __getattr__(name: str):
         raise AttributeError(f"module 'resnet_tf' has no attribute {name!r}")
     home = _HOMES[name]
     if home.startswith(("resnet_tf.models", "resnet_tf.layers")):
-        # It needs TensorFlow at once: what is wrong with it is said in one line.
+        # This module needs TensorFlow; `startup` reports a failed import in one line.
         importlib.import_module("resnet_tf.startup").import_tensorflow()
     return getattr(importlib.import_module(home), name)
 

@@ -1,4 +1,4 @@
-"""`python -m resnet_tf COMMAND`; `--help` lists the commands."""
+"""Runs `python -m resnet_tf COMMAND`; `--help` lists the commands."""
 
 from resnet_tf.training.signals import end_quietly
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, also after a kill or a loss of power."""
+"""Atomic writes: after a kill or a power loss, a file is complete or missing."""
 
 import contextlib
 import errno
@@ -12,23 +12,23 @@ from typing import BinaryIO
 
 from resnet_tf.errors import OutputError
 
-# What a file is called while it is written; a kill may leave one behind.
+# Prefix of a file while it is written; a killed process can leave one behind.
 PARTIAL = "partial."
 
 
 @contextlib.contextmanager
 def replacing(*paths: Path) -> Iterator[list[Path]]:
-    """Gives a new file beside each path; they take its place when all are written.
+    """Yields temporary paths that replace the given paths when all are written.
 
-    The new files have names that no file has yet. They are flushed to disk before the
-    first is renamed, and the folders after the last. If anything fails, the new files
-    are removed and the old ones stay.
+    Each temporary file is in the folder of its path, under an unused name. All files
+    are flushed to disk before the first one is renamed, and the folders after the
+    last. If anything fails, the temporary files are removed and the old files stay.
 
     Args:
-        *paths: In folders that exist.
+        *paths: Files to replace, in existing folders.
 
     Yields:
-        The paths to write to, in the same order.
+        The temporary paths, in the same order.
 
     Raises:
         OSError: If a file cannot be flushed or renamed.
@@ -50,7 +50,7 @@ def replacing(*paths: Path) -> Iterator[list[Path]]:
 
 
 def _beside(path: Path) -> Path:
-    """Returns a name beside a path that no file has."""
+    """Returns an unused temporary path in the same folder."""
     numbers = (f"{number}." for number in itertools.count(1))
     for number in itertools.chain([""], numbers):
         name = path.with_name(f"{PARTIAL}{number}{path.name}")
@@ -59,32 +59,34 @@ def _beside(path: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file in UTF-8; it replaces its predecessor in one step.
+    """Writes a UTF-8 text file and replaces the old one atomically.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the file cannot be written.
     """
     with replacing(path) as (new,):
         new.write_text(text, encoding="utf-8", newline="")
 
 
 def user_path(text: str | Path) -> Path:
-    """Returns a path that a user has given, "~" as the home folder: shells leave it
-    as it is in `--flag=~/folder`."""
-    # Unlike `Path.expanduser`, no error where there is no such home folder.
+    """Returns a path from the user with "~" expanded.
+
+    Shells do not expand the "~" in `--flag=~/folder`.
+    """
+    # Unlike `Path.expanduser`, this does not fail if the home folder is unknown.
     return Path(os.path.expanduser(text))
 
 
 @contextlib.contextmanager
 def writing(output: str | Path, name: str = "output") -> Iterator[None]:
-    """For work that writes to a path that the user has given.
+    """Turns an `OSError` inside the `with` block into an `OutputError`.
 
     Args:
-        output: The path.
-        name: What the user calls it.
+        output: The path from the user that the block writes to.
+        name: Name of the path in the error message.
 
     Raises:
-        OutputError: Instead of an `OSError`.
+        OutputError: If the block raises an `OSError`.
     """
     try:
         yield
@@ -94,14 +96,15 @@ def writing(output: str | Path, name: str = "output") -> Iterator[None]:
 
 
 def require_folder(output: str | Path, name: str = "output") -> None:
-    """Raises unless a path that the user has given is a folder, or can become one.
+    """Raises unless a path from the user is, or can become, a folder.
 
     Args:
         output: The path.
-        name: What the user calls it.
+        name: Name of the path in the error message.
 
     Raises:
-        OutputError: If a file is there or on the way, or the folder is read-only.
+        OutputError: If the path or one of its parents is a file, or the folder is
+            read-only.
     """
     path = Path(output)
     with writing(output, name):
@@ -113,10 +116,10 @@ def require_folder(output: str | Path, name: str = "output") -> None:
 
 
 def flush(path: Path) -> None:
-    """Returns when a file, or the names in a folder, are on the disk.
+    """Flushes a file, or the names in a folder, to disk.
 
     Raises:
-        OSError: If they do not get there.
+        OSError: If the flush fails.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -132,13 +135,13 @@ def sha256(path: Path) -> str:
 
 
 def open_regular(path: str | Path) -> BinaryIO:
-    """Opens a regular file for reading; a read of anything else could wait forever.
+    """Opens a regular file for reading; reading any other file could block forever.
 
     Raises:
         OSError: If the file cannot be opened, or is a pipe, a socket or a device.
     """
     if _is_regular(os.stat(path)):
-        # Another file may have taken the name: this open never waits.
+        # Another file can have taken the name; this open never blocks.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         if _is_regular(os.fstat(descriptor)):
             return open(descriptor, "rb")

@@ -1,4 +1,4 @@
-"""Whose a file or folder is: this package writes only what is new or its own."""
+"""Ownership checks: this package overwrites only files and folders that it made."""
 
 import fnmatch
 import os
@@ -12,7 +12,7 @@ from resnet_tf.streams import visible
 
 _MOST_BYTES = 1 << 24  # of a record
 _MOST_NAMES = 3  # in a message
-# What `provenance` adds to each record.
+# The keys that `provenance` adds to each record.
 _PROVENANCE = {"versions", "commit", "machine"}
 
 
@@ -26,17 +26,18 @@ def require_own(
     """Raises unless a folder is missing, empty or made by this package.
 
     Args:
-        folder: The folder.
-        name: What the user calls it.
-        marked: Tells whether the folder carries a marker of this package.
-        beginnings: Patterns of names that need no marker: a process that is killed
-            early leaves no more.
-        error: What is raised.
+        folder: The folder to check.
+        name: Name of the folder in the error message.
+        marked: Returns whether the folder has a marker of this package.
+        beginnings: Patterns of file names that need no marker: a process that was
+            killed early leaves only these.
+        error: Class of the error to raise.
 
     Raises:
-        ResnetTfError: `error`, which names what lies in the folder.
+        ResnetTfError: An `error` that names the files in the folder, if another
+            program made them.
     """
-    # Unlike `Path.exists`, false also for a name that no disk takes.
+    # Unlike `Path.exists`, this is also false for a name that is not a valid path.
     if not os.path.exists(folder):
         return
     try:
@@ -60,13 +61,13 @@ def require_report_folder(
 
     Args:
         folder: The folder of the report.
-        name: What the user calls it.
-        record: The JSON file that is written first; it marks the folder.
+        name: Name of the folder in the error message.
+        record: Name of the JSON file that is written first and marks the folder.
         beginnings: See `require_own`.
 
     Raises:
         OutputError: If the path cannot be a folder, the folder is read-only, or it
-            holds files and no such record.
+            holds other files and no such record.
     """
     require_folder(folder, name)
     patterns = (f"{PARTIAL}*{record}", *beginnings)
@@ -76,12 +77,12 @@ def require_report_folder(
 def require_own_file(file: Path, name: str, is_ours: Callable[[Path], bool]) -> None:
     """Raises unless a file is missing, empty or made by this package.
 
-    A device or a pipe is written to, not replaced: it is no error.
+    A device or a pipe passes the check: it is written to, not replaced.
 
     Args:
-        file: The file.
-        name: What the user calls it.
-        is_ours: Tells whether this package made the file.
+        file: The file to check.
+        name: Name of the file in the error message.
+        is_ours: Returns whether this package made the file.
 
     Raises:
         OutputError: If another program made the file.
@@ -94,11 +95,12 @@ def require_own_file(file: Path, name: str, is_ours: Callable[[Path], bool]) -> 
 
 
 def holds_record(file: Path, *others: Iterable[str]) -> bool:
-    """Tells whether a file holds a JSON record that this package wrote.
+    """Returns whether a file holds a JSON record that this package wrote.
 
     Args:
-        file: It need not exist.
-        *others: Sets of keys; a record without provenance has all keys of one.
+        file: The file; it can be missing.
+        *others: Sets of keys. A record without provenance counts if it has all keys
+            of one set.
     """
     try:
         if not os.path.isfile(file) or os.path.getsize(file) > _MOST_BYTES:
@@ -120,7 +122,7 @@ def unmatched(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Returns the first of several names, and how many more there are."""
+    """Returns the first few names as text, and the number of the others."""
     shown = ", ".join(visible(name) for name in names[:_MOST_NAMES])
     more = len(names) - _MOST_NAMES
     return f"{shown} and {more} more" if more > 0 else shown

@@ -1,19 +1,22 @@
-"""Words of a command that a person can paste into a shell."""
+"""Quotes paths for commands that the user can paste into a shell."""
 
 import os
 import re
 import shlex
 
-# Bytes that do not stand for themselves between `$'` and `'`.
+# Bytes that are escaped between `$'` and `'`.
 _OTHERS = re.compile(rb"[^\w ./=:,@%+-]")
 
 
 def word(text: str | os.PathLike[str]) -> str:
-    """Returns a path as one word of a command; a leading dash is no option.
+    """Returns a path quoted as one word of a command.
+
+    A path that starts with a dash gets "./" in front, so that it is not read as an
+    option.
 
     Args:
-        text: With any characters; one that cannot be printed is written as bash and
-            zsh read it, such as `$'\\x1b'`.
+        text: Path with any characters. Unprintable ones are escaped as bash and zsh
+            read them, e.g. `$'\\x1b'`.
     """
     text = os.fspath(text)
     if text.startswith("-"):

@@ -1,4 +1,4 @@
-"""The first import of TensorFlow in a process."""
+"""Imports TensorFlow for the first time in a process and configures it."""
 
 import contextlib
 import os
@@ -13,22 +13,21 @@ _KERAS = {"backend": BACKEND, "image_data_format": "channels_last"}
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow and Keras without their start-up lines.
+    """Imports TensorFlow and Keras without their start-up messages.
 
-    TensorFlow's libraries write them to the process's stderr while they load,
-    before any log level counts. They are shown after all if the import fails.
+    TensorFlow's libraries write these messages to stderr while they load, before any
+    log level applies. They are shown only if the import fails.
 
-    CPUs take oneDNN's kernels, unless `TF_ENABLE_ONEDNN_OPTS` says otherwise: by
-    itself TensorFlow takes them only where there are instructions beyond AVX-512,
-    and is far slower elsewhere (docs/performance.md).
+    On CPUs, oneDNN's kernels are enabled unless `TF_ENABLE_ONEDNN_OPTS` is set. By
+    default TensorFlow uses them only on CPUs with instructions beyond AVX-512, and is
+    far slower on others (docs/performance.md).
 
-    Keras keeps to TensorFlow whatever its own file `keras.json` says. GPUs give memory
-    as it is needed.
+    Keras uses the TensorFlow backend, whatever its own file `keras.json` says. GPU
+    memory is allocated as needed.
 
     Raises:
-        SettingError: If the environment, or what has already been imported, is set
-            to another backend, another Keras or another order of the axes; if a
-            package is not installed.
+        SettingError: If the environment or an earlier import selects another backend,
+            another Keras or another axis order, or a package is not installed.
     """
     _require_environment()
     os.environ["KERAS_BACKEND"] = BACKEND
@@ -45,10 +44,10 @@ def import_tensorflow() -> None:
                 f"Keras's {name} must be {wanted}, received {found} (keras.json in "
                 "~/.keras or KERAS_HOME)"
             )
-    # float32 means float32: GPUs would round its products to 10 bits.
+    # With TensorFloat-32, GPUs would round float32 products to 10 bits.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     for device in tf.config.list_physical_devices("GPU"):
-        # Too late where something else has used the device: that one's way stays.
+        # TensorFlow refuses the change if the device is already in use.
         with contextlib.suppress(RuntimeError):
             tf.config.experimental.set_memory_growth(device, True)
 
@@ -66,12 +65,12 @@ def _require_environment() -> None:
 
 
 def one_thread_an_operation() -> None:
-    """Lets a batch be computed in lanes, each on a core of its own.
+    """Limits TensorFlow to one thread per operation, so each lane has its own core.
 
-    For a process that has not used TensorFlow yet. With the whole batch in one
-    piece, several cores on one operation are faster.
+    This has no effect once the process has used TensorFlow. If the batch is not split
+    into lanes, several cores per operation are faster.
     """
-    # Read when TensorFlow starts its threads.
+    # TensorFlow reads this when it starts its threads.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
@@ -92,10 +91,10 @@ def _import_quietly() -> None:
 
 @contextlib.contextmanager
 def hidden_stderr(shown_on_error: bool = True) -> Iterator[None]:
-    """Hides what libraries write to the process's stderr.
+    """Hides the text that libraries write to the process's stderr.
 
     Args:
-        shown_on_error: Whether it is shown after all if there is an error.
+        shown_on_error: Whether to show the hidden text after an error.
     """
     sys.stderr.flush()
     visible = os.dup(2)

@@ -1,7 +1,7 @@
-"""Standard output and error: they never fail, and show only what can be shown.
+"""Standard output and error streams that never fail and escape control characters.
 
-A stream may be closed, full, of a narrow encoding, or a pipe whose reader has ended.
-None of this may break off the work of a process, or be taken for a fault of a file.
+A stream can be closed or full, have a narrow encoding, or be a pipe whose reader has
+exited. None of these may stop the process or look like an error in a file.
 """
 
 import errno
@@ -11,31 +11,34 @@ import re
 import sys
 
 _STREAMS = {1: "stdout", 2: "stderr"}
-# Single writes that move the cursor: the ends of printed lines.
+# The line ends that `print` writes in a separate call.
 _ENDS = ("\n", "\r")
 _BREAKS = re.compile(r"\s*[\r\n]\s*")
 
 
 def visible(text: str) -> str:
-    """Returns text in which characters that move a cursor, change colors or cannot
-    be encoded are escaped. Line ends and tabs are escaped too."""
+    """Returns text with all unprintable characters escaped.
+
+    These include line ends, tabs, terminal control characters and characters that
+    cannot be encoded.
+    """
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def error_line(message: str) -> str:
-    """Returns the line on stderr for an error."""
-    # Only breaks are joined: a path in the message may have two spaces.
+    """Returns the line that reports an error on stderr."""
+    # Only line breaks are replaced: a path in the message can have two spaces.
     return f"error: {visible(_BREAKS.sub(' ', message.strip()))}"
 
 
 class Terminal(str):
-    """Text with control sequences of this package, for `sys.stdout.write`."""
+    """Text with terminal control sequences that `sys.stdout.write` must not escape."""
 
 
 class _Raw(io.FileIO):
-    """A file descriptor; after its first failure, it drops what is written.
+    """A file descriptor that discards all output after its first failure.
 
     Attributes:
         error: The first failure, or None.
@@ -62,11 +65,11 @@ class _Text(io.TextIOWrapper):
 
 
 def prepare() -> None:
-    """Puts streams that cannot fail in the place of stdout and stderr.
+    """Replaces stdout and stderr with streams that cannot fail.
 
-    A closed descriptor is opened on the null device: otherwise the next file that is
-    opened would get its number, and what libraries print would go into that file.
-    Streams that something else has replaced, as tests do, stay.
+    A closed descriptor is opened on the null device. Otherwise the next opened file
+    would get its number, and libraries would print into that file. Streams that other
+    code has already replaced, e.g. a test runner, are kept.
     """
     for descriptor in range(3):
         try:
@@ -92,7 +95,7 @@ def _safe(descriptor: int, stream: io.TextIOWrapper | None) -> _Text:
 
 
 def failure(name: str = "stdout") -> OSError | None:
-    """Returns why a stream of `prepare` drops what is written, or None."""
+    """Returns the error after which a stream of `prepare` discards output, or None."""
     stream = getattr(sys, name)
     if not isinstance(stream, _Text):
         return None
@@ -101,6 +104,6 @@ def failure(name: str = "stdout") -> OSError | None:
 
 
 def reader_is_gone() -> bool:
-    """Tells whether stdout is a pipe whose reader, such as `head`, has ended."""
+    """Returns whether stdout is a pipe whose reader, e.g. `head`, has exited."""
     error = failure()
     return error is not None and error.errno == errno.EPIPE
