@@ -1,1 +1,1 @@
-"""Studies of finished networks and runs; training and evaluation need none of it."""
+"""Analyses of finished networks and runs; training and evaluation do not import it."""

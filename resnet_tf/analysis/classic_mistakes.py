@@ -1,7 +1,7 @@
-"""The classic mistakes between training a network and using it.
+"""Classic mistakes made between training a network and using it.
 
-Each is a way to use a checkpoint otherwise than its config says: where that way is the
-right one, the mistake was made.
+Each mistake is a way to use a checkpoint that differs from its config. If a network
+works better that way, the mistake was made.
 """
 
 import dataclasses
@@ -20,11 +20,11 @@ class Mistake:
     """One way to use a checkpoint.
 
     Attributes:
-        name: In a word or two.
-        words: What is wrong if this way is the right one.
-        pixels: From uint8 images (N, H, W, 3) to such images.
-        data: Other values of `DataConfig`.
-        model: Other values of `ModelConfig`.
+        name: Short name.
+        words: Description of the fault, if this way is the right one.
+        pixels: Function from uint8 images (N, H, W, 3) to changed uint8 images.
+        data: `DataConfig` fields to replace.
+        model: `ModelConfig` fields to replace.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Mistake:
     model: Mapping[str, Any] = field(default_factory=dict)
 
     def applied(self, config: ExperimentConfig) -> ExperimentConfig:
-        """Returns the config of this way."""
+        """Returns the config with the replaced fields."""
         return dataclasses.replace(
             config,
             data=dataclasses.replace(config.data, **self.data),
@@ -43,7 +43,7 @@ class Mistake:
 
 
 def classic_mistakes(config: ExperimentConfig) -> list[Mistake]:
-    """Returns the mistakes that a checkpoint of this config can have."""
+    """Returns the mistakes that are possible for a checkpoint with this config."""
     ways = [*_normalizations(config.data.dataset), *_PIXELS, *_networks(config)]
     return [way for way in ways if way in _PIXELS or way.applied(config) != config]
 
@@ -51,7 +51,7 @@ def classic_mistakes(config: ExperimentConfig) -> list[Mistake]:
 _PIXELS = (
     Mistake(
         "BGR",
-        "its training images had blue, green and red in this order, and not RGB",
+        "the channels of its training images were in the order BGR instead of RGB",
         lambda images: images[..., ::-1],
     ),
     Mistake(
@@ -61,19 +61,19 @@ _PIXELS = (
     ),
     Mistake(
         "planes",
-        "its training images were stored channel by channel and read as if pixel by "
-        "pixel (a reshape where a transpose was meant)",
+        "its training images were stored channel by channel but read pixel by pixel "
+        "(a reshape instead of a transpose)",
         lambda images: images.transpose(0, 3, 1, 2).reshape(images.shape),
     ),
 )
 
 
 def _normalizations(dataset: str) -> list[Mistake]:
-    """Returns the other ways to prepare the pixels."""
+    """Returns the other normalizations of the pixels."""
     ways = [
         Mistake(
             "whitened",
-            "its training images were whitened, each to mean 0 and deviation 1, and "
+            "its training images were whitened, each to mean 0 and deviation 1, but "
             "config.json says otherwise",
             data={
                 "normalization": "whitening",
@@ -83,7 +83,7 @@ def _normalizations(dataset: str) -> list[Mistake]:
         ),
         _scaled(
             "0 to 255",
-            "it was trained on pixels from 0 to 255, which nothing normalised",
+            "it was trained on pixels from 0 to 255, without normalization",
             (0.0,) * 3,
             (1 / 255,) * 3,
         ),
@@ -109,7 +109,7 @@ def _normalizations(dataset: str) -> list[Mistake]:
     for name, row in DATASETS.items():
         whose = f"{name}'s"
         words = f"it was trained with the mean and the deviation of {name}"
-        # The coarse labels have the pixels of cifar100.
+        # The data set with coarse labels has the same pixels as cifar100.
         other = dataset in ("cifar10", "cifar100") and name != COARSE
         if row.info and (name == dataset or other):
             ways.append(_scaled(f"{whose} mean", words, row.info.mean, row.info.std))
@@ -118,17 +118,17 @@ def _normalizations(dataset: str) -> list[Mistake]:
 
 def _scaled(name: str, words: str, mean, std) -> Mistake:
     data = {"normalization": "mean_std", "channel_mean": mean, "channel_std": std}
-    return Mistake(name, f"{words}, and config.json says otherwise", data=data)
+    return Mistake(name, f"{words}, but config.json says otherwise", data=data)
 
 
 def _networks(config: ExperimentConfig) -> list[Mistake]:
-    """Returns in which other networks the weights fit."""
+    """Returns the other networks that the weights fit."""
     ways = [
         Mistake(
             "batch statistics",
-            "the moving averages of batch norm do not belong to its weights: it works "
-            "only with each batch's own statistics, so that a prediction depends on "
-            "its neighbours",
+            "the moving averages of batch norm do not match its weights: it works only "
+            "with each batch's own statistics, so a prediction depends on the other "
+            "images of the batch",
             model={"bn_eval": "batch"},
         ),
         Mistake(
@@ -144,8 +144,8 @@ def _networks(config: ExperimentConfig) -> list[Mistake]:
                 Mistake(
                     f"padding {padding}",
                     f"it was trained with zeros {where} before convolutions of stride "
-                    f"2 (stride_padding={padding}): here each of its maps is shifted "
-                    "by a pixel",
+                    f"2 (stride_padding={padding}): with this config, each of its "
+                    "feature maps is shifted by a pixel",
                     model={"stride_padding": padding},
                 )
             )

@@ -1,4 +1,4 @@
-"""Which classic mistake explains the accuracy of a checkpoint."""
+"""Finds the classic mistake that explains the accuracy of a checkpoint."""
 
 import dataclasses
 import math
@@ -22,9 +22,9 @@ from resnet_tf.models import build_model
 
 IMAGES = 500
 _BATCH, _SHOWN = 125, 10
-# Deviations of luck: a dozen ways are tried, so that 2 of them would often be luck.
+# Standard deviations. A dozen ways are tried, so a gain of 2 would often be chance.
 _SURE = 2.5
-_ALIKE = 2.0  # deviations within which two ways do not differ significantly
+_ALIKE = 2.0  # within this many, two ways do not differ significantly
 AS_IT_IS = Mistake("as it is", "it is used as its config.json says")
 
 
@@ -33,15 +33,15 @@ class Attempt:
     """The result of one way to use a checkpoint.
 
     Attributes:
-        name: Of the way.
-        words: What is wrong if this is the right way.
-        n: Images.
-        accuracy: Images classified rightly, in percent.
+        name: Name of the way.
+        words: Description of the fault, if this is the right way.
+        n: Number of images.
+        accuracy: Share of images classified correctly, in percent.
         loss: Mean cross-entropy in nats.
-        points: What its accuracy is above that of the checkpoint as it is, on the same
-            images.
-        deviations: What its loss is below the other, image by image, in standard
-            deviations of that mean.
+        points: Gain in accuracy over the unchanged checkpoint on the same images, in
+            percentage points.
+        deviations: Mean reduction of the loss per image compared with the unchanged
+            checkpoint, in standard errors.
     """
 
     name: str
@@ -54,22 +54,22 @@ class Attempt:
 
     @property
     def surely_better(self) -> bool:
-        """Whether it is better, and by more than luck explains.
+        """Whether this way is better by more than chance explains.
 
-        The loss tells more than the accuracy: a shift by a pixel changes the class of
-        few images, but the certainty of most.
+        The loss is more sensitive than the accuracy: a shift by one pixel changes the
+        predicted class of few images but the confidence of most.
         """
         return self.points > 0 and self.deviations > _SURE
 
     @property
     def range(self) -> tuple[float, float]:
-        """The accuracies that it may surely have on all such images, in percent."""
+        """The confidence interval of the accuracy at `_SURE` deviations, in percent."""
         wrong = round(self.n * (1 - self.accuracy / 100))
         low, high = wilson_interval(wrong, self.n, _SURE)
         return 100 - high, 100 - low
 
     def as_good_as(self, best: "Attempt") -> bool:
-        """Whether luck may be all that makes it worse than another."""
+        """Returns whether chance can explain that this way is worse than `best`."""
         share = best.accuracy / 100
         luck = 100 * math.sqrt(2 * share * (1 - share) / self.n)
         return best.accuracy - self.accuracy <= _ALIKE * luck
@@ -77,13 +77,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The findings.
+    """The findings about a checkpoint.
 
     Attributes:
-        attempts: The checkpoint as it is, then every other way, the best first.
-        stated: The accuracy that its metrics state, in percent, or None.
+        attempts: The unchanged checkpoint, then every other way, best first.
+        stated: The accuracy in the checkpoint's metrics, in percent, or None.
         verdict: One sentence.
-        healthy: Whether nothing is wrong.
+        healthy: Whether no fault was found.
     """
 
     attempts: tuple[Attempt, ...]
@@ -92,14 +92,14 @@ class Diagnosis:
     healthy: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the same as JSON values."""
+        """Returns the findings as JSON values."""
         return dataclasses.asdict(self)
 
 
 def examine(
     ckpt: str | Path, *, data_dir: str | None = None, cache_dir: str | None = None
 ) -> Diagnosis:
-    """Returns the mistake in the use of a checkpoint, found on its first test images.
+    """Returns the diagnosis of a checkpoint on its first test images.
 
     Args:
         ckpt: A released model's name, a checkpoint folder or a run folder.
@@ -124,10 +124,10 @@ def examine(
 
 
 def diagnosis(checkpoint: Checkpoint, images: Split) -> Diagnosis:
-    """Returns which way to use a checkpoint explains what it makes of images.
+    """Returns the diagnosis of a checkpoint on labelled images.
 
-    A way counts as the explanation if it is better than the config's, in accuracy and
-    beyond luck in the loss of the single images.
+    A mistake explains the result if the way it describes has a higher accuracy than
+    the config's way and a significantly lower loss per image.
 
     Args:
         checkpoint: The checkpoint.
@@ -148,14 +148,14 @@ def diagnosis(checkpoint: Checkpoint, images: Split) -> Diagnosis:
 
 
 class _Networks:
-    """The networks that a checkpoint's weights fit in, each compiled once."""
+    """The networks that a checkpoint's weights fit, each compiled once."""
 
     def __init__(self, checkpoint: Checkpoint):
         self._checkpoint = checkpoint
         self._passes: dict[ModelConfig, FullPass] = {}
 
     def result(self, images: Split, way: Mistake) -> Result:
-        """Returns the outputs of one way for the images."""
+        """Returns the network's outputs for the images, used in one way."""
         config = way.applied(self._checkpoint.config)
         if config.model not in self._passes:
             self._passes[config.model] = FullPass(self._model(config), config.data)
@@ -175,24 +175,26 @@ class _Networks:
 
 
 def _renumbered(before: Result) -> Attempt:
-    """Returns what renumbering the classes gives: by the first half of the images,
-    measured on the second."""
+    """Returns the attempt with renumbered classes.
+
+    The first half of the images determines the numbers, the second half the accuracy.
+    """
     half, names = before.n // 2, before.class_names
     guesses, labels = before.predictions[:half], before.labels[:half]
-    # Rows are guesses here: ties between pairs go to the first of them.
+    # Rows are predictions here; ties between pairs go to the first pair.
     counts = confusion_matrix(guesses, labels, len(names))
     numbers = np.arange(len(names))
     for _ in names:
         guess, label = np.unravel_index(counts.argmax(), counts.shape)
         numbers[guess] = label
         counts[guess], counts[:, label] = -1, -1
-    pairs = [f"{names[i]} is {names[j]}" for i, j in enumerate(numbers) if i != j]
+    pairs = [f"{names[i]} means {names[j]}" for i, j in enumerate(numbers) if i != j]
     if len(pairs) > _SHOWN:
         pairs[_SHOWN:] = [f"and {len(pairs) - _SHOWN} more"]
     way = Mistake(
         "other labels",
-        "its classes are numbered in another order: what it calls "
-        + ", ".join(pairs or ["each class is that class"]),
+        "its classes are numbered in another order: "
+        + ", ".join(pairs or ["each class means itself"]),
     )
     rest = dataclasses.replace(
         before, logits=before.logits[half:], labels=before.labels[half:]
@@ -218,30 +220,29 @@ def _attempt(way: Mistake, result: Result, before: Result) -> Attempt:
 def _verdict(
     attempts: list[Attempt], stated: float | None, classes: int
 ) -> tuple[str, bool]:
-    """Returns the sentence, and whether the checkpoint is healthy."""
+    """Returns the verdict sentence, and whether the checkpoint is healthy."""
     as_it_is, *others = attempts
     now = f"{as_it_is.accuracy:.1f} %"
     guessing = 100 / classes
     better = [one for one in others if one.surely_better and one.range[0] > guessing]
     if better:
         best, *rest = better
-        text = f"{best.words}; that way {best.accuracy:.1f} % are right, not {now}"
+        text = f"{best.words}; corrected, {best.accuracy:.1f} % are right, not {now}"
         alike = [one.name for one in rest if one.as_good_as(best)]
         if alike:
-            text += f" (these images do not tell it from: {', '.join(alike)})"
+            text += f" (about as good on these images: {', '.join(alike)})"
         return text, False
     low, high = as_it_is.range
     if stated is not None and stated > high:
         return (
-            f"{now} are right where its metrics.json states {stated:.1f} %, and no "
-            "mistake that was tried explains it",
+            f"{now} are right but its metrics.json states {stated:.1f} %, and no "
+            "mistake that was tried explains the difference",
             False,
         )
     if low <= guessing:
         return (
-            f"{now} are right, which guessing may give, and no mistake that was tried "
-            "explains it: it may not be trained, or another network or data set is "
-            "meant",
+            f"{now} are right, no better than guessing, and no mistake that was tried "
+            "explains it: the network may be untrained, or for another data set",
             False,
         )
     return f"{now} are right, and no mistake that was tried explains the rest", True

@@ -6,10 +6,10 @@ variance
 
     var(image) / n + (var(seed) + var(rest) / n) / R.
 
-The first term, `images`, is known well: n is large. The second one, `seeds`, is the
-variance of R means over R; only R runs estimate it, with R - 1 degrees of freedom. The
-quantile therefore lies between the normal one, where `images` dominates, and Student's,
-where `seeds` does; see `quantile`.
+The first term, `images`, is known well because n is large. The second term, `seeds`, is
+the variance of the R means divided by R; it is estimated from only R runs, with R - 1
+degrees of freedom. The quantile therefore lies between the normal quantile (if `images`
+dominates) and Student's quantile (if `seeds` dominates); see `quantile`.
 
 The model, the derivation and the simulated coverage: docs/intervals.md.
 """
@@ -24,13 +24,13 @@ _BALANCE = 0.3  # keeps the coverage in 93 to 97 % for any ratio of the two part
 
 
 class Parts(NamedTuple):
-    """Where the variance of a mean comes from.
+    """The parts of the variance of a mean.
 
     Attributes:
-        images: Variance that other images would cause, float array or float.
-        seeds: Variance that other runs on these images would cause; 0 for one run,
-            which does not show it.
-        runs: R, at least 1.
+        images: Variance from the choice of images, float array or float.
+        seeds: Variance from the choice of runs on these images; 0 for one run, which
+            cannot show it.
+        runs: Number of runs R, at least 1.
     """
 
     images: np.ndarray | float
@@ -42,7 +42,7 @@ def parts(values: np.ndarray) -> Parts:
     """Returns the parts of the variance of the mean of all values.
 
     Args:
-        values: Float array (..., R, n): a number for each run and image.
+        values: Float array (..., R, n), one number for each run and image.
 
     Reference: Searle, Casella and McCulloch 1992, "Variance Components", chapter 4
     (the two-way crossed layout without replication, from mean squares).
@@ -61,11 +61,12 @@ def parts(values: np.ndarray) -> Parts:
 def quantile(found: Parts) -> np.ndarray | float:
     """Returns the two-sided 95 % quantile for a mean, float array or float.
 
-    It is the normal one plus a share of the distance to Student's with R - 1 degrees of
-    freedom. The share is seeds^2 / (seeds^2 + 0.3 (R - 1) images^2). The 0.3 is ours:
-    with it the coverage stays between 93.7 and 96.7 % for any true ratio of the parts
-    and any R from 2 on. Satterthwaite's degrees of freedom fall to 87 % with two runs,
-    and the mean of the quantiles (Cochran and Cox 1957) rises to 98 %.
+    It is the normal quantile plus a share of the distance to Student's quantile with
+    R - 1 degrees of freedom. The share is seeds^2 / (seeds^2 + 0.3 (R - 1) images^2).
+    The 0.3 is our choice: it keeps the coverage between 93.7 and 96.7 % for any true
+    ratio of the parts and any R from 2 on. With Satterthwaite's degrees of freedom the
+    coverage falls to 87 % for two runs; with the mean of the quantiles (Cochran and
+    Cox 1957) it rises to 98 %.
     """
     from scipy.stats import t
 
@@ -78,7 +79,7 @@ def quantile(found: Parts) -> np.ndarray | float:
 
 
 def half_width(found: Parts) -> np.ndarray | float:
-    """Returns half of the width of the 95 % interval of a mean."""
+    """Returns half the width of the 95 % interval of a mean."""
     return quantile(found) * np.sqrt(found.images + found.seeds)
 
 
@@ -86,7 +87,7 @@ def error_interval(wrong: np.ndarray) -> tuple[float, float]:
     """Returns the 95 % interval of the error of a network, in percent.
 
     Args:
-        wrong: bool array (R, n), the images that each run classifies wrongly.
+        wrong: bool array (R, n), True for each image that a run classifies wrongly.
 
     Returns:
         `rate_interval` of the parts; for one run it is Wilson's interval for n images.
@@ -98,19 +99,19 @@ def error_interval(wrong: np.ndarray) -> tuple[float, float]:
 def rate_interval(rate: float, n: int, found: Parts) -> tuple[float, float]:
     """Returns the 95 % interval of a mean error, in percent.
 
-    It is Wilson's interval for as many images as would give the error the same
-    variance, with `quantile`; so it stays inside 0 to 100.
+    It is Wilson's interval with `quantile` and with the number of images that would
+    give the error the same variance. It therefore stays inside 0 to 100.
 
     Args:
         rate: Mean error over runs and images, 0 to 1.
-        n: Images, at least 1.
+        n: Number of images, at least 1.
         found: The parts of the variance of `rate`.
 
     Reference: Franco et al. 2019, "Comparative Study of Confidence Intervals for
     Proportions in Complex Sample Surveys" (Wilson's with the effective sample size).
     """
     variance = found.images + found.seeds
-    most = n * found.runs  # answers; their mean varies no less than that
+    most = n * found.runs  # the number of answers; the effective size is at most that
     spread = rate * (1 - rate)
     if spread == 0:
         effective = n

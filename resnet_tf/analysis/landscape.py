@@ -1,4 +1,4 @@
-"""A slice through the loss around trained weights.
+"""Computes a two-dimensional slice of the loss around trained weights.
 
 Reference: Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets", section 4.
 """
@@ -23,11 +23,11 @@ class Landscape:
     """Loss and error on a square grid around trained weights.
 
     Attributes:
-        offsets: float64 array (size,), the steps along each direction, 0 among them.
+        offsets: float64 array (size,), the steps along each direction, including 0.
         loss: float64 array (size, size), mean cross-entropy in nats at
             weights + offsets[j] * first + offsets[i] * second.
         error: float64 array (size, size), in percent.
-        n: Images.
+        n: Number of images.
     """
 
     offsets: np.ndarray
@@ -36,7 +36,7 @@ class Landscape:
     n: int
 
 
-@np.errstate(over="ignore", invalid="ignore")  # refused by the loss
+@np.errstate(over="ignore", invalid="ignore")  # a loss that is not finite raises
 def landscape(
     model: keras.Model,
     split: Split,
@@ -50,16 +50,16 @@ def landscape(
     """Returns the loss on a plane through the weights of a network.
 
     Two random directions span the plane; see `direction`. Batch norm uses its moving
-    averages everywhere. The weights are afterwards what they were.
+    averages at every point. The weights are restored afterwards.
 
     Args:
-        model: From images to logits, float32.
+        model: Network from images to logits, float32.
         split: The images, not augmented.
-        config: How they are fitted and normalised.
-        size: Points along each direction, odd, so that the weights are one of them.
-        radius: The longest step; 1 is a step as long as each filter itself.
-        seed: Of the directions.
-        progress: Called with the points done and all points, row by row.
+        config: Preparation of the images.
+        size: Points along each direction, odd, so that the weights are one point.
+        radius: Longest step; 1 is a step as long as each filter.
+        seed: Seed of the directions.
+        progress: Called after each row with the number of points done and in total.
 
     Raises:
         DivergedError: If the loss of a point is not finite.
@@ -105,14 +105,15 @@ def _require_finite(loss: float, right: float, up: float) -> None:
 
 
 def direction(weight: np.ndarray, seed: tuple[int, ...]) -> np.ndarray:
-    """Returns a random direction for a weight, filter by filter as long as it.
+    """Returns a random direction for a weight; each filter has the weight's norm.
 
-    Normalised so, the picture does not depend on the scale of the weights, which
-    batch norm makes meaningless. Biases and the weights of batch norm stay in place.
+    With this normalization the slice does not depend on the scale of the weights,
+    which has no effect under batch norm. The direction is 0 for biases and for the
+    weights of batch norm.
 
     Args:
         weight: float32 array; the last axis of a kernel counts its filters.
-        seed: Of this direction and weight.
+        seed: Seed of this direction and weight.
     """
     if weight.ndim < 2:
         return np.zeros_like(weight)
@@ -125,7 +126,7 @@ def direction(weight: np.ndarray, seed: tuple[int, ...]) -> np.ndarray:
 def _measure(
     model: keras.Model, split: Split, config: DataConfig
 ) -> Callable[[], tuple[float, float]]:
-    """Returns a function that gives loss and error for the weights as they are."""
+    """Returns a function that computes loss and error with the current weights."""
     batches = [
         (
             normalize(split.images[start : start + _BATCH], config),

@@ -1,4 +1,4 @@
-"""The picture and the table of a loss landscape."""
+"""Writes the picture and the table of a loss landscape."""
 
 import csv
 import io
@@ -10,21 +10,21 @@ import numpy as np
 from resnet_tf.disk import write_text
 from resnet_tf.reporting.figure import COLORS, DPI, new_figure
 
-# Loss at the contours, in nats: the same in every picture, so that they compare.
+# Loss at the contours, in nats: the same in every picture, so pictures can be compared.
 _LEVELS = np.geomspace(0.01, 100.0, 25)
 
 
 def write_table(path: Path, offsets: np.ndarray, loss, error) -> None:
-    """Writes one line a point as CSV: first, second, loss, error.
+    """Writes one CSV line per point: first, second, loss, error.
 
     Args:
-        path: The file.
+        path: The CSV file to write.
         offsets: Steps along each direction (size,).
         loss: Cross-entropy (size, size), the second direction first.
         error: Error in percent (size, size).
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the file cannot be written.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -38,14 +38,14 @@ def write_table(path: Path, offsets: np.ndarray, loss, error) -> None:
 def draw_landscapes(
     path: Path, slices: Mapping[str, tuple[np.ndarray, np.ndarray]]
 ) -> None:
-    """Draws one slice or several side by side, with the same levels of loss.
+    """Draws one or more slices side by side, with the same levels of loss.
 
     Args:
         path: The PNG file to write.
         slices: Steps (size,) and cross-entropy (size, size) by title.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the file cannot be written.
     """
     from matplotlib.colors import LogNorm
 

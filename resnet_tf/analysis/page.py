@@ -1,4 +1,4 @@
-"""A report as a Markdown page and as one web page that needs nothing else."""
+"""Writes a report as a Markdown page and as one self-contained web page."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ class Table:
     """A table.
 
     Attributes:
-        name: Its `id` in the web page, where a click on a head sorts it.
-        head: A text a column.
-        rows: A text a cell.
+        name: The table's `id` in the web page; a click on a column head sorts it.
+        head: One text per column.
+        rows: One text per cell.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file beside the page, and what it shows."""
+    """A PNG file in the folder of the page, and its caption."""
 
     file: str
     text: str
@@ -34,7 +34,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: a title, then a text, a table and pictures, if there are."""
+    """A part of a page: a title and an optional text, table and pictures."""
 
     title: str
     text: str = ""
@@ -44,7 +44,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A title, parts, and what stands in small print below."""
+    """A title, sections, and footer paragraphs in small print."""
 
     title: str
     sections: Sequence[Section]
@@ -52,12 +52,12 @@ class Page:
 
 
 def write_page(page: Page, markdown_file: Path, html_file: Path) -> None:
-    """Writes both forms.
+    """Writes the page as Markdown and as HTML.
 
     Args:
-        page: Its pictures are in the folder of the files.
-        markdown_file: Shows the pictures where they are.
-        html_file: Holds the pictures, and escapes every text.
+        page: The page; its pictures are in the folder of the files.
+        markdown_file: File to write; it links the pictures.
+        html_file: File to write; it embeds the pictures and escapes every text.
 
     Raises:
         OSError: If a file cannot be written.
@@ -81,10 +81,10 @@ def markdown(page: Page) -> str:
 
 
 def origin(record: Mapping[str, Any]) -> str:
-    """Returns where the figures of a record are from.
+    """Returns a sentence on the origin of a record's figures.
 
     Args:
-        record: With `command` and what `provenance` returns.
+        record: Record with `command` and the keys of `provenance`.
     """
     versions = ", ".join(f"{name} {v}" for name, v in record["versions"].items() if v)
     machine = record["machine"]

@@ -1,4 +1,4 @@
-"""Whether two networks that saw the same images differ."""
+"""Tests whether two networks differ on the same images."""
 
 import math
 from typing import NamedTuple
@@ -9,13 +9,13 @@ from resnet_tf.analysis.intervals import half_width, parts
 
 
 class McNemar(NamedTuple):
-    """The predictions of two networks for the same images.
+    """The result of McNemar's test of two networks on the same images.
 
     Attributes:
-        only_a_wrong: Images that only the first one classifies wrongly.
-        only_b_wrong: Images that only the second one classifies wrongly.
-        p: Probability of so uneven a split, or a more uneven one, if both networks
-            were equally good.
+        only_a_wrong: Number of images that only the first network classifies wrongly.
+        only_b_wrong: Number of images that only the second one classifies wrongly.
+        p: Probability of a split at least as uneven if both networks were equally
+            good.
     """
 
     only_a_wrong: int
@@ -27,8 +27,9 @@ def mcnemar(wrong_a: np.ndarray, wrong_b: np.ndarray) -> McNemar:
     """Returns McNemar's exact test, two-sided.
 
     Args:
-        wrong_a: bool array (n,), the images that the first network has wrong.
-        wrong_b: The same of the second network, for the same images.
+        wrong_a: bool array (n,), True for the images that the first network
+            classifies wrongly.
+        wrong_b: The same for the second network and the same images.
 
     Raises:
         ValueError: If the arrays differ in shape.
@@ -48,16 +49,16 @@ def mcnemar(wrong_a: np.ndarray, wrong_b: np.ndarray) -> McNemar:
 def difference_interval(
     wrong_a: np.ndarray, wrong_b: np.ndarray
 ) -> tuple[float, float]:
-    """Returns the 95 % interval of error(a) - error(b), in points.
+    """Returns the 95 % interval of error(a) - error(b), in percentage points.
 
-    It says what other images and other seeds would change; for one run of each it
-    says nothing about seeds. The images are paired, and so are the runs: those of one
-    position may be alike, as runs of one seed are, but need not be.
+    It covers the choice of images and of seeds; with one run of each network, it
+    covers the images only. Images are paired. Runs at the same position are paired
+    too: they can be correlated, e.g. if they share a seed, but need not be.
 
     Args:
-        wrong_a: bool array (runs, n), the images that each run of the first network
-            has wrong.
-        wrong_b: The same of the second network; it may have another number of runs.
+        wrong_a: bool array (runs, n), True for each image that a run of the first
+            network classifies wrongly.
+        wrong_b: The same for the second network; its number of runs can differ.
 
     Raises:
         ValueError: If the numbers of images differ.
@@ -69,11 +70,11 @@ def difference_interval(
 
 
 def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns differences of runs whose mean is that of `a` less that of `b`.
+    """Returns differences of runs; their mean is mean(a) - mean(b).
 
-    With as many runs of both, run r of `b` is taken from run r of `a`. Else there are
-    as many differences as the smaller number of runs, and Scheffé's combination makes
-    them uncorrelated and of equal variance.
+    If both have the same number of runs, run r of `b` is subtracted from run r of `a`.
+    Otherwise the number of differences is the smaller number of runs, and Scheffé's
+    combination makes them uncorrelated and of equal variance.
 
     Args:
         a: Float array (..., runs, n).

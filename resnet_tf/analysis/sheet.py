@@ -1,4 +1,4 @@
-"""A sheet of images: rows of equal squares in one picture."""
+"""Draws a sheet of images: rows of equal squares in one picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 _GAP, _SMALLEST = 2, 96
-# The text in a sheet that shows whose it is; it stands before the pixels.
+# The PNG text that marks a sheet of this package; it precedes the pixels.
 _MARK, _HEAD = {"Software": "resnet_tf preview"}, 1024
 
 
 def sheet(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns the rows below each other, small images enlarged by whole factors.
+    """Returns one picture of all rows; small images are enlarged by a whole factor.
 
     Args:
-        rows: uint8 arrays (N, side, side, 3), all of one shape.
+        rows: uint8 arrays (N, side, side, 3), all of the same shape.
 
     Returns:
         uint8 array (H, W, 3).
@@ -41,7 +41,7 @@ def write_sheet(path: Path, rows: Sequence[np.ndarray]) -> None:
 
 
 def is_sheet(path: Path) -> bool:
-    """Tells whether `write_sheet` wrote a file."""
+    """Returns whether `write_sheet` wrote a file."""
     try:
         with open(path, "rb") as file:
             start = file.read(_HEAD)

@@ -1,4 +1,4 @@
-"""Tell which classic mistake explains the accuracy of a checkpoint."""
+"""Find the classic mistake that explains the accuracy of a checkpoint."""
 
 import argparse
 import sys
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints each way that was tried and a verdict; exits with 1 if all is not well.
+    """Prints each attempt and a verdict; exits with 1 if a fault was found.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.

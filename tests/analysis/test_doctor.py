@@ -17,10 +17,10 @@ CLASSES = 10
 
 
 def drawn(n, seed):
-    """Returns images whose class is the colour and the phase of steep stripes.
+    """Returns images whose class is the colour and the phase of their stripes.
 
-    A network tells the classes only by place, direction and colour, so that each of
-    the mistakes costs it something.
+    Only place, direction and colour determine the class, so that each of the mistakes
+    lowers the accuracy.
     """
     random = np.random.default_rng(seed)
     labels = random.integers(0, CLASSES, n).astype(np.int32)
@@ -34,7 +34,7 @@ def drawn(n, seed):
 
 
 def learned(**settings):
-    """Returns a checkpoint that has learned those images."""
+    """Returns a checkpoint trained on images of `drawn`."""
     config = ExperimentConfig.from_flat(
         {"num_residual_blocks": 1, **settings}, "onecycle"
     )
@@ -61,13 +61,13 @@ def images():
 
 
 def behind(checkpoint, *layers):
-    """Returns the checkpoint with layers without weights before its network."""
+    """Returns the checkpoint with weightless layers in front of its network."""
     model = keras.Sequential([keras.Input((32, 32, 3)), *layers, checkpoint.model])
     return dataclasses.replace(checkpoint, model=model)
 
 
 def used_as(checkpoint, **settings):
-    """Returns the checkpoint with a config that is not the one of its training."""
+    """Returns the checkpoint with another config than it was trained with."""
     values = {"num_residual_blocks": 1, **settings}
     config = ExperimentConfig.from_flat(values, "onecycle")
     model = build_model(config.model, dtype="float32")
@@ -76,14 +76,14 @@ def used_as(checkpoint, **settings):
 
 
 def changed(checkpoint, change):
-    """Returns a copy whose network `change` has changed."""
+    """Returns a copy of the checkpoint after `change` is applied to its network."""
     copy = used_as(checkpoint)
     change(copy.model)
     return copy
 
 
 def found(checkpoint, images):
-    """Returns the name of the way that the verdict tells of."""
+    """Returns the name of the attempt that the verdict describes."""
     return told(diagnosis(checkpoint, images))
 
 
@@ -92,11 +92,11 @@ def told(result):
     assert result.attempts[0].accuracy < 60
     (best,) = {one for one in result.attempts if result.verdict.startswith(one.words)}
     assert best.surely_better and best.accuracy > 85
-    assert f"that way {best.accuracy:.1f} % are right, not " in result.verdict
+    assert f"corrected, {best.accuracy:.1f} % are right, not " in result.verdict
     return best.name
 
 
-def test_a_healthy_one(healthy, images):
+def test_a_healthy_checkpoint(healthy, images):
     result = diagnosis(healthy, images)
     assert result.healthy and result.attempts[0].accuracy > 90
     assert "no mistake that was tried explains the rest" in result.verdict
@@ -105,7 +105,7 @@ def test_a_healthy_one(healthy, images):
 
 
 def scaled(checkpoint, scale, offset):
-    """Returns a checkpoint whose network takes scale * pixel + offset."""
+    """Returns a checkpoint whose network expects scale * pixel + offset as input."""
     data = checkpoint.config.data
     mean, std = np.array(data.channel_mean), np.array(data.channel_std)
     return behind(
@@ -136,7 +136,7 @@ def test_a_wrong_normalization(healthy, images, stated):
     result = diagnosis(used_as(healthy, **stated), images)
     alike = {"cifar10's mean", "cifar100's mean", "ImageNet's mean"}
     assert told(result) in alike
-    rest = re.search(r"do not tell it from: (.*)\)", result.verdict)[1].split(", ")
+    rest = re.search(r"as good on these images: (.*)\)", result.verdict)[1].split(", ")
     assert {told(result), *rest} >= alike
 
 
@@ -181,23 +181,23 @@ def test_other_labels(healthy, images):
 
     result = diagnosis(changed(healthy, change), images)
     assert told(result) == "other labels"
-    assert "what it calls a is j, b is a, c is b, " in result.verdict
+    assert ": a means j, b means a, c means b, " in result.verdict
 
 
 def test_shifted_maps(healthy, images):
     assert found(used_as(healthy, stride_padding="both"), images) == "padding end"
 
 
-def test_what_nothing_explains(healthy, images):
+def test_an_unexplained_accuracy(healthy, images):
     def change(model):
         kernel = model.get_layer("stem_conv").kernel
         kernel.assign(0 * kernel)
 
     broken = changed(healthy, change)
     result = diagnosis(broken, images)
-    assert not result.healthy and "which guessing may give" in result.verdict
+    assert not result.healthy and "no better than guessing" in result.verdict
     result = diagnosis(
         dataclasses.replace(broken, metrics={"test_error": 10.0}), images
     )
     assert not result.healthy and result.stated == 90.0
-    assert "where its metrics.json states 90.0 %, and no mistake" in result.verdict
+    assert "but its metrics.json states 90.0 %, and no mistake" in result.verdict

@@ -85,7 +85,7 @@ def test_a_signal_saves_the_training_at_hand(tmp_path):
         (("--models=resnet21",), "did you mean", 2),
         (("--runs=nowhere",), "nowhere/config.json is missing", 4),
         (("--runs=x", "--exports=nowhere.json"), "nowhere.json is missing", 4),
-        (("--runs=x", f"--exports={METRICS}"), "must be what export --json_outp", 4),
+        (("--runs=x", f"--exports={METRICS}"), "must be a file that export --json", 4),
     ],
 )
 def test_what_a_user_can_mend(tmp_path, capsys, arguments, message, code):
@@ -151,7 +151,7 @@ DAMAGES = {
     ),
     "list": ("summary.json", "[]", "summary.json is not JSON as it must be"),
     "long": ("history.csv", f"step,epoch\r\n1,{'9' * 200_000}\r\n", "up to step 2"),
-    "cut": ("history.csv", "step", "must have the reports up to step 2, received thos"),
+    "cut": ("history.csv", "step", "must have reports up to step 2, received reports "),
     "NaN": (
         "history.csv",
         f"{','.join(COLUMNS)}\r\n2,1,1,nan,1,1,1,,,\r\n",

@@ -1,4 +1,4 @@
-"""Counting what a network is, and comparing it with what is published."""
+"""Counts the parts of a network and compares them with the published figures."""
 
 from resnet_tf.analysis.audit.rows import Row, audit_file, audit_network
 

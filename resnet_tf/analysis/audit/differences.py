@@ -1,4 +1,4 @@
-"""Where two networks differ, in words, from the shapes of their weights."""
+"""Describes in words how the weight shapes of two networks differ."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from resnet_tf.analysis.audit.weight_owners import BATCH_NORM, CONV, DENSE, OTHE
 
 _WORDS = "no one two three four five six seven eight nine".split()
 _MAX_LISTED = 3
-# What an owner of a kind is called, and a bias that a convolution owns.
+# The noun for each kind of owner, and the key for the biases of convolutions.
 _NOUNS = {
     CONV: "convolution",
     BATCH_NORM: "batch norm",
@@ -20,13 +20,13 @@ _BIAS = "bias"
 
 
 class _Item(NamedTuple):
-    """What one weight, or one layer's, is counted as.
+    """One weight, or all weights of one layer, counted as one item.
 
     Attributes:
-        label: Such as "3x3 16->32".
-        size: Numbers in it.
-        inputs: Channels that come in, 0 where that means nothing.
-        channels: Channels that come out.
+        label: Description, e.g. "3x3 16->32".
+        size: Number of parameters.
+        inputs: Input channels; 0 if the item has none.
+        channels: Output channels; 0 if the item has none.
     """
 
     label: str
@@ -39,18 +39,18 @@ _Tally = dict[str, Counter[_Item]]
 
 
 def differences(own: Iterable[Owner], reference: Iterable[Owner]) -> list[str]:
-    """Returns what `own` has more or less than `reference`, each with its size.
+    """Returns the surplus and missing weights of `own`, each with its size.
 
-    The sizes add up to the difference of the two counts. Only the multisets of
-    shapes are compared: networks without a difference may still order or connect
-    them otherwise.
+    The sizes add up to the difference of the two parameter counts. Only the multisets
+    of shapes are compared: two networks without a difference can still have the layers
+    in another order or connect them in another way.
 
     Args:
-        own: Weights of the network in question.
-        reference: Weights of the network it should be.
+        own: Weights of the network to check.
+        reference: Weights of the reference network.
 
     Returns:
-        Phrases such as "+2,752 = projections at two transitions (...)".
+        Phrases, e.g. "+2,752 = projections at two transitions (...)".
     """
     own, reference = _tally(own), _tally(reference)
     more = {kind: own[kind] - reference[kind] for kind in own}
@@ -100,8 +100,11 @@ def _layer(owner: Owner) -> _Item:
 
 
 def _projections(surplus: _Tally, sign: int) -> list[str]:
-    """Takes the 1x1 convolutions of shortcuts, with their biases and batch norms,
-    out of `surplus` if its convolutions are nothing else."""
+    """Removes projections from `surplus` and returns a phrase about them.
+
+    Projections are 1x1 convolutions of shortcuts, with their biases and batch norms.
+    If `surplus` has any other convolution, nothing is removed.
+    """
     kernels = surplus[CONV]
     if not kernels or not all(item.label.startswith("1x1 ") for item in kernels):
         return []
@@ -127,7 +130,7 @@ def _projections(surplus: _Tally, sign: int) -> list[str]:
 
 
 def _of_channels(norms: Counter[_Item], kernels: Counter[_Item]) -> Counter[_Item]:
-    """Returns at most one batch norm for each kernel, of its output's channels."""
+    """Returns at most one batch norm per kernel, with the kernel's output channels."""
     wanted = Counter()
     for kernel, count in kernels.items():
         wanted[kernel.channels] += count
@@ -147,7 +150,7 @@ def _biases(biases: Counter[_Item], sign: int) -> list[str]:
 
 
 def _exchanged(more: Counter[_Item], less: Counter[_Item], noun: str) -> list[str]:
-    """Returns such as "+4,608 = one more convolution (3x3 16->32)"."""
+    """Returns a phrase, e.g. "+4,608 = one more convolution (3x3 16->32)"."""
     if not more and not less:
         return []
     if not less:

@@ -1,4 +1,4 @@
-"""What can be counted in a network: weights, arithmetic, extent."""
+"""Counts a network's parameters, multiply-adds, depth and receptive field."""
 
 from dataclasses import asdict, dataclass
 from math import prod
@@ -14,17 +14,17 @@ class Facts:
     """The countable facts of a network.
 
     Attributes:
-        parameters: Trainable numbers; the next four add up to it.
-        conv: Those of convolutions, biases included.
+        parameters: Number of trainable parameters, the sum of the next four.
+        conv: Parameters of convolutions, including biases.
         batch_norm: Gammas and betas.
-        dense: Those of dense layers, biases included.
-        other: All others; 0 in the networks of this package.
-        buffers: Numbers that are not trained: moving statistics.
+        dense: Parameters of dense layers, including biases.
+        other: All other parameters; 0 in the networks of this package.
+        buffers: Number of untrained values (moving statistics).
         macs: Multiply-adds of convolutions and dense layers for one image.
-        receptive_field: Side, in pixels, of what one value before the global
-            pooling depends on; may exceed the image.
-        depth: Convolutions and dense layers on the longest path.
-        input_size: Height and width of the image that `macs` is for.
+        receptive_field: Side, in pixels, of the input region that one value before
+            the global pooling depends on; can exceed the image.
+        depth: Number of convolutions and dense layers on the longest path.
+        input_size: Height and width of the image for `macs`.
     """
 
     parameters: int
@@ -43,13 +43,13 @@ def facts(model: keras.Model, input_size: tuple[int, int] | None = None) -> Fact
     """Returns the facts of a network, counted from its variables and its graph.
 
     Args:
-        model: A built network from one batch of images (N, H, W, C), frozen
-            layers not counted as trainable.
-        input_size: Height and width, where the model leaves them open.
+        model: A built network with input (N, H, W, C); frozen layers do not count as
+            trainable.
+        input_size: Height and width to use if the model does not fix them.
 
     Raises:
-        ValueError: If the input is of another form or its size unknown, or the
-            graph holds an operation that cannot be followed.
+        ValueError: If the input has another form or an unknown size, or the graph
+            contains an unsupported operation.
     """
     shape = _image_shape(model, input_size)
     sizes = {"conv": 0, "batch_norm": 0, "dense": 0, "other": 0}

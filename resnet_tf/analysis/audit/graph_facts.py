@@ -1,4 +1,4 @@
-"""What the TensorFlow graph of a network says: MACs, receptive field, depth."""
+"""Computes MACs, receptive field and depth from a network's TensorFlow graph."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ from operator import floordiv, mul
 import keras
 import tensorflow as tf
 
-# Multiply-adds that one number of the output takes, by the kernel's shape.
+# Multiply-adds per output value, from the kernel's shape.
 _PER_OUTPUT = {
     "Conv2D": lambda kernel: prod(kernel[:3]),
     "DepthwiseConv2dNative": lambda kernel: prod(kernel[:2]),
     "MatMul": lambda kernel: kernel[0],
 }
-# These multiply, resize or loop in ways the walk does not follow.
+# Unsupported operations: they multiply, resize or loop in other ways.
 _UNKNOWN = frozenset(
     "BatchMatMul BatchMatMulV2 BroadcastTo Conv2DBackpropInput Conv3D DepthToSpace "
     "Einsum If PartitionedCall ResizeBicubic ResizeBilinear ResizeNearestNeighbor "
@@ -35,12 +35,12 @@ class GraphFacts:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a tensor has behind it, each the largest over the paths to it.
+    """Facts about the paths from the image to a tensor, each the maximum over them.
 
     Attributes:
-        depth: Convolutions and matrix products.
-        field: Pixels of the image, down and across, that one value depends on.
-        step: Pixels between two neighbouring values.
+        depth: Number of convolutions and matrix products.
+        field: Receptive field of one value, height and width in pixels.
+        step: Distance of two neighboring values, vertical and horizontal, in pixels.
     """
 
     depth: int = 0
@@ -48,7 +48,7 @@ class _Seen:
     step: tuple[int, int] = (1, 1)
 
     def through(self, window: Iterable[int], strides: Iterable[int]) -> "_Seen":
-        """Returns what lies behind a window that slides over this tensor."""
+        """Returns the facts of the output of a sliding window over this tensor."""
         wider = map(lambda f, w, s: f + (w - 1) * s, self.field, window, self.step)
         return _Seen(self.depth, tuple(wider), tuple(map(mul, self.step, strides)))
 
@@ -59,16 +59,17 @@ class _Seen:
 def graph_facts(model: keras.Model, shape: tuple[int, int, int]) -> GraphFacts:
     """Returns the facts of the operations that run in inference.
 
-    Paths that meet are taken to be centred alike: the wider one counts. Global
-    pooling, whether a mean or a window over the whole map, adds nothing to the
-    receptive field. Dilated convolutions count as they run, padding included.
+    Where paths meet, their receptive fields are assumed to be concentric: the larger
+    one counts. Global pooling, whether a mean or a window over the whole feature map,
+    does not enlarge the receptive field. Dilated convolutions count as TensorFlow runs
+    them, including padding.
 
     Args:
         model: A network with one input (N, H, W, C).
         shape: (H, W, C) of the image.
 
     Raises:
-        ValueError: If the graph holds an operation that cannot be followed.
+        ValueError: If the graph contains an unsupported operation.
     """
     graph, outputs = trace(model, (1, *shape))
     behind = {graph.inputs[0].op.name: _Seen()}
@@ -83,7 +84,7 @@ def graph_facts(model: keras.Model, shape: tuple[int, int, int]) -> GraphFacts:
 def trace(
     model: keras.Model, shape: tuple[int, int, int, int]
 ) -> tuple[tf.Graph, list[tf.Tensor]]:
-    """Returns the graph of inference, without calls of other graphs, and its outputs.
+    """Returns the inference graph, with all inner functions inlined, and its outputs.
 
     Args:
         model: A network with one input.
@@ -97,14 +98,15 @@ def trace(
 
 
 def walk(graph: tf.Graph) -> Iterator[tuple[tf.Operation, list[tf.Tensor]]]:
-    """Yields what runs on the images, in order: operations, each with those of its
-    inputs that depend on the images.
+    """Yields the operations that depend on the images, in order.
+
+    Each operation comes with its inputs that depend on the images.
 
     Args:
-        graph: From `trace`.
+        graph: Graph from `trace`.
 
     Raises:
-        ValueError: If there is an operation that cannot be followed.
+        ValueError: If the graph contains an unsupported operation.
     """
     reached = {graph.inputs[0].op.name}
     for op in graph.get_operations():
@@ -122,7 +124,7 @@ def walk(graph: tf.Graph) -> Iterator[tuple[tf.Operation, list[tf.Tensor]]]:
 
 @contextmanager
 def _inlined_functions() -> Iterator[None]:
-    """Makes Keras's inner `tf.function`s, as of grouped convolutions, inline."""
+    """Inlines Keras's inner `tf.function`s, e.g. for grouped convolutions."""
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:
@@ -141,7 +143,7 @@ def _joined(paths: Iterable[_Seen]) -> _Seen:
 
 
 def _after(op: tf.Operation, seen: _Seen) -> _Seen:
-    """Returns what lies behind the output of `op`, given that of its input."""
+    """Returns the facts of the output of `op`, given the facts of its input."""
     if op.type == "MatMul":
         return seen.deeper()
     if op.type in ("Conv2D", "DepthwiseConv2dNative"):
@@ -169,7 +171,7 @@ def _window(op: tf.Operation) -> list[int]:
 
 
 def multiply_adds(op: tf.Operation) -> int:
-    """Returns those of a convolution or a matrix product, 0 for any other operation."""
+    """Returns the multiply-adds of a convolution or matrix product; 0 for others."""
     if op.type not in _PER_OUTPUT:
         return 0
     kernel = list(op.inputs[1].shape)
@@ -179,7 +181,7 @@ def multiply_adds(op: tf.Operation) -> int:
 
 
 def _spatial(op: tf.Operation, attribute: str) -> list[int]:
-    """Returns the values of an attribute that are for height and width."""
+    """Returns the values of an attribute for height and width."""
     first = _first_spatial_axis(op)
     return list(op.get_attr(attribute)[first : first + 2])
 

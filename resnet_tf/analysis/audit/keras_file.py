@@ -1,4 +1,4 @@
-"""Reading a user's own `.keras` file, of known layers only."""
+"""Reads a user's `.keras` file; only known layers are allowed."""
 
 import zipfile
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 import resnet_tf.layers
-import resnet_tf.models.network  # noqa: F401  both register what a file may name
+import resnet_tf.models.network  # noqa: F401  both register our Keras classes
 from resnet_tf.analysis.audit.keras_size import require_affordable
 from resnet_tf.config import parse_object
 from resnet_tf.errors import CheckpointError, MissingCheckpointError
@@ -18,15 +18,16 @@ _MAX_CONFIG_BYTES, _MAX_CONFIG_DEPTH = 64 * 2**20, 200
 
 
 def load_keras_file(path: Path) -> keras.Model:
-    """Returns the network in a `.keras` file, all its layers trainable.
+    """Returns the network in a `.keras` file, with all layers trainable.
 
     Args:
-        path: A file that `model.save` wrote.
+        path: A file written by `model.save`.
 
     Raises:
-        CheckpointError: If the file is missing, damaged or no network, or names
-            anything but layers of Keras and of this package. Lambda layers are
-            refused: they hold code. So is a network that is larger than its file.
+        CheckpointError: If the file is missing, is damaged or holds no network; if it
+            names anything other than layers of Keras and of this package; if it has a
+            Lambda layer, which contains code; or if the network is larger than the
+            file.
     """
     network = _network(path)
     for item in _objects(network):
@@ -34,17 +35,17 @@ def load_keras_file(path: Path) -> keras.Model:
     try:
         require_affordable(network, path.stat().st_size)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a damaged file fails anywhere in Keras
+    except Exception as error:  # a damaged file can raise any error in Keras
         raise _unreadable(path, error) from error
     if not isinstance(model, keras.Model):
         raise CheckpointError(f"{path} must hold a model, received {type(model)}")
-    # A frozen network is the same network.
+    # The audit counts frozen layers too.
     model.trainable = True
     return model
 
 
 def _network(path: Path) -> dict[str, Any]:
-    """Returns the description of the network, without that of its training."""
+    """Returns the serialized network, without its training configuration."""
     config = _read_config(path)
     return {key: value for key, value in config.items() if key != "compile_config"}
 
@@ -64,7 +65,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise MissingCheckpointError(f"{path} is missing") from error
     except CheckpointError:
         raise
-    except Exception as error:  # each damage raises a kind of its own
+    except Exception as error:  # a damaged file can raise any error
         raise _unreadable(path, error) from error
 
 
@@ -74,7 +75,7 @@ def _unreadable(path: Path, error: Exception) -> CheckpointError:
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:
-    """Yields every serialised object in a config, at any depth."""
+    """Yields every serialized object in a config, at any depth."""
     waiting = [config]
     while waiting:
         item = waiting.pop()
@@ -87,10 +88,10 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check(path: Path, item: dict[str, Any]) -> None:
-    """Refuses what is neither of Keras nor of this package.
+    """Raises unless an object belongs to Keras or to this package.
 
     Raises:
-        CheckpointError: If it is not.
+        CheckpointError: If it does not, or if it is a Lambda layer.
     """
     name, module = item["class_name"], item.get("module")
     if name in ("Lambda", "__lambda__"):

@@ -1,4 +1,4 @@
-"""What building a stranger's Keras config would cost, before it is built."""
+"""Checks the cost of building an untrusted Keras config before it is built."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import keras
 
 # ResNet-1202 in plain Keras has 4,800 layers.
 MAX_CALLS = 10_000
-# Layers that allocate by their settings alone, read other files or hold programs.
+# Layers whose settings alone allocate memory, read other files or contain programs.
 _NOT_OF_IMAGES = frozenset(
     "CategoryEncoding Discretization FlaxLayer HashedCrossing Hashing IntegerLookup "
     "JaxLayer MelSpectrogram STFTSpectrogram StringLookup TFSMLayer TextVectorization "
@@ -16,18 +16,18 @@ _NOT_OF_IMAGES = frozenset(
 
 
 def require_affordable(config: dict[str, Any], file_bytes: int) -> None:
-    """Raises unless a network is as small as the file that holds its weights.
+    """Raises unless a network is small enough for the file with its weights.
 
-    The layers are built without memory for their weights, then counted.
+    The layers are built without memory for their weights, and the weights are counted.
 
     Args:
-        config: The serialised network; its classes are known.
-        file_bytes: Size of the file.
+        config: The serialized network; all its classes are known.
+        file_bytes: Size of the file in bytes.
 
     Raises:
-        ValueError: If it calls more than `MAX_CALLS` layers, has a layer that is no
-            part of an image network, unrolls a loop, or has more numbers than the
-            file has bytes.
+        ValueError: If the network calls more than `MAX_CALLS` layers, has a layer that
+            no image network uses, unrolls a loop, or has more weights than the file
+            has bytes.
     """
     calls = _calls(config)
     if calls > MAX_CALLS:
@@ -51,10 +51,9 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def _calls(config: Any) -> int:
-    """Returns how many layers run when a network is called; above `MAX_CALLS` it
-    stops counting.
+    """Returns the number of layer calls in one call of the network.
 
-    A network within a network runs once for each of its nodes.
+    Counting stops above `MAX_CALLS`. A nested network runs once for each of its nodes.
     """
     total = 0
     waiting = [(config, 1)]
@@ -72,7 +71,7 @@ def _calls(config: Any) -> int:
 
 
 def _parts(item: dict[str, Any]) -> Iterator[Any]:
-    """Yields what a config nests; nodes only name tensors."""
+    """Yields the nested values of a config, except nodes, which only name tensors."""
     for key, value in item.items():
         if key != "inbound_nodes" and isinstance(value, dict | list):
             yield value

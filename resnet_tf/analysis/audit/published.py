@@ -1,4 +1,4 @@
-"""The references of the registered networks, and how a count agrees with a figure."""
+"""The published figures of the registered networks."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
@@ -10,7 +10,7 @@ PUBLISHED = MappingProxyType({name: row.published for name, row in NETWORKS.item
 
 
 def published(name: str) -> Published:
-    """Returns the reference of a registered network.
+    """Returns the published figures of a registered network.
 
     Raises:
         SettingError: If the name is unknown.
@@ -21,11 +21,11 @@ def published(name: str) -> Published:
 
 
 def rounds_to(count: int, figure: str) -> bool:
-    """Returns whether `count` rounds to `figure` at the digits it is printed with.
+    """Returns whether `count` rounds to the printed digits of `figure`.
 
     Args:
         count: Exact number.
-        figure: Such as "0.27M" (millions) or "260,650".
+        figure: Printed number, e.g. "0.27M" (millions) or "260,650".
     """
     unit = 1_000_000 if figure.endswith("M") else 1
     printed = Decimal(figure.removesuffix("M").replace(",", ""))

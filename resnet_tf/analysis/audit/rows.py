@@ -1,4 +1,4 @@
-"""Comparing networks with what is published about them."""
+"""Compares networks with their published figures."""
 
 import gc
 from dataclasses import asdict, dataclass, replace
@@ -22,14 +22,14 @@ _CLASSES = 10
 
 @dataclass(frozen=True)
 class Row:
-    """One network next to its reference.
+    """One network and its reference.
 
     Attributes:
         name: Registered name, or the path of a file.
         against: Registered name of the reference.
-        facts: What was counted.
-        reference: What is published, for as many classes.
-        reason: Why the network differs; "" if it agrees.
+        facts: Counted facts of the network.
+        reference: Published figures, for the same number of classes.
+        reason: Reason why the network differs; "" if it agrees.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """'agrees' or 'differs'."""
+        """The verdict, "agrees" or "differs"."""
         return "differs" if self.reason else "agrees"
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,14 +49,14 @@ class Row:
 
 
 def audit_network(name: str) -> Row:
-    """Returns the row of a registered network with 10 classes; see `compare`.
+    """Returns the row of a registered network, built for 10 classes; see `compare`.
 
     Raises:
         SettingError: If the name is unknown.
     """
     reference = published(name)
     counted = facts(build_model(name))
-    # Layers and variables refer to each other: only the collector frees them.
+    # Layers and variables are in reference cycles; only the collector frees them.
     gc.collect()
     return compare(name, counted, reference)
 
@@ -64,8 +64,9 @@ def audit_network(name: str) -> Row:
 def compare(name: str, counted: Facts, reference: Published) -> Row:
     """Returns the row of a network with 10 classes.
 
-    It agrees if parameters and MACs equal the integers of the reference and the
-    parameters, for the classes of the published figure, round to that figure.
+    The network agrees if its parameters and MACs equal the integers of the reference,
+    and if the parameters, converted to the number of classes of the published figure,
+    round to that figure.
     """
     reasons = []
     if counted.parameters != reference.parameters:
@@ -84,22 +85,22 @@ def compare(name: str, counted: Facts, reference: Published) -> Row:
 
 
 def audit_file(path: str | Path, against: str) -> Row:
-    """Returns the row of a user's own network in a `.keras` file.
+    """Returns the row of a user's network in a `.keras` file.
 
-    It agrees if its weights have the shapes of the reference, built with as many
-    classes as the file has, depth, receptive field and MACs are the same (MACs
-    where the images are of one size), and no shortcut of this package average-pools
-    where the reference's do not. The order and the other connections of the layers
-    are not compared.
+    The reference is built with the number of classes in the file. The network agrees
+    if the shapes of its weights, its depth, its receptive field and (for equal image
+    sizes) its MACs are those of the reference, and it has average-pooling shortcuts of
+    this package only if the reference has them. The order and the other connections of
+    the layers are not compared.
 
     Args:
-        path: A file of layers of Keras and of this package.
+        path: A file with layers of Keras and of this package only.
         against: Name of a registered network.
 
     Raises:
         SettingError: If `against` is unknown.
-        CheckpointError: If the file cannot be read safely, or holds no network
-            from images to classes that can be followed.
+        CheckpointError: If the file cannot be read safely, or does not hold a
+            supported network from images to classes.
     """
     reference = published(against)
     model = load_keras_file(Path(path))
@@ -135,11 +136,11 @@ def _classes(path: str | Path, model: keras.Model) -> int:
 
 
 def _another_network(counted: Facts, wanted: Facts, classes: int) -> list[str]:
-    """Returns the registered network whose count this is, if it is not `wanted`."""
+    """Returns the registered networks with this parameter count, unless it is right."""
     difference = counted.parameters - wanted.parameters
     if not difference:
         return []
-    # Registered counts are for 10 classes; the head has as many rows a class.
+    # Registered counts are for 10 classes; each class adds the same number to the head.
     count = counted.parameters + (_CLASSES - classes) * counted.dense // classes
     kind = "network" if counted.depth == wanted.depth else "depth"
     return [
@@ -150,7 +151,7 @@ def _another_network(counted: Facts, wanted: Facts, classes: int) -> list[str]:
 
 
 def _other_geometry(counted: Facts, wanted: Facts) -> list[str]:
-    """Returns how networks with the same weights still differ."""
+    """Returns the geometric differences of networks with the same weight shapes."""
     pairs = {
         "depth": (counted.depth, wanted.depth),
         "receptive field": (counted.receptive_field, wanted.receptive_field),
@@ -166,7 +167,7 @@ def _other_geometry(counted: Facts, wanted: Facts) -> list[str]:
 
 
 def _pooled_shortcuts(model: keras.Model, expected: keras.Model) -> list[str]:
-    """Returns the difference where shortcuts average-pool that should step."""
+    """Returns the difference if shortcuts average-pool instead of subsampling."""
     pools, should = (
         any(
             isinstance(layer, ZeroPadShortcut) and layer.mode == "pool"

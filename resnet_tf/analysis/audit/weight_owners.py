@@ -1,4 +1,4 @@
-"""A network's weights, grouped by the layer that owns them."""
+"""Groups a network's weights by the layer that owns them."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -17,7 +17,7 @@ class Owner(NamedTuple):
     Attributes:
         kind: "conv", "batch_norm", "dense" or "other".
         kernels: Shapes of its kernels.
-        vectors: Shapes of its other weights: bias, gamma, beta.
+        vectors: Shapes of its other weights (bias, gamma, beta).
     """
 
     kind: str
@@ -32,8 +32,9 @@ class Owner(NamedTuple):
 def weight_owners(model: keras.Model) -> list[Owner]:
     """Returns the owners of the trainable weights, in the model's order.
 
-    A kernel of four dimensions makes a convolution, one of two a dense layer;
-    gamma and beta alone make a batch norm. All else that these own is vectors.
+    A layer with a 4-dimensional kernel is a convolution, one with a 2-dimensional
+    kernel is a dense layer, and one with only gamma and beta is a batch norm. All other
+    weights of these layers are vectors.
     """
     groups = groupby(model.trainable_weights, key=lambda x: x.path.rpartition("/")[0])
     return [_owner(list(weights)) for _, weights in groups]

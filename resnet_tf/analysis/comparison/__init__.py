@@ -1,1 +1,1 @@
-"""Several networks side by side: their runs, their numbers, a report."""
+"""Compares several networks: reads their runs, computes figures, writes a report."""

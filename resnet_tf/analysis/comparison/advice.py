@@ -1,4 +1,4 @@
-"""Which network to take: sentences that follow from the figures by stated rules."""
+"""Recommends networks: sentences that follow from the figures by stated rules."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,20 +10,20 @@ _COSTS = {
     "latency_1": "the shortest inference of one image",
 }
 _MEASURED = ("seconds", "latency_1")
-_LUCK = 0.05  # a time that is less by no more than this part may be equal
-_APART = 5.0  # points between seeds, beyond which their mean says little
+_LUCK = 0.05  # times that differ by at most this share count as equal
+_APART = 5.0  # percentage points between seeds above which their mean says little
 
 RULES = (
     "Two networks differ significantly if the 95 % interval of the difference of "
-    "their errors does not contain 0; each pair is judged by itself. A network is left "
-    "out if another one that is better, or does not differ significantly, has no more "
-    "parameters, no more multiply-adds, no longer training and no longer inference, "
-    f"and less of one (of a time, less by more than {100 * _LUCK:.0f} %). Of the "
-    "networks that do not differ significantly from the best one and do not leave each "
-    "other out, the cheapest in each respect is taken; of equally cheap ones, the "
-    "better. What is taken is not left out. Seeds that end more than "
-    f"{_APART:.0f} points apart are named, and their network is taken only if it has "
-    "the lowest error."
+    "their errors does not contain 0; each pair is tested by itself. A network is left "
+    "out if another network that is better, or not significantly different, has at "
+    "most the same parameters, multiply-adds, training time and inference time, and "
+    f"less of at least one (a time must be shorter by more than {100 * _LUCK:.0f} %). "
+    "The choice is among the networks that are not significantly different from the "
+    "best one and that none of the others leaves out: the cheapest in each respect is "
+    "taken, and among equally cheap ones the better. A network that is taken is not "
+    f"left out. If the seeds of a network end more than {_APART:.0f} points apart, the "
+    "report says so, and the network is taken only if it has the lowest error."
 )
 
 
@@ -31,7 +31,7 @@ def advise(record: Mapping[str, Any]) -> list[str]:
     """Returns the sentences about a comparison.
 
     Args:
-        record: `n`, `split`, `networks` and `pairs` of the comparison.
+        record: Comparison with the keys `n`, `split`, `networks` and `pairs`.
     """
     networks = [_flat(network) for network in record["networks"]]
     best = min(networks, key=lambda network: network["error"])
@@ -60,8 +60,8 @@ def advise(record: Mapping[str, Any]) -> list[str]:
     single = [x["label"] for x in networks if len(x["seeds"]) == 1]
     if single:
         sentences.append(
-            f"{_listed(single)} ran with one seed: what another would change is in no "
-            "interval."
+            f"{_listed(single)} ran with one seed: the intervals do not cover the "
+            "choice of the seed."
         )
     for network in networks:
         apart = _apart(network)
@@ -76,11 +76,11 @@ def advise(record: Mapping[str, Any]) -> list[str]:
 def _taken(
     equal: Sequence[Mapping[str, Any]], worse: set[tuple[str, str]]
 ) -> dict[str, list[str]]:
-    """Returns, for each network that is taken, what for.
+    """Returns the reasons for each network that is taken, by label.
 
     Args:
-        equal: The best network, and those that do not differ significantly from it.
-        worse: See `_significant`.
+        equal: The best network, and all networks not significantly different from it.
+        worse: Pairs of labels from `_significant`.
     """
     if len(equal) == 1:
         return {equal[0]["label"]: ["its error"]}
@@ -98,13 +98,13 @@ def _left_out(
     worse: set[tuple[str, str]],
     taken: Mapping[str, Any],
 ) -> dict[str, list[str]]:
-    """Returns what is left out, by what is to be preferred.
+    """Returns the networks that are left out, by the label of the preferred network.
 
     Args:
-        networks: All of them.
-        worse: See `_significant`.
-        taken: By label. A network that does not differ significantly from the best
-            stays, even if one that does differ dominates it.
+        networks: All networks of the comparison.
+        worse: Pairs of labels from `_significant`.
+        taken: Networks that are taken, by label. They are not left out, even if a
+            network that differs significantly from the best one dominates them.
     """
     found: dict[str, list[str]] = {}
     for loser, winner in _dominated(networks, worse).items():
@@ -114,7 +114,7 @@ def _left_out(
 
 
 def _apart(network: Mapping[str, Any]) -> float:
-    """Returns how far the seeds end apart, in points."""
+    """Returns the range of the seeds' errors, in percentage points."""
     return max(network["errors"]) - min(network["errors"])
 
 
@@ -137,7 +137,7 @@ def _significant(pairs: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
 def _dominated(
     networks: Sequence[Mapping[str, Any]], worse: set[tuple[str, str]]
 ) -> dict[str, str]:
-    """Returns, for each network that is left out, one that is to be preferred."""
+    """Returns a preferred network for each network that is left out, by label."""
     found = {}
     for network in networks:
         for other in networks:
@@ -153,7 +153,7 @@ def _dominated(
 
 
 def _surely(network: Mapping[str, Any], cost: str) -> float:
-    """Returns below what another network surely costs less than one."""
+    """Returns the cost below which another network is cheaper beyond chance."""
     return network[cost] * (1 - _LUCK if cost in _MEASURED else 1)
 
 

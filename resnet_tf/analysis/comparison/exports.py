@@ -1,4 +1,4 @@
-"""Exported files beside the networks that they were made of."""
+"""Reads the records of exported files for a comparison with their networks."""
 
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,15 @@ from resnet_tf.evaluation.counts import wilson_interval
 
 
 def read_export(path: Path) -> dict[str, Any]:
-    """Returns an exported file as a row of a comparison, JSON values.
+    """Returns the row of a comparison for an exported file, as JSON values.
 
     Args:
-        path: What `export --json_output` wrote.
+        path: A file that `export --json_output` wrote.
 
     Returns:
-        `label`, `images` (which it was run on), `n`, `error` and its 95 % Wilson
-        `interval` in percent (None without the data set), `parameters`, `bytes`,
-        `latency` (milliseconds of one image, by batch), `runtime` and `machine`.
+        A dict of `label`, `images` (the images it was run on), `n`, `error` and its
+        95 % Wilson `interval` in percent (None without the data set), `parameters`,
+        `bytes`, `latency` (milliseconds by batch size), `runtime` and `machine`.
 
     Raises:
         CheckpointError: If the file is missing or of another kind, or a value is wrong.
@@ -26,7 +26,7 @@ def read_export(path: Path) -> dict[str, Any]:
     found = read_json(path)
     if not {"format", "metadata"} <= found.keys():
         raise CheckpointError(
-            f"{path} must be what export --json_output wrote, received another file"
+            f"{path} must be a file that export --json_output wrote, received another"
         )
     require_export(path, found)
     about, error, n = found["metadata"], found.get("error"), found["n"]
@@ -46,10 +46,10 @@ def read_export(path: Path) -> dict[str, Any]:
 
 
 def require_dataset(exports: list[dict[str, Any]], dataset: str) -> None:
-    """Raises unless the exports were run on the test images of a data set.
+    """Raises unless all exports were run on the test images of a data set.
 
     Raises:
-        SettingError: If one was not.
+        SettingError: If an export was run on other images.
     """
     for export in exports:
         if export["images"] != f"{dataset} test" or export["error"] is None:

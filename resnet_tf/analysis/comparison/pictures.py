@@ -1,4 +1,4 @@
-"""The pictures of a comparison."""
+"""Draws the pictures of a comparison."""
 
 import itertools
 import math
@@ -11,10 +11,10 @@ import numpy as np
 from resnet_tf.reporting.confusion import draw_confusion, side
 from resnet_tf.reporting.figure import COLORS, DPI, new_figure
 
-# Beside the colours, for print.
+# In addition to the colors, for black-and-white print.
 _MARKERS = "osD^vP*X"
-_MARKED = 10  # reports of a curve, at most
-_DROP = 2.0  # a rate that falls by more from one report to the next
+_MARKED = 10  # maximum number of markers on a curve
+_DROP = 2.0  # a learning rate that falls by more between two reports has dropped
 
 CURVES, COSTS, CONFUSION = "curves.png", "costs.png", "confusion.png"
 
@@ -23,8 +23,8 @@ def draw(folder: Path, record: Mapping[str, Any]) -> list[Path]:
     """Writes the pictures of a comparison and returns their paths.
 
     Args:
-        folder: Exists.
-        record: The figures, as `record.compare` returns them.
+        folder: An existing folder.
+        record: Figures from `record.compare`.
     """
     pictures: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {
         CURVES: _curves,
@@ -42,8 +42,10 @@ def _write(path: Path, do: Callable, record: Mapping[str, Any]) -> Path:
 
 
 def _curves(figure, record: Mapping[str, Any]) -> None:
-    """Errors over epochs: the mean of the seeds, and a band from the lowest to the
-    highest; dotted lines where a rate drops."""
+    """Draws errors over epochs: the mean over the seeds, in a band from min to max.
+
+    Dotted lines mark the epochs at which a learning rate drops.
+    """
     figure.set_size_inches(11, 4.4)
     sides = figure.subplots(1, 2, sharey=True)
     columns = ("train_error", "validation_error")
@@ -59,7 +61,7 @@ def _curves(figure, record: Mapping[str, Any]) -> None:
 
 
 def _style(number: int) -> dict[str, str]:
-    """Returns the colour and the marker of a network."""
+    """Returns the color and the marker of a network."""
     return {
         "color": COLORS[number % len(COLORS)],
         "marker": _MARKERS[number % len(_MARKERS)],
@@ -82,10 +84,10 @@ def _band(axes, histories: Sequence, column: str, number: int) -> None:
 
 
 def _drops(networks: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Returns the epochs at which a rate has dropped.
+    """Returns the epochs at which a learning rate has dropped.
 
-    A schedule that falls all the time falls by any factor as it comes near 0: that is
-    no drop, nor is its last report.
+    A schedule that decays continuously falls by any factor as it approaches 0. Such
+    steps, and the last report, do not count as drops.
     """
     found = set()
     for network in networks:
@@ -99,7 +101,7 @@ def _drops(networks: Sequence[Mapping[str, Any]]) -> list[float]:
 
 
 def _legend(figure, axes, record: Mapping[str, Any]) -> None:
-    """Names the colours below the plots, where they hide nothing."""
+    """Draws the legend below the plots, so that it hides nothing."""
     from matplotlib.lines import Line2D
 
     labels = [network["label"] for network in record["networks"]]
@@ -110,7 +112,7 @@ def _legend(figure, axes, record: Mapping[str, Any]) -> None:
 
 
 def _costs(figure, record: Mapping[str, Any]) -> None:
-    """Test error, with its 95 % interval, over parameters and multiply-adds."""
+    """Draws test errors with 95 % intervals over parameters and multiply-adds."""
     figure.set_size_inches(11, 4.4)
     sides = figure.subplots(1, 2, sharey=True)
     for axes, cost, label in zip(
@@ -145,7 +147,7 @@ def _locator():
 
 
 def _short(value: float) -> str:
-    """Returns a count as people write it: 270 K, 1.7 M."""
+    """Returns a count in short form, e.g. "270 K" or "1.7 M"."""
     for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
         if value >= factor:
             return f"{value / factor:.3g} {unit}"
@@ -153,7 +155,7 @@ def _short(value: float) -> str:
 
 
 def _confusion(figure, record: Mapping[str, Any]) -> None:
-    """Shares of each true class, in percent, all seeds together."""
+    """Draws the confusion matrices in percent of each true class, over all seeds."""
     networks, names = record["networks"], record["class_names"]
     columns = min(3, len(networks))
     rows = math.ceil(len(networks) / columns)

@@ -1,4 +1,4 @@
-"""The figures of a comparison, as JSON values: all that a report is made of."""
+"""Computes the figures of a comparison as JSON values; a report contains only these."""
 
 import itertools
 import statistics
@@ -33,8 +33,8 @@ def compare(
     """Returns the figures of networks that were trained on the same data.
 
     Args:
-        groups: The runs of each network by its label, of one seed each.
-        data: What replaces settings of their data, such as `data_dir`.
+        groups: Runs of each network by its label, one per seed.
+        data: Data settings that replace those of the runs, e.g. `data_dir`.
 
     Returns:
         A dict of `split`, `n`, `dataset`, `class_names`, `networks`, `pairs` and
@@ -43,15 +43,16 @@ def compare(
         `deviations`, `validation_errors`, `n_validation`, `seconds`,
         `images_per_second`, `peak_memory` (bytes, or None), `latency` (milliseconds
         by batch), `histories` and `confusion` (true by predicted class, all seeds).
-        Errors are in percent, of the last weights, on the test images. Each pair has
-        `a`, `b`, `difference` (points), `interval`, `deviations`, `seeds` (one of
-        each), and `only_a_wrong`, `only_b_wrong` and `p` (McNemar's test of the runs
-        of them). Intervals are of 95 %; `deviations` has the standard deviation of
-        the mean that comes from `images` and from `seeds`, in points.
+        Errors are in percent, for the last weights, on the test images. Each pair has
+        `a`, `b`, `difference` (percentage points), `interval`, `deviations`, `seeds`
+        (one of each network), and `only_a_wrong`, `only_b_wrong` and `p` (McNemar's
+        test of the runs with these seeds). Intervals are 95 % intervals; `deviations`
+        has the parts `images` and `seeds` of the standard deviation of the mean, in
+        percentage points.
 
     Raises:
         CheckpointError: If weights are damaged.
-        DataError: If the test images are not available, or differ from run to run.
+        DataError: If the test images are not available, or differ between the runs.
     """
     seen = {
         label: [on_test_images(run, data) for run in runs]
@@ -104,7 +105,11 @@ def _networks(
 
 
 def _same_images(results: Sequence[Result]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Returns the labels and the names of the classes that all results have."""
+    """Returns the labels and the class names that all results share.
+
+    Raises:
+        DataError: If the results differ in them.
+    """
     labels, names = results[0].labels, results[0].class_names
     for other in results[1:]:
         if other.class_names != names or not np.array_equal(other.labels, labels):
@@ -118,7 +123,11 @@ def _counted(model: keras.Model) -> dict[str, int]:
 
 
 def _errors(wrong: np.ndarray) -> dict[str, Any]:
-    """Returns the errors of wrong answers (runs, n), in percent."""
+    """Returns the error figures in percent.
+
+    Args:
+        wrong: bool array (runs, n), True for each wrong prediction.
+    """
     errors = 100 * wrong.mean(axis=1)
     return {
         "errors": errors.tolist(),
@@ -130,8 +139,14 @@ def _errors(wrong: np.ndarray) -> dict[str, Any]:
 
 
 def _deviations(values: np.ndarray) -> dict[str, float]:
-    """Returns the standard deviation of a mean over values (runs, n), in points, by
-    where it comes from; see `parts`."""
+    """Returns the standard deviation of the mean from images and from seeds.
+
+    Args:
+        values: Float array (runs, n); see `parts`.
+
+    Returns:
+        `images` and `seeds`, in percentage points.
+    """
     found = parts(values)
     return {
         "images": 100 * float(np.sqrt(found.images)),
@@ -140,7 +155,7 @@ def _deviations(values: np.ndarray) -> dict[str, float]:
 
 
 def training_figures(runs: Sequence[FinishedRun]) -> dict[str, Any]:
-    """Returns the figures of the trainings of one network, see `compare`."""
+    """Returns the training figures of one network; see `compare`."""
     summaries = [run.summary for run in runs]
 
     def values(name: str) -> list[Any]:
@@ -160,7 +175,7 @@ def training_figures(runs: Sequence[FinishedRun]) -> dict[str, Any]:
 
 
 def _latencies(models: Mapping[str, keras.Model]) -> dict[str, dict[str, float]]:
-    """Returns the milliseconds of a batch in float32 by its size, measured in turns."""
+    """Returns float32 latencies in milliseconds by batch size, measured in turns."""
     works = {}
     for label, model in models.items():
         fast = optimize_for_inference(model)
@@ -189,7 +204,7 @@ def _pair(
         wrong[label][own.index(seed)]
         for label, own, seed in zip((a, b), seeds, tested, strict=True)
     ]
-    # Runs of one seed share the order of their images: they are paired.
+    # Runs with the same seed see the images in the same order, so they are paired.
     ordered = [
         wrong[label][[own.index(seed) for seed in _first(common, own)]]
         for label, own in zip((a, b), seeds, strict=True)
@@ -206,5 +221,5 @@ def _pair(
 
 
 def _first(common: Sequence[int], seeds: Sequence[int]) -> list[int]:
-    """Returns the seeds of a network, those of both networks first."""
+    """Returns the seeds of a network, the common ones of both networks first."""
     return [*common, *(seed for seed in seeds if seed not in common)]

@@ -1,4 +1,4 @@
-"""A report folder: the figures as JSON, a Markdown page, a web page and pictures."""
+"""Writes a report folder: a JSON file, a Markdown page, a web page and pictures."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ from resnet_tf.checkpoints.files import write_json
 JSON, MARKDOWN, PAGE = "comparison.json", "comparison.md", "report.html"
 _PICTURES = {
     CURVES: "Errors over the epochs: means of the seeds, bands from the lowest to the "
-    "highest seed; dotted lines where a learning rate drops.",
+    "highest seed; dotted lines mark drops of a learning rate.",
     COSTS: "Test error with its 95 % interval.",
     CONFUSION: "Predictions for the images of each true class in percent, all seeds.",
 }
@@ -29,8 +29,8 @@ def write_report(folder: Path, record: Mapping[str, Any]) -> None:
     """Writes the report of a comparison.
 
     Args:
-        folder: Where; it is made if it is missing.
-        record: The figures, as `record.compare` returns them, with provenance.
+        folder: Folder of the report; it is created if missing.
+        record: Figures from `record.compare`, with provenance.
 
     Raises:
         OSError: If a file cannot be written.
@@ -42,7 +42,7 @@ def write_report(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def page(record: Mapping[str, Any]) -> Page:
-    """Returns the report; its pictures lie beside it."""
+    """Returns the report page; its pictures are in the same folder."""
     networks, pairs = tables(record)
     pictures = [Picture(name, text) for name, text in _PICTURES.items()]
     return Page(
@@ -67,20 +67,20 @@ PAIRS = (
     "exact test for one run of each."
 )
 INTERVALS = (
-    "Intervals hold what other images and other seeds would change: images and seeds "
-    "are crossed random effects, images are paired, and so are runs of one seed. A "
-    "network with one seed has an interval over the images alone. With two seeds "
-    "Student's quantile of one degree of freedom, 12.7, replaces 1.96 where the seeds "
-    "dominate. Simulated, 93 to 97 % of the intervals hold the true value."
+    "The intervals cover the choice of images and of seeds: images and seeds are "
+    "crossed random effects, images are paired, and so are runs with the same seed. "
+    "For a network with one seed, the interval covers the images only. With two seeds, "
+    "Student's quantile for one degree of freedom, 12.7, replaces 1.96 if the seeds "
+    "dominate. In simulations, 93 to 97 % of the intervals contain the true value."
 )
 _HOW = (
-    "Errors are those of the last weights, single view, float32; ± is the standard "
+    "Errors are for the last weights, single view, float32; ± is the standard "
     "deviation over seeds. Latency is the median of five turns in float32."
 )
 
 
 def _of_exports(record: Mapping[str, Any]) -> list[str]:
-    """Returns how the exports were measured, if there are any."""
+    """Returns a sentence on the measurement of the exports, or nothing without any."""
     places = dict.fromkeys(
         f"{x['runtime']} on {x['machine']['cores']} cores of {x['machine']['cpu']}"
         for x in record.get("exports", ())
@@ -88,14 +88,14 @@ def _of_exports(record: Mapping[str, Any]) -> list[str]:
     if not places:
         return []
     return [
-        f"Exports are files of one checkpoint each, run by {', '.join(places)}; their "
-        "latency is that of one image, from pixels to probabilities, and was measured "
-        "when they were made, not in turns with the networks."
+        f"Each export is a file of one checkpoint, run by {', '.join(places)}. Its "
+        "latency is for one image, from pixels to probabilities, and was measured "
+        "during the export, not in turns with the networks."
     ]
 
 
 def tables(record: Mapping[str, Any]) -> tuple[Table, Table]:
-    """Returns the networks' table and that of the pairs."""
+    """Returns the table of the networks and the table of the pairs."""
     head = [
         "network",
         f"test error (n = {record['n']:,})",

@@ -1,4 +1,4 @@
-"""Finished runs, read from their folders and grouped by network."""
+"""Reads finished runs from their folders and groups them by network."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that reached its end.
+    """A finished run.
 
     Attributes:
-        folder: The folder, with its config.
-        summary: What its `summary.json` says.
-        history: Its reports.
+        folder: The run folder, with its config.
+        summary: Content of the run's `summary.json`.
+        history: Reports of the run.
         bytes: Size of the weights on disk.
     """
 
@@ -42,7 +42,7 @@ class FinishedRun:
 
     @property
     def config(self) -> ExperimentConfig:
-        """Its settings."""
+        """The settings of the run."""
         return self.folder.config
 
 
@@ -50,8 +50,8 @@ def read_run(path: Path) -> FinishedRun:
     """Returns the run in a folder.
 
     Raises:
-        CheckpointError: If it is no run folder, the run is not finished, or its
-            weights, metrics, summary or history are missing or damaged.
+        CheckpointError: If the folder is not a run folder, the run is not finished, or
+            its weights, metrics, summary or history are missing or damaged.
     """
     folder = RunFolder(path, read_config(path / CONFIG))
     summary = folder.summary()
@@ -65,7 +65,7 @@ def _reports(path: Path, summary: Mapping[str, Any]) -> list[Row]:
     """Returns all reports of a finished run.
 
     Raises:
-        CheckpointError: If one is missing or damaged.
+        CheckpointError: If a report is missing or damaged.
     """
     require_file(path)
     try:
@@ -75,8 +75,8 @@ def _reports(path: Path, summary: Mapping[str, Any]) -> list[Row]:
     last = rows[-1].step if rows else 0
     if last != summary["step"]:
         raise CheckpointError(
-            f"{path} must have the reports up to step {summary['step']}, received "
-            f"those up to step {last}"
+            f"{path} must have reports up to step {summary['step']}, received reports "
+            f"up to step {last}"
         )
     for row in rows:
         require_report(f"{path}, step {row.step}", asdict(row))
@@ -84,13 +84,14 @@ def _reports(path: Path, summary: Mapping[str, Any]) -> list[Row]:
 
 
 def by_network(runs: Iterable[FinishedRun]) -> dict[str, list[FinishedRun]]:
-    """Returns the runs by a label of their network, ordered by seed.
+    """Returns the runs by the label of their network, ordered by seed.
 
-    Runs belong together if their settings differ in the seed only. A label is the
-    network's name, followed by the settings that tell it from others of that name.
+    Runs belong to one network if their settings differ only in the seed. A label is the
+    network's name, followed by the settings that distinguish networks with this name.
 
     Raises:
-        SettingError: If the runs are of several data sets, or two are the same.
+        SettingError: If the runs are for different data sets, or two runs of a network
+            have the same seed.
     """
     groups: list[list[FinishedRun]] = []
     for run in runs:
@@ -107,21 +108,21 @@ def by_network(runs: Iterable[FinishedRun]) -> dict[str, list[FinishedRun]]:
 
 
 def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
-    """Returns what a run's network makes of the test images.
+    """Returns the outputs of a run's network for the test images.
 
     Args:
-        run: The run, whose last weights are taken.
-        data: What replaces settings of its data, such as `data_dir`.
+        run: A finished run; its last weights are used.
+        data: Data settings that replace those of the run, e.g. `data_dir`.
 
     Raises:
         CheckpointError: If its weights are damaged.
-        DataError: If the images are not available, or are of other classes.
+        DataError: If the images are not available, or have other classes.
         DivergedError: If an output is not finite.
     """
     config = replace(run.config.data, **data)
     images = load_split(config, "test")
     require_classes(images, run.config.model.num_classes, run.folder.class_names())
-    # It imports TensorFlow.
+    # This module imports TensorFlow.
     from resnet_tf.evaluation.full_pass import checkpoint_pass, finite
 
     full_pass = checkpoint_pass(run.folder.path, config)
@@ -133,7 +134,7 @@ def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
 def _differing(a: FinishedRun, b: FinishedRun) -> dict[str, tuple[Any, Any]]:
     found = differences(a.config, b.config)
     found.pop("seed", None)
-    # One network, whose sums were rounded in different orders.
+    # The native kernels differ only in the rounding of sums.
     if all(kernels.startswith("native_") for kernels in found.get("kernels", ())):
         found.pop("kernels", None)
     return found

@@ -1,1 +1,1 @@
-"""The report on one checkpoint: its mistakes, its confidence and its robustness."""
+"""Reports on one checkpoint in depth: mistakes, confidence and robustness."""

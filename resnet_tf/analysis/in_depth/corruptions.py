@@ -1,7 +1,7 @@
-"""The same images as a worse camera would give them, each kind at five strengths.
+"""Corrupts images as a worse camera would, in five ways at five strengths each.
 
-The kinds are from Hendrycks and Dietterich 2019, "Benchmarking Neural Network
-Robustness to Common Corruptions and Perturbations"; the strengths are not.
+The corruptions are from Hendrycks and Dietterich 2019, "Benchmarking Neural Network
+Robustness to Common Corruptions and Perturbations"; the strengths are our own.
 """
 
 import io
@@ -12,20 +12,20 @@ import numpy as np
 from PIL import Image
 
 _SEED = 0
-_SIDE = 32  # of the images whose pixels a blur is told in
+_SIDE = 32  # image side, in pixels, to which the strength of a blur refers
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A way to spoil images.
+    """A way to corrupt images.
 
     Attributes:
-        name: In a word.
-        measure: What the strengths are.
-        strengths: From weak to strong.
-        apply: From uint8 images (N, side, side, 3), a strength, and the number of the
-            first image in its split, to such images. The same call gives the same
-            images, however a split is cut into batches.
+        name: One-word name.
+        measure: Meaning of the strengths.
+        strengths: Strengths from weak to strong.
+        apply: Function from uint8 images (N, side, side, 3), a strength, and the index
+            of the first image in its split, to corrupted uint8 images. An image does
+            not depend on how the split is cut into batches.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Corruption:
 
 
 def noise(images: np.ndarray, deviation: float, first: int) -> np.ndarray:
-    """Returns images with Gaussian noise of a deviation in parts of the range."""
+    """Returns images with Gaussian noise; `deviation` is a fraction of the range."""
     shape = images.shape[1:]
     drawn = [
         np.random.default_rng([_SEED, first + i]).standard_normal(shape, np.float32)
@@ -45,7 +45,7 @@ def noise(images: np.ndarray, deviation: float, first: int) -> np.ndarray:
 
 
 def blur(images: np.ndarray, deviation: float, first: int = 0) -> np.ndarray:
-    """Returns images under a Gaussian of a deviation in 32nds of the side."""
+    """Returns images after a Gaussian blur; `deviation` is in units of side / 32."""
     from scipy.ndimage import gaussian_filter
 
     pixels = deviation * images.shape[1] / _SIDE
@@ -54,17 +54,18 @@ def blur(images: np.ndarray, deviation: float, first: int = 0) -> np.ndarray:
 
 
 def jpeg(images: np.ndarray, quality: float, first: int = 0) -> np.ndarray:
-    """Returns images that were JPEG files of a quality from 1 to 95."""
+    """Returns images after JPEG compression with a quality from 1 to 95."""
     return np.stack([_through_jpeg(image, int(quality)) for image in images])
 
 
 def brightness(images: np.ndarray, added: float, first: int = 0) -> np.ndarray:
-    """Returns images with a part of the range added to the value of HSV.
+    """Returns images with a fraction of the range added to their HSV value.
 
-    The value of a pixel is its largest channel, at most 255 after the sum. Hue and
-    saturation stay, so that all channels are scaled by one factor; black becomes gray.
+    The value of a pixel is its largest channel; the sum is clipped to 255. Hue and
+    saturation do not change: all channels of a pixel are scaled by one factor, and
+    black becomes gray.
 
-    Reference: Hendrycks and Dietterich 2019, "brightness" of their code.
+    Reference: Hendrycks and Dietterich 2019, "brightness" in their code.
     """
     value = images.max(axis=-1, keepdims=True).astype(np.float32)
     raised = np.minimum(value + np.float32(255 * added), 255)
@@ -73,26 +74,24 @@ def brightness(images: np.ndarray, added: float, first: int = 0) -> np.ndarray:
 
 
 def contrast(images: np.ndarray, kept: float, first: int = 0) -> np.ndarray:
-    """Returns images of which a part of the distance from their mean is left."""
+    """Returns images with their contrast reduced to the fraction `kept`."""
     means = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
     return _pixels(means + np.float32(kept) * (images - means))
 
 
 CORRUPTIONS = (
-    Corruption(
-        "noise", "deviation, of the range", (0.02, 0.04, 0.06, 0.08, 0.1), noise
-    ),
+    Corruption("noise", "deviation / range", (0.02, 0.04, 0.06, 0.08, 0.1), noise),
     Corruption("blur", "deviation, side / 32", (0.4, 0.6, 0.8, 1.0, 1.2), blur),
     Corruption("JPEG", "quality", (80, 60, 40, 20, 10), jpeg),
     Corruption(
         "brightness", "added to HSV's value", (0.1, 0.2, 0.3, 0.4, 0.5), brightness
     ),
-    Corruption("contrast", "part that is left", (0.8, 0.6, 0.4, 0.3, 0.2), contrast),
+    Corruption("contrast", "fraction kept", (0.8, 0.6, 0.4, 0.3, 0.2), contrast),
 )
 
 
 def spoiled(image: np.ndarray) -> np.ndarray:
-    """Returns an image as it is and at every strength, a row a corruption.
+    """Returns an image without and with corruption at every strength.
 
     Args:
         image: uint8 array (side, side, 3).

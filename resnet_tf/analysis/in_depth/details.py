@@ -1,4 +1,4 @@
-"""Figures from one pass beyond its error, as JSON values."""
+"""Computes further figures from one evaluation pass, as JSON values."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -21,8 +21,9 @@ def by_class(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
     """Returns `name`, `n`, `error` and its 95 % Wilson `interval` of each class.
 
     Args:
-        counts: Images by true and predicted class (c, c).
-        names: Of the c classes; one without images has no error and no interval.
+        counts: Number of images by true and predicted class (c, c).
+        names: Names of the c classes. A class without images has no error and no
+            interval.
     """
     found = []
     for label, name in enumerate(names):
@@ -35,11 +36,11 @@ def by_class(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def confused_most(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns `true`, `predicted` and `n` of the pairs with the most images.
+    """Returns `true`, `predicted` and `n` of the most frequent confusions.
 
     Args:
-        counts: See `by_class`.
-        names: See `by_class`.
+        counts: Number of images by true and predicted class (c, c).
+        names: Names of the c classes.
     """
     wrong = counts - np.diag(np.diag(counts))
     order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSED]
@@ -52,9 +53,12 @@ def confused_most(counts: np.ndarray, names: Sequence[str]) -> list[dict[str, An
 
 
 def trust(result: Result, temperature: float) -> dict[str, Any]:
-    """Returns the calibration error `ece`, in points, and the `bins` of a reliability
-    diagram: those of `reliability`, each with the 95 % Wilson `interval` of its
-    accuracy."""
+    """Returns the calibration error and the bins of a reliability diagram.
+
+    Returns:
+        `ece` in percentage points, and `bins`: the fields of each `Bin`, with the 95 %
+        Wilson `interval` of its accuracy.
+    """
     bins = reliability(softmax(result.logits, temperature), result.labels, BINS)
     return {
         "ece": expected_calibration_error(bins),
@@ -72,8 +76,12 @@ def trust(result: Result, temperature: float) -> dict[str, Any]:
 
 
 def confident_mistakes(result: Result, temperature: float) -> list[dict[str, Any]]:
-    """Returns `index`, `true`, `predicted` and its `probability` of the images that
-    are classified wrongly, the most confident first."""
+    """Returns the wrongly classified images, the most confident predictions first.
+
+    Returns:
+        For each image `index`, `true`, `predicted` and the `probability` of the
+        predicted class.
+    """
     shares = softmax(result.logits, temperature)
     predicted, names = result.predictions, result.class_names
     confidence = shares[np.arange(result.n), predicted]

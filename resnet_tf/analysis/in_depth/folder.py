@@ -1,4 +1,4 @@
-"""A report folder on one checkpoint: its figures, a page of them and pictures."""
+"""Writes a report folder on one checkpoint: the figures, a page and pictures."""
 
 import json
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from resnet_tf.disk import write_text
 
 JSON, MARKDOWN, PAGE = "evaluation.json", "evaluation.md", "report.html"
 _HOW = (
-    "Single view. Intervals are Wilson's of 95 %. ECE is the expected calibration "
-    "error, of 15 bins of equal width. Corruptions are made anew in each evaluation, "
-    "the same each time; strength 0 is the image as it is."
+    "Single view. Intervals are 95 % Wilson intervals. ECE is the expected calibration "
+    "error, with 15 bins of equal width. Each evaluation generates the same corrupted "
+    "images again; strength 0 is the original image."
 )
 
 
@@ -32,10 +32,10 @@ def write_evaluation(
     """Writes the report.
 
     Args:
-        folder: Where; it is made if it is missing.
-        record: The figures, as `evaluate_in_depth` gives them, with provenance.
-        mistakes: Its images of the mistakes.
-        spoiled: Its image under each corruption.
+        folder: Folder of the report; it is created if missing.
+        record: Figures from `evaluate_in_depth`, with provenance.
+        mistakes: `InDepth.mistakes`.
+        spoiled: `InDepth.spoiled`.
 
     Raises:
         OSError: If a file cannot be written.
@@ -52,7 +52,7 @@ def write_evaluation(
 
 
 def page(record: Mapping[str, Any]) -> Page:
-    """Returns the report; its pictures lie beside it."""
+    """Returns the report page; its pictures are in the same folder."""
     sections = [
         Section("Error", _error(record), _classes(record)),
         Section(
@@ -71,8 +71,8 @@ def page(record: Mapping[str, Any]) -> Page:
             pictures=[
                 Picture(
                     pictures.RELIABILITY,
-                    "Accuracy of the predictions of each confidence; on the dashed "
-                    "line they are equal.",
+                    "Accuracy of the predictions by confidence; on the dashed line, "
+                    "both are equal.",
                 )
             ],
         ),
@@ -96,21 +96,21 @@ def page(record: Mapping[str, Any]) -> Page:
 
 
 def calibration(record: Mapping[str, Any]) -> str:
-    """Returns how far confidence lies from accuracy, as a sentence."""
+    """Returns a sentence on the calibration error."""
     found = record["calibration"]
     text = f"The calibration error is {found['before']['ece']:.2f} points"
     if found["temperature"] is None and found["n"]:
         return (
             f"{text}; the {found['n']:,} {found['fitted_on']} images do not determine "
-            "a temperature, as is the case where all of them are classified correctly."
+            "a temperature (e.g. because all of them are classified correctly)."
         )
     if found["temperature"] is None:
         return f"{text}; there are no validation images to fit a temperature on."
     text += f", and {found['after']['ece']:.2f} with the temperature "
     if found["fitted_on"] == record["split"]:
         return (
-            f"{text}{found['temperature']:.3f}, fitted on these images themselves, on "
-            "which it looks better than on others."
+            f"{text}{found['temperature']:.3f}, fitted on these images themselves, so "
+            "the second figure is too good."
         )
     return (
         f"{text}{found['temperature']:.3f}, fitted on {found['n']:,} "
@@ -119,16 +119,16 @@ def calibration(record: Mapping[str, Any]) -> str:
 
 
 def corrupted(record: Mapping[str, Any]) -> str:
-    """Returns the mean error on corrupted images, as a sentence."""
+    """Returns a sentence on the mean error on corrupted images."""
     count = sum(len(one["errors"]) for one in record["robustness"])
     return (
-        f"The mean error of {count} corruptions is {record['corrupted_error']:.2f} %, "
-        f"on the images as they are {record['error']:.2f} %."
+        f"The mean error of {count} corruptions is {record['corrupted_error']:.2f} %; "
+        f"on the original images the error is {record['error']:.2f} %."
     )
 
 
 def paired(record: Mapping[str, Any]) -> str:
-    """Returns the result of the tests against another checkpoint, as sentences."""
+    """Returns sentences on the tests against another checkpoint."""
     pair = record["pair"]
     low, high = pair["difference_interval"]
     differ = "do not differ" if low <= 0 <= high else "differ"
@@ -170,8 +170,8 @@ def _confused(record: Mapping[str, Any]) -> Table:
 
 def _mistakes(record: Mapping[str, Any]) -> Section:
     if not record["mistakes"]:
-        return Section("Most confident mistakes", "None: each image is named rightly.")
-    text = "True class, and the predicted one with its probability"
+        return Section("Most confident mistakes", "None: all images are correct.")
+    text = "True class, and the predicted class with its probability"
     calibrated = record["calibration"]["temperature"] is not None
     text += ", calibrated." if calibrated else "."
     return Section(

@@ -1,4 +1,4 @@
-"""The pictures of a report on one checkpoint."""
+"""Draws the pictures of a report on one checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +12,9 @@ from resnet_tf.reporting.figure import COLORS, DPI, new_figure
 
 CONFUSION, RELIABILITY = "confusion.png", "reliability.png"
 MISTAKES, ROBUSTNESS = "mistakes.png", "robustness.png"
-_MARKERS = "osD^v"  # beside the colours, for print
-_COLUMNS = 6  # of the mistakes
-_LONGEST = 14  # letters of a class's name under an image
+_MARKERS = "osD^v"  # in addition to the colors, for black-and-white print
+_COLUMNS = 6  # images per row in the picture of the mistakes
+_LONGEST = 14  # maximum letters of a class name above an image
 
 
 def draw_confusions(path: Path, record: Mapping[str, Any]) -> None:
@@ -22,7 +22,7 @@ def draw_confusions(path: Path, record: Mapping[str, Any]) -> None:
 
     Args:
         path: The PNG file to write.
-        record: The figures, as `evaluate_in_depth` gives them.
+        record: Figures from `evaluate_in_depth`.
     """
     names = record["class_names"]
     size = 1.3 * side(names)
@@ -33,15 +33,16 @@ def draw_confusions(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def draw_reliability(path: Path, record: Mapping[str, Any]) -> None:
-    """Draws accuracy over confidence, without and with the temperature, and below it
-    how many predictions have which confidence.
+    """Draws accuracy over confidence, without and with the temperature.
+
+    A histogram of the confidences is below each plot.
 
     Args:
         path: The PNG file to write.
-        record: The figures, as `evaluate_in_depth` gives them.
+        record: Figures from `evaluate_in_depth`.
     """
     calibration = record["calibration"]
-    shown = {"as it is": calibration["before"]}
+    shown = {"uncalibrated": calibration["before"]}
     if calibration["after"]:
         shown[f"temperature {calibration['temperature']:.2f}"] = calibration["after"]
     figure = new_figure(5.2 * len(shown), 5.6)
@@ -68,12 +69,12 @@ def draw_reliability(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def draw_mistakes(path: Path, record: Mapping[str, Any], images: np.ndarray) -> None:
-    """Draws the most confident mistakes, the true class above, the predicted below.
+    """Draws the most confident mistakes with their true and predicted classes.
 
     Args:
         path: The PNG file to write.
-        record: The figures, as `evaluate_in_depth` gives them, with a mistake.
-        images: Those of the mistakes, uint8 array (N, side, side, 3).
+        record: Figures from `evaluate_in_depth`, with at least one mistake.
+        images: Images of the mistakes, uint8 array (N, side, side, 3).
     """
     rows = -(-len(images) // _COLUMNS)
     figure = new_figure(1.75 * _COLUMNS, 2.1 * rows)
@@ -88,12 +89,12 @@ def draw_mistakes(path: Path, record: Mapping[str, Any], images: np.ndarray) -> 
 
 
 def draw_robustness(path: Path, record: Mapping[str, Any], images: np.ndarray) -> None:
-    """Draws the error over the strength of each corruption, and what they look like.
+    """Draws the error over the strength of each corruption, and example images.
 
     Args:
         path: The PNG file to write.
-        record: The figures, as `evaluate_in_depth` gives them.
-        images: An image under each corruption, uint8 array (corruptions, 1 +
+        record: Figures from `evaluate_in_depth`.
+        images: One image under each corruption, uint8 array (corruptions, 1 +
             strengths, side, side, 3).
     """
     figure = new_figure(11, 4.6)
@@ -130,7 +131,7 @@ def draw_robustness(path: Path, record: Mapping[str, Any], images: np.ndarray) -
 
 
 def _reach(values: Sequence[float], bounds: Sequence[Sequence[float]]) -> np.ndarray:
-    """Returns how far intervals reach below and above values (2, n)."""
+    """Returns the lengths of error bars below and above the values (2, n)."""
     low, high = np.transpose(bounds)
     return np.maximum([values - low, high - values], 0)
 

@@ -1,4 +1,4 @@
-"""The mistakes of a checkpoint, its confidence and its robustness."""
+"""Evaluates the mistakes, the confidence and the robustness of a checkpoint."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InDepth:
-    """The figures in a report on a checkpoint.
+    """The figures and images for a report on a checkpoint.
 
     Attributes:
-        record: JSON values: what `evaluate` returns, and `network`, `class_names`,
+        record: JSON values: the keys of `evaluate`, and `network`, `class_names`,
             `classes` (see `by_class`), `confusion` (true by predicted class),
             `confused` (see `confused_most`), `mistakes` (see `confident_mistakes`),
-            `robustness` (see there), `corrupted_error` (the mean of all its errors),
-            `pair` (None without another checkpoint) and `calibration`: the
-            `temperature` fitted on `n` validation images (None if they do not
-            determine it, see `fit_temperature`, or there are none), and
-            what `trust` says `before` and `after` it.
-        mistakes: The images of the mistakes, uint8 array (N, side, side, 3).
-        spoiled: The first image under each corruption, see `spoiled`.
+            `robustness` (see the function `robustness`), `corrupted_error` (the mean
+            of all its errors), `pair` (None without another checkpoint) and
+            `calibration`. The last has the `temperature` fitted on `n` validation
+            images (None if there are none or they do not determine it, see
+            `fit_temperature`), and the results of `trust` `before` and `after`
+            calibration.
+        mistakes: Images of the mistakes, uint8 array (N, side, side, 3).
+        spoiled: First image under each corruption, see the function `spoiled`.
     """
 
     record: dict[str, Any]
@@ -51,14 +52,14 @@ def evaluate_in_depth(
     progress: Callable[[int, int], None] = lambda done, total: None,
     **options: Any,
 ) -> InDepth:
-    """Returns all that a report on a checkpoint says.
+    """Returns the figures and images for a report on a checkpoint.
 
     Args:
         ckpt: A released model's name, a checkpoint folder or a run folder.
         split: "test" or "validation".
         against: Another checkpoint for the same images, or None.
-        progress: Of the corrupted images, see `robustness`.
-        **options: Those of `evaluate`.
+        progress: Called after each pass over corrupted images, see `robustness`.
+        **options: Keyword arguments of `evaluate`.
 
     Raises:
         CheckpointError: If a checkpoint is missing, damaged or inconsistent.
@@ -69,7 +70,7 @@ def evaluate_in_depth(
     require_split(split)
     own = subject(ckpt, **options)
     other = None if against is None else _other(against, own, options)
-    # They import TensorFlow.
+    # These modules import TensorFlow.
     from resnet_tf.analysis.in_depth.details import (
         by_class,
         confident_mistakes,
@@ -106,7 +107,7 @@ def _other(against: str | Path, own: Subject, options: dict[str, Any]) -> Subjec
     dataset = stored.config.data.dataset
     if dataset != own.data.dataset:
         raise SettingError(
-            f"against must be for {own.data.dataset}, as ckpt is, received a "
+            f"against must be for {own.data.dataset} like ckpt, received a "
             f"checkpoint for {dataset}"
         )
     return subject(stored, **options)
@@ -127,7 +128,7 @@ def _calibration(own: Subject, result: Result) -> dict[str, Any]:
 
 
 def _pair(result: Result, other: Subject, split: SplitName) -> dict[str, Any]:
-    """Returns the tests of two results for the same images."""
+    """Returns the paired tests of two checkpoints on the same images."""
     from resnet_tf.analysis.paired import difference_interval, mcnemar
 
     theirs = other.result(other.images(split))

@@ -1,4 +1,4 @@
-"""How a network takes to spoiled images."""
+"""Measures the error of a network on corrupted images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,17 +17,17 @@ def robustness(
     batch_size: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[dict[str, Any]]:
-    """Returns the errors of a network on images that were spoiled, as JSON values.
+    """Returns the errors of a network on corrupted images, as JSON values.
 
     Args:
-        full_pass: Of the network.
-        images: Unspoiled; each batch is spoiled when its turn comes.
-        batch_size: Images in a batch.
-        progress: Called after each pass with the passes that are done and all.
+        full_pass: The evaluation pass of the network.
+        images: Original images; each batch is corrupted just before it is used.
+        batch_size: Number of images in a batch.
+        progress: Called after each pass with the number of passes done and in total.
 
     Returns:
-        For each of `CORRUPTIONS` its `name`, `measure`, `strengths`, `errors` (of
-        each strength, in percent) and `intervals` (95 % Wilson, in percent).
+        For each of `CORRUPTIONS` its `name`, `measure`, `strengths`, `errors` (in
+        percent, one per strength) and `intervals` (95 % Wilson, in percent).
     """
     total = sum(len(one.strengths) for one in CORRUPTIONS)
     found, done = [], 0
@@ -57,7 +57,7 @@ def _wrong(
     corruption: Corruption,
     strength: float,
 ) -> int:
-    """Returns how many images of a pass are classified wrongly."""
+    """Returns the number of wrongly classified images in one pass."""
     count = 0
     for start in range(0, len(images), batch_size):
         batch = images.images[start : start + batch_size]

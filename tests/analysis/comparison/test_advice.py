@@ -1,7 +1,7 @@
 from resnet_tf.analysis.comparison.advice import advise
 
 
-def test_the_cheapest_of_those_that_do_not_differ_significantly(record):
+def test_takes_the_cheapest_of_the_best_networks(record):
     assert advise(record) == [
         "On these 1,000 test images large has the lowest error, 5.00 %.",
         "Not significantly different: small.",
@@ -32,7 +32,7 @@ def test_the_order_of_a_pair_does_not_matter(record):
     assert advise(record) == expected
 
 
-def test_networks_that_the_same_one_replaces_share_a_sentence(record):
+def test_networks_with_the_same_better_network_share_a_sentence(record):
     twin = {**record["networks"][2], "label": "worst"}
     record["networks"].append(twin)
     pairs = [p for p in record["pairs"] if p["b"] == "poor"]
@@ -47,8 +47,8 @@ def left_out(record):
     return [line.split(":")[0] for line in advise(record) if "Leave out" in line]
 
 
-def test_a_time_that_is_hardly_less_is_no_reason(record):
-    """Networks of one size, trained in two ways: their times differ by luck."""
+def test_a_slightly_shorter_time_does_not_count(record):
+    """Two networks of the same size: their training times differ by chance."""
     large, small = record["networks"] = record["networks"][:2]
     record["pairs"] = record["pairs"][:1]
     small |= {name: large[name] for name in ("parameters", "macs", "latency")}
@@ -63,7 +63,7 @@ def test_a_time_that_is_hardly_less_is_no_reason(record):
     assert "Take large" not in " ".join(advise(record))
 
 
-def test_what_is_taken_is_not_left_out(record):
+def test_a_network_that_is_taken_is_not_left_out(record):
     """`poor` is cheaper than `small` and differs significantly from `large` only."""
     _, small, poor = record["networks"]
     poor |= {"parameters": 80_000, "macs": 8_000_000, "seconds": 20.0}
@@ -73,12 +73,12 @@ def test_what_is_taken_is_not_left_out(record):
     assert "Take small for the fewest parameters" in " ".join(advise(record))
 
 
-def test_what_another_seed_would_change(record):
+def test_networks_with_one_seed_are_named(record):
     for one in record["networks"][:2]:
         one["seeds"] = [0]
     assert advise(record)[-1] == (
-        "large and small ran with one seed: what another would change is in no "
-        "interval."
+        "large and small ran with one seed: the intervals do not cover the choice of "
+        "the seed."
     )
 
 

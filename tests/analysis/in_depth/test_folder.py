@@ -65,8 +65,7 @@ def test_sentences(record):
     unknown = record["calibration"] | {"temperature": None, "after": None}
     assert calibration({**record, "calibration": unknown}) == (
         "The calibration error is 4.06 points; the 5,000 validation images do not "
-        "determine a temperature, as is the case where all of them are classified "
-        "correctly."
+        "determine a temperature (e.g. because all of them are classified correctly)."
     )
     none = calibration({**record, "calibration": {**unknown, "n": 0}})
     assert none.endswith("there are no validation images to fit a temperature on.")
@@ -76,15 +75,16 @@ def test_sentences(record):
     )
     assert calibration({**record, "split": "validation"}) == (
         "The calibration error is 4.06 points, and 2.43 with the temperature 1.250, "
-        "fitted on these images themselves, on which it looks better than on others."
+        "fitted on these images themselves, so the second figure is too good."
     )
     assert corrupted(record) == (
-        "The mean error of 2 corruptions is 7.50 %, on the images as they are 2.50 %."
+        "The mean error of 2 corruptions is 7.50 %; on the original images the error "
+        "is 2.50 %."
     )
 
 
 def test_a_network_without_a_mistake(record):
     record |= {"mistakes": [], "confused": [], "pair": None}
     text = markdown(page(record))
-    assert "None: each image is named rightly." in text
+    assert "None: all images are correct." in text
     assert "mistakes.png" not in text and "Against" not in text

@@ -151,8 +151,7 @@ def test_a_checkpoint_for_other_images(runs, tmp_path, capsys):
                          "--data_dir=nowhere")  # fmt: skip
     assert (code, (tmp_path / "new").exists()) == (2, False)
     assert line == (
-        "error: against must be for digits, as ckpt is, received a checkpoint for "
-        "cifar10"
+        "error: against must be for digits like ckpt, received a checkpoint for cifar10"
     )
 
 
