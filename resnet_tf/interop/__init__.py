@@ -1,1 +1,1 @@
-"""Weights of other projects: read, recognised, and written as checkpoint folders."""
+"""Import of other projects' weights, and export of checkpoints to other formats."""

@@ -1,4 +1,4 @@
-"""Moving averages for a batch norm that was trained without, from training images."""
+"""Computes the moving averages of batch norm from training images."""
 
 import dataclasses
 import math
@@ -14,18 +14,18 @@ from resnet_tf.errors import SettingError
 from resnet_tf.interop.source import Source
 from resnet_tf.layers import BatchNorm, batch_norms
 
-# More change an average over batches of 125 by little.
+# More images hardly change an average over batches of 125.
 MOST_IMAGES = 10_000
 BATCH_SIZE = 125
 
 
 def with_averages(source: Source, images: np.ndarray) -> Source:
-    """Returns a source whose batch norm uses moving averages in evaluation.
+    """Returns the source with moving averages for evaluation.
 
     Args:
-        source: One that has none.
-        images: uint8 array (N, side, side, 3), RGB, of training images; `assign`
-            runs them through the network, see `recompute_statistics`.
+        source: Source without moving averages.
+        images: Training images, uint8 array (N, side, side, 3), RGB. `assign` runs
+            them through the network; see `recompute_statistics`.
     """
     config = source.config
     model = dataclasses.replace(config.model, bn_eval="moving")
@@ -36,8 +36,8 @@ def with_averages(source: Source, images: np.ndarray) -> Source:
         return used
 
     note = (
-        "The checkpoint has no moving averages: those of batch norm (bn_eval=moving) "
-        f"were recomputed here on {len(images):,} training images. The original "
+        "The checkpoint has no moving averages of batch norm. The import computed them "
+        f"from {len(images):,} training images (bn_eval=moving). The original "
         "evaluates with each batch's own statistics (bn_eval=batch)."
     )
     return dataclasses.replace(
@@ -52,13 +52,14 @@ def with_averages(source: Source, images: np.ndarray) -> Source:
 def chosen_averages(
     source: Source, bn_eval: str | None, data_dir: str | None, cache_dir: str | None
 ) -> Source:
-    """Returns the source as asked for; see `import_weights` for the arguments.
+    """Returns the source with or without moving averages, as `bn_eval` says.
 
-    The averages are computed from the first `MOST_IMAGES` training images.
+    The averages are computed from the first `MOST_IMAGES` training images. See
+    `import_weights` for the arguments.
 
     Raises:
         DataError: If the images are needed and not available.
-        SettingError: If the source has averages, and `bn_eval` is given.
+        SettingError: If `bn_eval` is given for a source with moving averages.
     """
     if source.averages:
         if bn_eval is not None:
@@ -85,30 +86,30 @@ def recompute_statistics(
     *,
     batch_size: int = BATCH_SIZE,
 ) -> str:
-    """Sets the moving averages of every batch norm to what these images give.
+    """Recomputes the moving averages of every batch norm from images.
 
-    The images pass in batches, each normalised with its own statistics, as in
-    training; an average becomes the plain mean over the batches, of their means
-    and of their unbiased variances (see `BatchNorm`). So in evaluation the
-    variances are n / (n - 1) times those of the batches, n the values of a channel
-    in a batch. Nothing is drawn at random, and no weight that is trained changes.
+    The images pass through the model in batches. As in training, batch norm
+    normalizes each batch with its own statistics. A moving average becomes the plain
+    mean over the batches: of their means, or of their unbiased variances (see
+    `BatchNorm`). An unbiased variance is n / (n - 1) times the variance of the batch,
+    n the values of a channel in the batch. Nothing is random, and no trained weight
+    changes.
 
     Args:
-        model: A network of this package, not one optimised for inference.
-        images: Training images in evaluation's form, without augmentation:
-            (N, H, W, 3) as the model takes them, or as `prepare` does, which may not
-            resize them.
-        prepare: Called with each batch before the model sees it; for uint8 images
-            `lambda batch: normalize(batch, config.data)`.
-        batch_size: The largest batch; all have as many images, or one fewer.
+        model: A network of this package, not optimized for inference.
+        images: Training images without augmentation, (N, H, W, 3), as the model or
+            `prepare` accepts them.
+        prepare: Function to apply to each batch before the model; it must not resize
+            the images. For uint8 images `lambda batch: normalize(batch, config.data)`.
+        batch_size: Size of the largest batch; other batches have one image fewer at
+            most.
 
     Returns:
-        One line that says how many images and batches were used.
+        One line with the numbers of images and batches.
 
     Raises:
-        ValueError: If there are no images, `batch_size` is below 1, the images have
-            another shape than the model's, or the model has no batch norm or a
-            frozen one.
+        ValueError: If there are no images, `batch_size` is below 1, the images do not
+            have the model's shape, or the model has no batch norm or a frozen one.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be above 0, received {batch_size}")
@@ -134,7 +135,7 @@ def _sums(
     batches: list[np.ndarray],
     prepare: Callable[[tf.Tensor], tf.Tensor] | None,
 ) -> list[list[np.ndarray]]:
-    """Returns the sums over the batches of each norm's mean and variance, float64."""
+    """Sums the means and the variances of each batch norm over the batches, float64."""
 
     @tf.function(
         input_signature=[
@@ -147,7 +148,7 @@ def _sums(
     sums = [[np.zeros(norm.gamma.shape)] * 2 for norm in norms]
     momenta = [norm.momentum for norm in norms]
     try:
-        # At 0 the averages are the batch's own; `run` is traced with it.
+        # With momentum 0 the averages are the batch's own. Tracing `run` reads it.
         for norm in norms:
             norm.momentum = 0.0
         for batch in batches:

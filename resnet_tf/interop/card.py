@@ -1,4 +1,4 @@
-"""The card of imported weights, README.md."""
+"""Writes the card (README.md) of imported weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +13,10 @@ def card(source: Source, metrics: Mapping[str, Any], folder: Path, split: str) -
     """Returns the card as Markdown.
 
     Args:
-        source: What was imported.
-        metrics: What `import_weights` returns.
-        folder: The checkpoint folder.
-        split: The images of the measured error.
+        source: Imported weights.
+        metrics: Metrics that `import_weights` returns.
+        folder: Checkpoint folder.
+        split: Split of the measured error, e.g. "test".
     """
     files = "\n".join(
         f"| SHA-256 of `{name}` | `{digest}` |"
@@ -26,7 +26,7 @@ def card(source: Source, metrics: Mapping[str, Any], folder: Path, split: str) -
     return f"""# {folder.name}
 
 {source.family}, imported from `{source.files[0].name}`.
-The weights are that project's, under its licence: {source.url}
+The weights belong to that project and are under its license: {source.url}
 
 ```
 python eval.py --ckpt {word(folder)}
@@ -40,7 +40,7 @@ python eval.py --ckpt {word(folder)}
 | | |
 |---|---|
 {files}
-| tensors | {metrics["tensors"]}, each of the network used once and none missing |
+| tensors | {metrics["tensors"]}: each tensor of the network once, none missing |
 | parameters | {metrics["parameters"]:,} |
 | largest difference of a logit from PyTorch's | {_difference(metrics)} |
 | network | {_network(source)} |
@@ -48,19 +48,19 @@ python eval.py --ckpt {word(folder)}
 | preprocessing | {preprocessing(source.config.data)} |
 | SHA-256 of the weights | `{metrics["weights_sha256"]}` |
 {notes}
-The import checked the name, the shape and the finiteness of each tensor, and that no
-name occurs twice. It cannot check what the numbers mean: two tensors of one shape that
-are swapped, or weights of another training, pass. The measured error tells.
+The import checked that each tensor has the right name and shape and finite values, and
+that no name occurs twice. It cannot detect two swapped tensors of the same shape, or
+weights from another training. The measured error shows such faults.
 
-The published error is what the authors state of this network, not of this file.
-`config.json` holds the network and its preprocessing; what it says of the
-training is only near the authors'.
+The authors published the error for this network, not for this file.
+`config.json` holds the network and its preprocessing. Its training settings are close
+to the authors' settings, not equal.
 """
 
 
 def preprocessing(data: DataConfig) -> str:
-    """Returns in words how images are normalised and fitted."""
-    text = "each image less its mean, divided by its deviation"
+    """Describes in words how images are resized and normalized."""
+    text = "each image minus its mean, divided by its standard deviation"
     if data.normalization == "mean_std":
         mean, std = (
             ", ".join(f"{x:.4f}" for x in values)
@@ -68,7 +68,7 @@ def preprocessing(data: DataConfig) -> str:
         )
         text = f"(pixel / 255 - mean) / std with mean {mean} and std {std}"
     if data.resize:
-        return f"resized to {data.resize}, centre {data.image_size}, {text}"
+        return f"resized to {data.resize}, center crop of {data.image_size}, {text}"
     return text
 
 
@@ -81,9 +81,9 @@ def _network(source: Source) -> str:
 
 def _batch_norm(source: Source) -> str:
     if source.averaged_images is not None:
-        origin = f"computed here from {source.averaged_images:,} training images"
+        origin = f"computed from {source.averaged_images:,} training images"
     else:
-        origin = "those of the file" if source.averages else "none"
+        origin = "from the file" if source.averages else "none"
     return f"bn_eval={source.config.model.bn_eval}; moving averages: {origin}"
 
 
@@ -106,5 +106,5 @@ def _measured(metrics: Mapping[str, Any], split: str) -> str:
     low, high = metrics[f"{split}_interval"]
     return (
         f"| {metrics[f'{split}_error']:.2f} % | {metrics[f'n_{split}']:,} {split} "
-        f"images at hand | 95 % interval (Wilson) {low:.2f} to {high:.2f} % |"
+        f"images | 95 % interval (Wilson) {low:.2f} to {high:.2f} % |"
     )

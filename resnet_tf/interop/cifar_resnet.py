@@ -1,9 +1,9 @@
 """CIFAR ResNets of two PyTorch projects, of any depth 6n+2.
 
-Both name their layers as torchvision does. akamaster's has the shortcut without
-parameters (option A: every second pixel, half of the zeros on either side) and
-the head `linear`, chenyaofo's a 1x1 convolution with batch norm (option B) and the
-head `fc`.
+Both name their layers as torchvision does. akamaster's network has the shortcut
+without parameters (option A: every second pixel, half of the zeros on either side)
+and the head `linear`. chenyaofo's network has a 1x1 convolution with batch norm
+(option B) as its shortcut and the head `fc`.
 """
 
 import functools
@@ -21,11 +21,11 @@ from resnet_tf.interop.residual import Structure, equal_lengths, layer_names, st
 from resnet_tf.interop.shapes import checked_assign
 from resnet_tf.interop.source import Published, Source
 
-# What is alike, as settings over the recipe "akamaster". The validation images
-# were trained on, so there are none.
+# Settings of both projects, applied to the recipe "akamaster". The projects trained on
+# all training images, so there are no validation images.
 _COMMON = {"model": "resnet", "order": "post", "stride_padding": "both",
            "bn_epsilon": 1e-5, "validation_size": 0}  # fmt: skip
-# The means and deviations are those of the project's training configuration.
+# Means and standard deviations from the project's training configuration.
 _CHENYAOFO_DATA = {
     "cifar10": {
         "channel_mean": (0.4914, 0.4822, 0.4465),
@@ -49,10 +49,10 @@ _STAGES = 3
 
 
 class _Project(NamedTuple):
-    """A project: its head, its shortcut's name, its settings over the recipe, and
-    what it states.
+    """A project: the names of its head and shortcut, its settings and its errors.
 
-    `errors` are in percent, by data set and depth, on the 10,000 test images.
+    The settings apply to the recipe. `errors` are the published errors on the 10,000
+    test images, in percent, by data set and depth.
     """
 
     name: str
@@ -104,18 +104,18 @@ _PROJECTS = {
 
 
 def recognise(path: Path, state_dict: StateDict) -> Source | None:
-    """Returns the network in a state dict, None if it is of neither project.
+    """Returns the network in a state dict, or None if it is of neither project.
 
     Args:
-        path: The file that it was read from.
+        path: The file of the state dict.
         state_dict: Tensors by name, without prefixes.
 
     Raises:
         CheckpointError: If the stages differ in length, or a tensor is missing, has
-            another shape or has no place in the network.
+            the wrong shape or has no place in the network.
     """
     found = structure(state_dict)
-    # Three stages of two convolutions a block; ImageNet's have a fourth.
+    # CIFAR ResNets have three stages; ImageNet's have four.
     if found is None or len(found.lengths) != _STAGES:
         return None
     project = _PROJECTS[found.head]
@@ -166,18 +166,18 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
 
 
 def _preactivated(found: Structure) -> str:
-    """Returns why a pre-activation network of PyTorch is none of ours."""
+    """Returns the message for a pre-activation network that differs from ours."""
     if found.bottleneck:
         theirs = "projects the raw input and has its stride in the 3x3 convolution"
         ours = (
-            "preact164 and preact1001 project the normalized input and have it in the "
-            "first 1x1"
+            "preact164 and preact1001 project the normalized input and have the stride "
+            "in the first 1x1 convolution"
         )
     else:
-        theirs = "adds the raw input, which a projection leaves without batch norm"
-        ours = "resnet with order=pre and uva_preact normalize it there"
+        theirs = "projects the raw input without batch norm"
+        ours = "resnet with order=pre and uva_preact project with batch norm"
     return (
-        "a pre-activation network, such as bearpaw/pytorch-classification's preresnet, "
-        "must be the function of a registered one, received one whose shortcut "
-        f"{theirs}; {ours}"
+        "a pre-activation network must compute the same function as a registered "
+        "network, received one (e.g. bearpaw/pytorch-classification's preresnet) whose "
+        f"shortcut {theirs}; {ours}"
     )

@@ -1,4 +1,4 @@
-"""The data set of a head, by its number of classes."""
+"""Finds the data set of imported weights by the number of classes."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ class Data(NamedTuple):
 
     Attributes:
         dataset: "cifar10", "cifar100" or "folder".
-        info: Its sizes, for a folder.
+        info: Numbers of classes and images, if `dataset` is "folder".
         notes: Sentences for the card.
     """
 
@@ -22,16 +22,16 @@ class Data(NamedTuple):
 
 
 def data_of_classes(classes: int, num_train: int = _CIFAR_IMAGES) -> Data:
-    """Returns the data set with so many classes, a folder of images if none has.
+    """Returns the data set with a number of classes, or a folder of images.
 
     Args:
-        classes: Outputs of the head.
-        num_train: Training images to assume of a folder.
+        classes: Number of outputs of the head.
+        num_train: Number of training images to assume for a folder.
     """
     if classes in CIFAR_OF_CLASSES:
         return Data(CIFAR_OF_CLASSES[classes])
     note = (
-        f"No data set of the package has its {classes:,} classes: it takes --data_dir "
-        "with one folder of images a class, in the order of the classes."
+        f"No data set of the package has {classes:,} classes. The network needs "
+        "--data_dir with one folder of images per class, in the order of the classes."
     )
     return Data(FOLDER, folder_info(classes, num_train), (note,))

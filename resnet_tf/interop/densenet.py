@@ -1,6 +1,6 @@
 """CIFAR DenseNets of three PyTorch projects, plain and with bottlenecks.
 
-All three put the new channels last, as ours. They differ in the names of the layers.
+All three put the new channels last, as we do. They differ in the names of the layers.
 """
 
 import functools
@@ -23,16 +23,16 @@ from resnet_tf.interop.source import Published, Source
 from resnet_tf.layers import compressed
 from resnet_tf.models.densenet import STAGES
 
-# The 1x1 convolution of a bottleneck has so many channels in units of the growth rate.
+# Channels of a bottleneck's 1x1 convolution, as a multiple of the growth rate.
 _WIDE = 4
 
 
 class _Project(NamedTuple):
-    """A project: the names of its layers, its images and the errors that it states.
+    """A project: the names of its layers, its data and its published errors.
 
-    `sign` is a tensor that, with the first dense layer, only this project has. `layer`
-    and `transition` have places for the stage and the layer. `errors` are in percent,
-    by data set and the network's title.
+    The tensor `sign` and the first dense layer together identify the project. `layer`
+    and `transition` have placeholders for the stage and the layer. `errors` are in
+    percent, by data set and the network's title.
     """
 
     name: str
@@ -126,20 +126,20 @@ _PROJECTS = (
         errors={},
     ),
 )
-# The networks, names included, but for larger images: another importer's.
+# The same networks with the same names, for larger images; `imagenet` imports them.
 _LARGE_STEM = "features.norm0.weight"
 
 
 def recognise(path: Path, state_dict: StateDict) -> Source | None:
-    """Returns the network in a state dict, None if it is of none of the projects.
+    """Returns the network in a state dict, or None if it is of none of the projects.
 
     Args:
-        path: The file that it was read from.
+        path: The file of the state dict.
         state_dict: Tensors by name, without prefixes.
 
     Raises:
-        CheckpointError: If the network has another form than ours, or a tensor is
-            missing, has another shape or has no place in it.
+        CheckpointError: If the network's form differs from ours, or a tensor is
+            missing, has the wrong shape or has no place in the network.
     """
     tensors = current_names(state_dict)
     project = next((x for x in _PROJECTS if _is_of(x, tensors)), None)
@@ -154,7 +154,7 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
             "model": "densenet",
             "dataset": data.dataset,
             "bn_epsilon": 1e-5,
-            # The validation images were trained on.
+            # The project trained on the validation images too.
             "validation_size": 0,
         },
         "densenet2017",
@@ -183,11 +183,11 @@ def _is_of(project: _Project, tensors: StateDict) -> bool:
 
 
 def _size(project: _Project, tensors: StateDict) -> dict[str, Any]:
-    """Returns the settings of the network's size.
+    """Returns the settings that describe the network's size.
 
     Raises:
-        CheckpointError: If the dense blocks differ in length, the bottlenecks or the
-            transitions have another width than ours, or a kernel is missing.
+        CheckpointError: If the dense blocks differ in length, the widths of the
+            bottlenecks or the transitions differ from ours, or a kernel is missing.
     """
     length = _length(project, tensors)
     last = f"{project.layer_name('stage1_layer1/conv2')}.weight"
@@ -211,10 +211,10 @@ def _size(project: _Project, tensors: StateDict) -> dict[str, Any]:
 
 
 def _length(project: _Project, tensors: StateDict) -> int:
-    """Returns the layers of each dense block.
+    """Returns the number of layers in each dense block.
 
     Raises:
-        CheckpointError: If there are not three blocks of one length.
+        CheckpointError: If there are not three blocks of equal length.
     """
     pattern = re.compile(re.escape(project.layer).replace(r"\{\}", r"(\d+)") + r"\.")
     layers: dict[int, set[int]] = {}
@@ -231,10 +231,10 @@ def _length(project: _Project, tensors: StateDict) -> int:
 
 
 def _outputs(project: _Project, tensors: StateDict, layer: str) -> int:
-    """Returns the channels that leave a convolution.
+    """Returns the number of output channels of a convolution.
 
     Raises:
-        CheckpointError: If its kernel is missing or is none.
+        CheckpointError: If its kernel is missing or does not have 4 axes.
     """
     name = f"{project.layer_name(layer)}.weight"
     kernel: np.ndarray | None = tensors.get(name)
@@ -254,13 +254,13 @@ def _compression(
     """Returns the share of the channels that both transitions keep.
 
     Args:
-        project: The project.
-        tensors: Its tensors.
-        channels: Channels that enter the first dense block.
-        added: Channels that a block adds.
+        project: The project of the network.
+        tensors: Tensors of the network by name.
+        channels: Number of channels that enter the first dense block.
+        added: Number of channels that a block adds.
 
     Raises:
-        CheckpointError: If no share in hundredths gives the widths in the file.
+        CheckpointError: If no multiple of 0.01 gives the widths in the file.
     """
     kept = [_outputs(project, tensors, f"transition{i}/conv") for i in (1, 2)]
     entering = (channels + added, kept[0] + added)
@@ -268,7 +268,7 @@ def _compression(
         if [compressed(n, share) for n in entering] == kept:
             return share
     raise CheckpointError(
-        f"{project.name} DenseNet must keep one share of the channels in both "
+        f"{project.name} DenseNet must keep the same share of the channels in both "
         f"transitions, received {kept[0]} of {entering[0]} and {kept[1]} of "
         f"{entering[1]}"
     )

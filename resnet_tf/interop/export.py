@@ -1,4 +1,4 @@
-"""From a checkpoint to a file for another runtime, run there and compared."""
+"""Exports a checkpoint for another runtime, runs the file there and compares."""
 
 import contextlib
 import dataclasses
@@ -43,12 +43,12 @@ from resnet_tf.startup import hidden_stderr
 
 INT8 = "tflite_int8"
 CHECKED = 5000  # images
-# More of them have rarer extremes, whose wide ranges are coarse for all others.
+# More images have rarer extremes. They widen the ranges, so other values get coarser.
 CALIBRATED = 128
-_BATCH = 64  # does not divide the number of images: the last batch is another one
+_BATCH = 64  # not a divisor of the number of images, so the last batch is smaller
 _TIMED, _UNTIMED = 30, 3  # calls
 
-# What writes a file of the format, and what runs it.
+# The functions that write and open a file, by format.
 _TOOLS: dict[str, tuple[Callable[..., None], Callable]] = {
     "saved_model": (write_saved_model, open_saved_model),
     "tflite": (write_tflite, open_tflite),
@@ -66,34 +66,35 @@ def export(
     data_dir: str | None = None,
     cache_dir: str | None = None,
 ) -> dict[str, Any]:
-    """Writes a checkpoint in another format, and runs what it wrote.
+    """Writes a checkpoint in another format, runs the file and compares.
 
-    The file takes images as the data set has them, uint8 (N, side, side, 3) with any
-    N, and gives "logits" and "probabilities"; preprocessing, temperature and softmax
-    are inside, the names of the classes beside them as metadata. It is run on the
-    first `CHECKED` test images; where the data set is not at hand, on the digits, of
-    which no error is told. What it wrote stays where it is, whatever that run shows.
+    The file takes images as in the data set, uint8 (N, side, side, 3) with any N, and
+    returns "logits" and "probabilities". It contains preprocessing, temperature and
+    softmax, and the class names as metadata. This function then runs the file on the
+    first `CHECKED` test images. If the data set is not available, it runs the file on
+    the digits and reports no error. The file stays in either case.
 
     Args:
-        ckpt: A released model's name, a checkpoint folder or a run folder.
-        format_name: A key of `FORMATS`; the first `CALIBRATED` training images give
-            the ranges of the maps for "tflite_int8".
-        output: The file to write, or the folder for "saved_model"; must not exist.
+        ckpt: Name of a released model, a checkpoint folder or a run folder.
+        format_name: A key of `FORMATS`. For "tflite_int8" the first `CALIBRATED`
+            training images determine the ranges of the maps.
+        output: Path of the file to write ("saved_model": of the folder); must not
+            exist.
         data_dir: See `DataConfig`; nothing is downloaded.
         cache_dir: See `DataConfig`.
 
     Returns:
-        What `compared` returns, with `checkpoint`, `format`, `output`, `bytes`,
-        `metadata` (what the file says of itself), `runtime`, `images` (where they are
-        from), `calibrated_on` (None but for int8) and `failures` (what is beyond the
-        bounds of the format, as lines).
+        The result of `compared` and `checkpoint`, `format`, `output`, `bytes`,
+        `metadata` (as in the file), `runtime`, `images` (their origin),
+        `calibrated_on` (None except for int8) and `failures` (a line for each figure
+        beyond the bounds of the format).
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If `data_dir` has no test images, or int8 has no training images.
         OutputError: If `output` is taken or cannot be written.
-        SettingError: If the format or what it needs is missing, it cannot hold the
-            network, or the network looks at the batch.
+        SettingError: If the format is unknown, needs a missing package or cannot hold
+            the network, or the network normalizes with batch statistics.
     """
     form = chosen_format(format_name)
     require_free(output)
@@ -124,8 +125,8 @@ def _loaded(ckpt: str | Path) -> Pretrained:
     pretrained = load_pretrained(ckpt)
     if pretrained.config.model.bn_eval == "batch":
         raise SettingError(
-            "bn_eval must be moving for an export, received batch: the network would "
-            "normalise by whatever images come together"
+            "bn_eval must be moving for an export, received batch: each output would "
+            "depend on the other images in the batch"
         )
     return pretrained
 
@@ -161,22 +162,22 @@ def _converted(
     about: dict[str, Any],
     calibrating: dict[str, np.ndarray],
 ) -> Runner:
-    """Writes the file, and returns what runs it.
+    """Writes the file and returns a function that runs it.
 
     Raises:
-        OutputError: If it cannot be written.
-        SettingError: If the converter or the runtime does not take the network.
+        OutputError: If the file cannot be written.
+        SettingError: If the converter or the runtime does not support the network.
     """
     write, opened = _TOOLS[format_name]
     try:
-        # They explain themselves over many lines.
+        # The converters print many lines.
         with hidden_stderr(shown_on_error=False):
             with _written(output) as partial:
                 write(_classifier(pretrained), partial, about, **calibrating)
             return opened(output)
     except ResnetTfError:
         raise
-    except Exception as error:  # they promise no type
+    except Exception as error:  # converters and runtimes document no error types
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise SettingError(
             f"format {format_name} cannot hold this network: {reason}"
@@ -184,7 +185,7 @@ def _converted(
 
 
 def _test_images(data: DataConfig, pretrained: Pretrained) -> tuple[Split, bool]:
-    """Returns images to compare on, and whether their labels are the network's."""
+    """Returns images to compare on, and whether they have the network's classes."""
     try:
         split = load_split(data, "test").part("test", 0, CHECKED)
     except (DataError, SettingError):
@@ -200,7 +201,7 @@ def _test_images(data: DataConfig, pretrained: Pretrained) -> tuple[Split, bool]
 
 
 def _digits(side: int) -> Split:
-    """Returns the digits with any side; the nearest pixel is good enough."""
+    """Returns the digits, resized to any side with the nearest pixel."""
     split = load_split(DataConfig(dataset="digits"), "test")
     places = np.arange(side) * split.images.shape[1] // side
     pixels = np.ascontiguousarray(split.images[:, places][:, :, places])
@@ -213,14 +214,14 @@ def _training_images(data: DataConfig) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def _written(output: Path) -> Iterator[Path]:
-    """Gives a path to write to; what is there in the end becomes `output`."""
+    """Yields a path to write to, and moves the result to `output` at the end."""
     with (
         writing(output),
         tempfile.TemporaryDirectory(dir=output.parent, prefix=".export") as folder,
     ):
         partial = Path(folder, output.name)
         yield partial
-        # Something may have come meanwhile.
+        # Another process can have written there meanwhile.
         require_free(output)
         os.replace(partial, output)
 
@@ -228,17 +229,18 @@ def _written(output: Path) -> Iterator[Path]:
 def compared(
     run: Runner, pretrained: Pretrained, images: Split, labelled: bool
 ) -> dict[str, Any]:
-    """Returns how far the file's results lie from the original's.
+    """Compares the outputs of an exported file with the original's.
 
     Args:
-        run: The exported file.
-        pretrained: The original, whose network runs here as it was trained.
-        images: What both see.
-        labelled: Whether the labels are of the classes that the network knows.
+        run: Function that runs the exported file.
+        pretrained: The original network.
+        images: Images for both.
+        labelled: Whether the labels are of the network's classes.
 
     Returns:
-        `n`, `largest_logit`, `logit_difference`, `probability_difference` (largest
-        ones), `agreement` (images of the same class, in percent), `error` and
+        `n` (number of images), `largest_logit`, `logit_difference` and
+        `probability_difference` (the largest differences), `agreement` (share of
+        images with the same predicted class, in percent), `error` and
         `original_error` (in percent, None without labels), `latency_ms` and
         `original_latency_ms` (median time from one image to its probabilities).
     """
@@ -267,7 +269,7 @@ def failures(found: dict[str, Any], bound: Format) -> list[str]:
     lines = []
     if bound.logits is not None:
         allowed = bound.logits * found["largest_logit"]
-        # Not `>`: what is no number is beyond every bound.
+        # `not <=` rather than `>`, so that NaN fails too.
         if not found["logit_difference"] <= allowed:
             lines.append(
                 f"a logit differs by {found['logit_difference']:.2g}, "
@@ -283,7 +285,7 @@ def failures(found: dict[str, Any], bound: Format) -> list[str]:
 
 
 def size(path: Path) -> int:
-    """Returns the bytes of a file, or of all in a folder."""
+    """Returns the size in bytes of a file, or of all files in a folder."""
     files = [path] if path.is_file() else path.rglob("*")
     return sum(file.stat().st_size for file in files if file.is_file())
 

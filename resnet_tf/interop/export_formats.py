@@ -1,4 +1,4 @@
-"""The formats that a checkpoint can be exported to, and how exact each must be."""
+"""The export formats and the largest allowed differences of each."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ EXTRA = "resnet_tf[export]"
 
 @dataclass(frozen=True)
 class Format:
-    """A format.
+    """An export format.
 
     Attributes:
-        runtime: The distribution that runs its files.
-        modules: What must be installed beside TensorFlow to write and to run it.
-        logits: The largest difference of a logit from the original's that is allowed,
-            as a share of the largest logit; None for any.
-        error: The points by which the error may be larger.
+        runtime: Name of the package that runs the files.
+        modules: Modules that writing and running need in addition to TensorFlow.
+        logits: Largest allowed difference of a logit from the original's, as a share
+            of the largest logit; None for no limit.
+        error: Largest allowed increase of the error, in percentage points.
     """
 
     runtime: str
@@ -30,8 +30,8 @@ class Format:
 _LITERT = ("ai-edge-litert", ("ai_edge_litert",))
 _ONNX = ("onnxruntime", ("onnx", "tf2onnx", "onnxruntime"))
 
-# Where images are resized another runtime may round a half the other way, so that a
-# pixel differs by 1 of 255: hence 1e-3 for what is otherwise the same arithmetic.
+# When images are resized, another runtime can round a half the other way, so a pixel
+# differs by 1 of 255. Therefore 1e-3 for formats with otherwise the same arithmetic.
 FORMATS = {
     "saved_model": Format("tensorflow", (), logits=1e-4, error=0.1),
     "tflite": Format(*_LITERT, logits=1e-3, error=0.1),
@@ -42,10 +42,10 @@ FORMATS = {
 
 
 def chosen_format(name: str) -> Format:
-    """Returns a format whose modules are installed.
+    """Returns the format of a name, once its modules are installed.
 
     Raises:
-        SettingError: If it is unknown, or a module is missing.
+        SettingError: If the name is unknown, or a module is missing.
     """
     if name not in FORMATS:
         raise SettingError(unknown("format", name, FORMATS))

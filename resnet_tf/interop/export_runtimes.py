@@ -1,4 +1,4 @@
-"""The exported model, and what writes and runs it in each format."""
+"""The exported model, and functions that write and run it in each format."""
 
 import json
 import tempfile
@@ -21,27 +21,27 @@ _SIGNATURE = "serving_default"
 _SAVED_METADATA = "assets.extra/metadata.json"
 _ANY_NUMBER = "N"
 
-# From uint8 (N, side, side, 3) to float32 (N, classes) by name of the output.
+# Function from uint8 (N, side, side, 3) to float32 (N, classes), by output name.
 Runner = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 class Classifier(keras.Model):
-    """A network with its preprocessing before it and the softmax behind it.
+    """A network with its preprocessing and the softmax.
 
     Args:
-        network: From normalised images to logits, optimised for inference.
-        data: How images are fitted and normalised.
-        temperature: What logits are divided by before the softmax.
+        network: Network from normalized images to logits, optimized for inference.
+        data: Config of the preprocessing.
+        temperature: Number to divide the logits by before the softmax, above 0.
 
     Call arguments:
-        images: uint8 tensor (N, side, side, 3), RGB, of `data.stored_side`.
+        images: uint8 tensor (N, side, side, 3), RGB; `side` is `data.stored_side`.
 
     Returns:
         A dict of float32 tensors (N, classes), "logits" and "probabilities".
 
     Raises:
-        InvalidArgumentError: If the images have another size; in an exported
-            file, the error of its runtime.
+        InvalidArgumentError: If the images have another size. An exported file raises
+            its runtime's error.
     """
 
     def __init__(
@@ -55,18 +55,18 @@ class Classifier(keras.Model):
         self(np.zeros((1, side, side, 3), np.uint8))
 
     def call(self, images):
-        # As float32, because LiteRT does not resize uint8.
+        # LiteRT does not resize uint8 images.
         images = tf.cast(self._of_the_side(images), tf.float32)
         logits = self.network(normalize(images, self.data), training=False)
         probabilities = tf.nn.softmax(logits / self.temperature)
         return {LOGITS: logits, PROBABILITIES: probabilities}
 
     def _of_the_side(self, images):
-        """Returns the images; running it fails if they have another size.
+        """Returns the images unchanged; the call fails if they have another size.
 
         SavedModel and LiteRT do not check a call against the signature, and most
-        networks give logits for any size. A concatenation needs equal sizes in
-        every runtime, and no converter removes it.
+        networks return logits for any size. A concatenation fails for unequal sizes
+        in every runtime, and no converter removes it.
         """
         side = self.data.stored_side
         one = tf.zeros((1, side, side, 3), images.dtype)
@@ -74,7 +74,7 @@ class Classifier(keras.Model):
 
     @property
     def signature(self) -> list[tf.TensorSpec]:
-        """The images of a call, of any number."""
+        """Signature of a call: any number of images."""
         side = self.data.stored_side
         return [tf.TensorSpec((None, side, side, 3), tf.uint8, IMAGES)]
 
@@ -83,12 +83,12 @@ class Classifier(keras.Model):
 
 
 def write_saved_model(model: Classifier, path: Path, metadata: dict[str, Any]) -> None:
-    """Writes TensorFlow's SavedModel; its signature is "serving_default".
+    """Writes a SavedModel of TensorFlow with the signature "serving_default".
 
     Args:
-        model: What to export.
-        path: The folder, which is made.
-        metadata: JSON values, for `assets.extra/metadata.json`.
+        model: Model to export.
+        path: Folder to create.
+        metadata: JSON values for `assets.extra/metadata.json`.
     """
     model.export(path, "tf_saved_model", verbose=False, input_signature=model.signature)
     file = path / _SAVED_METADATA
@@ -97,8 +97,8 @@ def write_saved_model(model: Classifier, path: Path, metadata: dict[str, Any]) -
 
 
 def open_saved_model(path: Path) -> Runner:
-    """Returns a function that runs the folder."""
-    # The signature alone would not keep the weights alive.
+    """Returns a function that runs a SavedModel."""
+    # `loaded` keeps the weights alive; the signature alone does not.
     loaded = tf.saved_model.load(path)
 
     def run(images):
@@ -117,16 +117,17 @@ def write_tflite(
     float16: bool = False,
     images: np.ndarray | None = None,
 ) -> None:
-    """Writes one LiteRT file, which is a ZIP archive too, as in TFLite Metadata:
-    `unzip -p FILE labels.txt`.
+    """Writes a LiteRT file.
+
+    As in TFLite Metadata, the file is a ZIP archive too: `unzip -p FILE labels.txt`.
 
     Args:
-        model: What to export.
-        path: The file.
+        model: Model to export.
+        path: File to write.
         metadata: JSON values with `class_names`.
-        float16: Whether weights are float16 in the file.
-        images: uint8 array (N, side, side, 3), for int8: the ranges of the maps are
-            those that they take on these images.
+        float16: Whether to store the weights as float16.
+        images: For int8, the images that determine the ranges of the maps, uint8
+            array (N, side, side, 3); None for other formats.
     """
     with tempfile.TemporaryDirectory() as folder:
         write_saved_model(model, Path(folder, "model"), metadata)
@@ -144,7 +145,7 @@ def write_tflite(
             ]
             converter.representative_dataset = lambda: _one_by_one(images)
         with warnings.catch_warnings():
-            # The converter itself uses what TensorFlow calls deprecated.
+            # The converter calls deprecated functions of TensorFlow.
             warnings.simplefilter("ignore", UserWarning)
             blob = converter.convert()
     path.write_bytes(blob)
@@ -154,7 +155,7 @@ def write_tflite(
 
 
 def open_tflite(path: Path) -> Runner:
-    """Returns a function that runs the file, with LiteRT."""
+    """Returns a function that runs a file with LiteRT."""
     from ai_edge_litert.interpreter import Interpreter
 
     signature = Interpreter(str(path)).get_signature_runner(_SIGNATURE)
@@ -167,17 +168,17 @@ def _one_by_one(images: np.ndarray) -> Iterator[tuple[str, dict[str, np.ndarray]
 
 
 def write_onnx(model: Classifier, path: Path, metadata: dict[str, Any]) -> None:
-    """Writes one ONNX file.
+    """Writes an ONNX file.
 
     Args:
-        model: What to export.
-        path: The file.
-        metadata: JSON values, for "metadata" in the model's `metadata_props`.
+        model: Model to export.
+        path: File to write.
+        metadata: JSON values for "metadata" in the model's `metadata_props`.
     """
     import onnx
 
     with warnings.catch_warnings():
-        # Keras makes tf2onnx 1.17 fit for numpy 2, which numpy warns of.
+        # Keras patches tf2onnx 1.17 for numpy 2, and numpy warns about the patch.
         warnings.simplefilter("ignore", FutureWarning)
         model.export(path, "onnx", verbose=False, input_signature=model.signature)
     made = onnx.load(path)
@@ -189,7 +190,7 @@ def write_onnx(model: Classifier, path: Path, metadata: dict[str, Any]) -> None:
 
 
 def open_onnx(path: Path) -> Runner:
-    """Returns a function that runs the file, with ONNX Runtime on the CPU."""
+    """Returns a function that runs a file with ONNX Runtime on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""The files of a source, and the paths that results may go to."""
+"""Checks of the paths that results go to."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from resnet_tf.errors import OutputError
 
 
 def require_new(output: Path) -> None:
-    """Raises unless `output` does not exist yet or is an empty folder.
+    """Raises unless `output` is an empty folder or does not exist.
 
     Raises:
-        OutputError: If something is there.
+        OutputError: If `output` exists and is not an empty folder.
     """
     with _looking_at(output):
         taken = output.exists() and not (output.is_dir() and not any(output.iterdir()))
@@ -20,10 +20,10 @@ def require_new(output: Path) -> None:
 
 
 def require_free(output: Path) -> None:
-    """Raises unless nothing is at `output` and it can be made.
+    """Raises unless `output` does not exist and its folder does.
 
     Raises:
-        OutputError: If not.
+        OutputError: If `output` exists or its folder does not.
     """
     with _looking_at(output):
         taken = output.is_symlink() or output.exists() or not output.parent.is_dir()

@@ -1,4 +1,4 @@
-"""torchvision's `resnet18` and `densenet121` at 224 pixels."""
+"""Imports torchvision's `resnet18` and `densenet121` for 224x224 pixels."""
 
 import functools
 from pathlib import Path
@@ -15,9 +15,9 @@ from resnet_tf.interop.source import Published, Source
 
 URL = "https://pytorch.org/vision"
 _IMAGENET_CLASSES, _IMAGENET_IMAGES = 1000, 1_281_167
-# Top-1 errors in percent, single crop.
+# Published top-1 errors with a single crop, in percent.
 _ERRORS = {"resnet18": 30.24, "densenet121": 25.57}
-# A layer that the network has and those recognised before do not.
+# A layer that identifies each network; the importers called before have no such layer.
 _SIGNS = {
     "resnet18": "layer4.1.conv2.weight",
     "densenet121": "features.denseblock1.denselayer1.",
@@ -25,19 +25,19 @@ _SIGNS = {
 
 
 def recognise(path: Path, state_dict: StateDict) -> Source | None:
-    """Returns the network in a state dict, None if it is neither.
+    """Returns the network in a state dict, or None if it is neither.
 
-    With 1,000 classes, or any number that no data set has, the config says
-    dataset=folder: one folder of images a class, in the order of their names.
+    If no data set of the package has this number of classes, e.g. 1,000, the config
+    has dataset=folder: one folder of images per class, in the order of their names.
 
     Args:
-        path: The file that it was read from.
+        path: The file of the state dict.
         state_dict: Tensors by name, without the prefix "module.".
 
     Raises:
-        CheckpointError: If a tensor is missing, has another shape, two names or no
-            place in the network, or the network is one of torchvision's that is not
-            registered.
+        CheckpointError: If a tensor is missing or has the wrong shape, two names or
+            no place in the network, or the network is one of torchvision's that is
+            not registered.
     """
     _require_known(state_dict)
     for network, sign in _SIGNS.items():
@@ -49,10 +49,10 @@ def recognise(path: Path, state_dict: StateDict) -> Source | None:
 
 
 def _require_known(state_dict: StateDict) -> None:
-    """Raises if the network is torchvision's, but none that is registered.
+    """Raises for a network of torchvision's that is not registered.
 
     Raises:
-        CheckpointError: If so.
+        CheckpointError: If the network is torchvision's and not registered.
     """
     found = structure(state_dict)
     if found is not None and found.head == "fc" and found.stem_side == 7:
@@ -62,8 +62,8 @@ def _require_known(state_dict: StateDict) -> None:
         side = stem.shape[-1]
         raise CheckpointError(
             "torchvision's densenet121 must have a 7x7 stem, received one of "
-            f"{side}x{side}; densenet121_cifar joins its channels in another order "
-            "and takes kuangliu/pytorch-cifar's files"
+            f"{side}x{side}; densenet121_cifar concatenates its channels in another "
+            "order and needs kuangliu/pytorch-cifar's files"
         )
 
 

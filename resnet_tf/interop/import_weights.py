@@ -1,4 +1,4 @@
-"""From a file of another project to a checkpoint folder with its card."""
+"""Imports a file of another project as a checkpoint folder with a card."""
 
 from pathlib import Path
 from typing import Any
@@ -35,32 +35,32 @@ def import_weights(
     cache_dir: str | None = None,
     bn_eval: str | None = None,
 ) -> dict[str, Any]:
-    """Writes a checkpoint folder of the weights, and evaluates it.
+    """Writes the weights as a checkpoint folder and evaluates it.
 
     Args:
-        source: What `recognise` takes.
-        output: A new or an empty folder.
+        source: File of weights; see `recognise`.
+        output: New or empty folder.
         key: See `recognise`.
-        split: Images to evaluate on, if they are at hand; nothing is downloaded.
+        split: Images to evaluate on, if available; nothing is downloaded.
         data_dir: See `DataConfig`.
         cache_dir: See `DataConfig`.
-        bn_eval: For a file without the moving averages of batch norm: "moving" to
-            compute them from training images, "batch" to go without, as
-            `ModelConfig.bn_eval`. By default "moving" if there is a `data_dir`.
+        bn_eval: For a file without moving averages of batch norm: "moving" to compute
+            them from training images, "batch" to evaluate with batch statistics. The
+            default is "moving" if there is a `data_dir`.
 
     Returns:
-        What `metrics.json` says: `family`, `url`, `source_sha256` by file,
+        The contents of `metrics.json`: `family`, `url`, `source_sha256` by file,
         `tensors`, `parameters`, `published_error` with `published_where`,
-        `pytorch_difference` (largest of a logit, None where PyTorch is not
-        installed), `bn_eval`, `averaged_images` (training images that the moving
-        averages were computed from here, None if the file has them or there are
-        none) and `notes`; with images also `<split>_error`, `n_<split>` and
-        `<split>_interval`, else `not_evaluated`, the reason.
+        `pytorch_difference` (largest difference of a logit, None if PyTorch is not
+        installed), `bn_eval`, `averaged_images` (number of training images that the
+        moving averages were computed from, None if none were) and `notes`. With
+        images also `<split>_error`, `n_<split>` and `<split>_interval`; without,
+        `not_evaluated`, the reason.
 
     Raises:
-        CheckpointError: If the weights are missing, damaged or of no network that
-            is known here; nothing is written then.
-        DataError: If the averages are to be computed and there are no images.
+        CheckpointError: If the weights are missing, damaged or of an unknown network;
+            then nothing is written.
+        DataError: If the averages need images and there are none.
         OutputError: If `output` is taken or cannot be written.
         SettingError: If `bn_eval` is given for a file with moving averages.
     """
@@ -84,7 +84,7 @@ def import_weights(
 
 
 def _assigned(model: keras.Model, found: Source) -> dict[str, Any]:
-    """Gives the model its weights, and returns what is to be said of them."""
+    """Assigns the weights to the model and returns their metrics."""
     return {
         "family": found.family,
         "url": found.url,
@@ -101,7 +101,7 @@ def _assigned(model: keras.Model, found: Source) -> dict[str, Any]:
 
 
 def _difference(model: keras.Model, source: Source) -> float | None:
-    """Returns the largest difference of a logit from PyTorch's, None without it."""
+    """Returns the largest difference of a logit from PyTorch, or None without it."""
     if source.pytorch is None or not pytorch.installed():
         return None
     shape = (COMPARED_IMAGES, *model.input_shape[1:])
@@ -117,7 +117,7 @@ def _measured(
     data_dir: str | None,
     cache_dir: str | None,
 ) -> dict[str, Any]:
-    """Returns the error on the images at hand, or why there is none."""
+    """Returns the error on the available images, or the reason for none."""
     if DATASETS[dataset].of_folders and data_dir is None:
         return {"not_evaluated": "no --data_dir with the images"}
     try:

@@ -1,6 +1,6 @@
 """kuangliu/pytorch-cifar: ResNet-18, ResNet-34 and DenseNet-121 for 32x32 pixels.
 
-A ResNet with torchvision's names and a 3x3 first kernel is the same network.
+A ResNet with torchvision's names and a 3x3 first kernel is taken as the same network.
 """
 
 import functools
@@ -25,15 +25,15 @@ _TITLES = {
     "resnet34_cifar": "ResNet-34",
     "densenet121_cifar": "DenseNet-121",
 }
-# Errors on CIFAR-10 in percent.
+# Published errors on CIFAR-10, in percent.
 _ERRORS = {"resnet18_cifar": 6.98, "densenet121_cifar": 4.96}
 _DENSENET = "densenet121_cifar"
 _DENSENET_PARTS = {"stem_conv": "conv1", "final_bn": "bn", HEAD: "linear"}
 _POOLING_NOTE = (
-    "The names are torchvision's and the first kernel is 3x3. A file does not say "
-    "whether max pooling follows: this network has none."
+    "The names are torchvision's and the first kernel is 3x3. The file does not say "
+    "whether max pooling follows. This network has no max pooling."
 )
-# Its training: batches of 128, weight decay 5e-4, a cosine over 200 epochs.
+# The project trains with batches of 128, weight decay 5e-4, a cosine over 200 epochs.
 _SETTINGS = {
     "bn_epsilon": 1e-5,
     "validation_size": 0,
@@ -45,15 +45,16 @@ _SETTINGS = {
 
 
 def recognise(path: Path, state_dict: StateDict) -> Source | None:
-    """Returns the network in a state dict, None if it is none of these.
+    """Returns the network in a state dict, or None if it is none of these.
 
     Args:
-        path: The file that it was read from.
+        path: The file of the state dict.
         state_dict: Tensors by name, without prefixes.
 
     Raises:
-        CheckpointError: If it is a network of this project that is not registered,
-            or a tensor is missing, has another shape or has no place in it.
+        CheckpointError: If the network is one of this project's that is not
+            registered, or a tensor is missing, has the wrong shape or has no place in
+            the network.
     """
     if "dense1.0.conv1.weight" in state_dict:
         head = _DENSENET_PARTS[HEAD]

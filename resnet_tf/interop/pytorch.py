@@ -1,7 +1,7 @@
-"""The published networks in PyTorch, on the tensors as they were read.
+"""Runs the published networks in PyTorch, on the tensors as read from the file.
 
-A check of the importers that shares nothing with our layers. It needs PyTorch,
-which nothing else of the package does.
+This checks the importers with code that shares nothing with our layers. Nothing else
+in the package needs PyTorch.
 """
 
 import functools
@@ -16,7 +16,7 @@ _GOOGLENET = (True, True, False, True, True, True, True, False, True, True)
 
 
 class _DenseNames(NamedTuple):
-    """The names of a CIFAR DenseNet; layers count from `first`."""
+    """Names of the layers of a CIFAR DenseNet; `first` is the first layer's number."""
 
     stem: str
     layer: str
@@ -59,12 +59,12 @@ def pytorch_logits(
     tensors: Mapping[str, np.ndarray],
     activation: str = "relu",
 ) -> np.ndarray:
-    """Returns the outputs of PyTorch for images, without gradients or batch statistics.
+    """Returns PyTorch's logits for images, with the moving averages of batch norm.
 
     Args:
-        images: float32 array (N, H, W, 3), normalised.
+        images: float32 array (N, H, W, 3), normalized.
         network: A name in `NETWORKS`.
-        tensors: By PyTorch's names, in its layout.
+        tensors: Tensors by PyTorch's names, in PyTorch's layout.
         activation: "relu", "tanh", "leakyrelu" or "gelu".
 
     Returns:
@@ -81,7 +81,7 @@ def pytorch_logits(
 
 
 class _Layers:
-    """The layers by their names; channels go first."""
+    """Applies layers by name to tensors with the channels first."""
 
     def __init__(self, tensors: Mapping[str, np.ndarray], activation: str):
         import torch
@@ -101,7 +101,7 @@ class _Layers:
         self.activate = functions[activation]
 
     def count(self, pattern: str) -> int:
-        """Returns how many tensors have a name like `pattern`."""
+        """Returns how many tensors have a name that matches `pattern`."""
         return sum(bool(re.fullmatch(pattern, name)) for name in self._made)
 
     def has(self, name: str) -> bool:
@@ -118,12 +118,12 @@ class _Layers:
         return self.functions.batch_norm(x, *values, training=False, eps=1e-5)
 
     def unit(self, x, name, first, stride=1):
-        """Convolution, batch norm and activation, counted from `first`."""
+        """Applies convolution, batch norm and activation, numbered from `first`."""
         x = self.conv(x, f"{name}.{first}", stride)
         return self.activate(self.norm(x, f"{name}.{first + 1}"))
 
     def before(self, x, norm, conv, stride=1):
-        """Batch norm, activation and convolution."""
+        """Applies batch norm, activation and convolution."""
         return self.conv(self.activate(self.norm(x, norm)), conv, stride)
 
     def max_pool(self, x, stride):

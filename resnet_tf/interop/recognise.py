@@ -1,4 +1,4 @@
-"""From the path of some weights to what they are."""
+"""Recognizes the network in a file of weights."""
 
 import dataclasses
 import os
@@ -22,22 +22,22 @@ KNOWN = (
     "andreasveit/densenet-pytorch, torchvision's resnet18 or densenet121, UvA tutorial "
     "5, or a TensorFlow checkpoint of wenxinxu/resnet-in-tensorflow"
 )
-# PyTorch's hub ends a name in the first digits of the file's SHA-256; without a
-# letter among them it may as well be a date.
+# A file name of PyTorch's hub ends with the first digits of the SHA-256. Eight digits
+# without a letter can also be a date.
 _HASH_IN_NAME = re.compile(r".*-(?=\d*[a-f])([0-9a-f]{8})\.(?:th|pth|pt)")
 
 
 def recognise(path: Path, key: str | None = None) -> Source:
-    """Returns the network that the weights at `path` are of.
+    """Returns the network of the weights at `path`.
 
     Args:
-        path: A file, or the prefix of several.
-        key: Where in the file the network lies, if the file holds several; see
+        path: File, or prefix of several files.
+        key: Place of the network in a file with several networks; see
             `find_weights`.
 
     Raises:
-        CheckpointError: If it is missing or damaged, not the file that its name
-            says, or of no network that is known here.
+        CheckpointError: If the file is missing or damaged, does not have the SHA-256
+            in its name, or has an unknown network.
     """
     try:
         for is_such, read in _FORMATS:
@@ -58,7 +58,7 @@ def recognise(path: Path, key: str | None = None) -> Source:
 
 
 def _read_foreign(path: Path, key: str | None) -> Source:
-    """Returns the kind of a PyTorch or safetensors file."""
+    """Returns the network in a PyTorch or safetensors file."""
     _check_name(path)
     weights = read_weights(path, key)
     tensors = weights.tensors
@@ -71,8 +71,8 @@ def _read_foreign(path: Path, key: str | None) -> Source:
     )
     if found is None:
         raise CheckpointError(
-            f"the weights must be of {KNOWN}, received {len(tensors)} tensors such "
-            f"as {next(iter(tensors), '')!r:.80}"
+            f"the weights must be of {KNOWN}, received {len(tensors)} tensors, e.g. "
+            f"{next(iter(tensors), '')!r:.80}"
         )
     notes = (*found.notes, *weights.notes)
     if weights.normalizer is None:
@@ -81,11 +81,11 @@ def _read_foreign(path: Path, key: str | None) -> Source:
 
 
 def _normalized(source: Source, normalizer: Normalizer) -> Source:
-    """Returns the source with the preprocessing that the file holds."""
+    """Returns the source with the preprocessing in the file."""
     data = source.config.data
     usual = (data.channel_mean, data.channel_std)
     if normalizer.equals(*usual):
-        note = f"{normalizer.sentence}, as this import assumes."
+        note = f"{normalizer.sentence}, as the import assumes."
         return dataclasses.replace(source, notes=(*source.notes, note))
     data = dataclasses.replace(
         data,
@@ -94,8 +94,8 @@ def _normalized(source: Source, normalizer: Normalizer) -> Source:
         channel_std=normalizer.std,
     )
     note = (
-        f"{normalizer.sentence}. It decides the preprocessing here; without it, this "
-        f"import assumes {values(*usual)}."
+        f"{normalizer.sentence}. This checkpoint uses it; without it, the import "
+        f"assumes {values(*usual)}."
     )
     return dataclasses.replace(
         source,
@@ -107,7 +107,7 @@ def _normalized(source: Source, normalizer: Normalizer) -> Source:
 def _read_tf1(path: Path, key: str | None) -> Source:
     if key is not None:
         raise SettingError(
-            f"key needs a file of PyTorch or safetensors, received {key!r:.80}"
+            f"key needs a PyTorch or safetensors file, received {key!r:.80}"
         )
     return read_tf1(path)
 
@@ -123,8 +123,8 @@ def _check_name(path: Path) -> None:
         )
 
 
-# Kinds of files: what tells one, and its reader. The first that fits reads it;
-# PyTorch's comes last and takes any file.
+# A test and a reader for each kind of file. The first kind that fits reads the file.
+# PyTorch's comes last and accepts any file.
 _FORMATS: tuple[
     tuple[Callable[[Path], bool], Callable[[Path, str | None], Source]], ...
 ] = (

@@ -1,4 +1,4 @@
-"""Residual networks of several PyTorch projects, told by the tensors they have.
+"""Recognizes residual networks of several PyTorch projects by their tensors.
 
 All name their layers `conv1`, `bn1` and `layer1.0.conv1`, as torchvision does. They
 differ in the head (`linear` or `fc`), the shortcut (no tensors, `shortcut` or
@@ -18,12 +18,13 @@ _BLOCK = re.compile(r"layer(\d+)\.(\d+)\.")
 
 
 class Structure(NamedTuple):
-    """The facts about a residual network in its names and its first kernel.
+    """The structure of a residual network, read from its names and first kernel.
 
     Attributes:
-        lengths: Blocks in each stage.
-        head: "linear" or "fc".
-        shortcut: "shortcut", "downsample", or "" for one without tensors.
+        lengths: Number of blocks in each stage.
+        head: Name of the head, "linear" or "fc".
+        shortcut: Name of the shortcut, "shortcut" or "downsample"; "" for a shortcut
+            without tensors.
         stem_side: Side of the first kernel, 0 without a first kernel.
         bottleneck: Whether a block has a third convolution.
         preactivated: Whether there is no batch norm after the first convolution.
@@ -38,7 +39,7 @@ class Structure(NamedTuple):
 
 
 def structure(tensors: StateDict) -> Structure | None:
-    """Returns the structure of a residual network, None for other networks."""
+    """Returns the structure of a residual network, or None for other networks."""
     layers = {name.rpartition(".")[0] for name in tensors}
     heads = [head for head in ("linear", "fc") if head in layers]
     if len(heads) != 1 or "layer1.0.conv1" not in layers:
@@ -64,7 +65,7 @@ def structure(tensors: StateDict) -> Structure | None:
 
 
 def layer_names(found: Structure) -> Callable[[str], str]:
-    """Returns the function from our names of layers to those of the file."""
+    """Returns a function from our names of layers to the names in the file."""
 
     def name(layer: str) -> str:
         if layer == HEAD:
@@ -76,24 +77,24 @@ def layer_names(found: Structure) -> Callable[[str], str]:
 
 
 def equal_lengths(found: Structure, owner: str) -> int:
-    """Returns the blocks of each stage.
+    """Returns the number of blocks in each stage.
 
     Raises:
         CheckpointError: If the stages differ in length.
     """
     if len(set(found.lengths)) != 1:
         raise CheckpointError(
-            f"{owner} must have as many blocks in each stage, received "
+            f"{owner} must have the same number of blocks in each stage, received "
             f"{', '.join(map(str, found.lengths))}"
         )
     return found.lengths[0]
 
 
 def known_lengths(found: Structure, known: Mapping[tuple[int, ...], str]) -> str:
-    """Returns the registered network with such stages.
+    """Returns the name of the registered network with these stages.
 
     Raises:
-        CheckpointError: If there is none.
+        CheckpointError: If no registered network has them.
     """
     kind = "bottleneck " * found.bottleneck + "pre-activation " * found.preactivated
     if kind or found.lengths not in known:

@@ -1,7 +1,7 @@
-"""Every network's layers with the shapes of their tensors, by arithmetic.
+"""Computes the shapes of every network's tensors without building the network.
 
-An importer compares a file with these before it builds a network. So a small file
-cannot cost the time that a large network takes to build.
+An importer compares a file with these shapes before it builds a network. So a small
+file cannot make it build a large network for nothing.
 """
 
 import functools
@@ -23,9 +23,9 @@ from resnet_tf.models.resnet import STAGE_FILTERS
 from resnet_tf.models.uva import INCEPTION_STAGES
 
 Shape = tuple[int, ...]
-# A layer's name here, and the shapes of its tensors by PyTorch's kinds.
+# Our name of a layer, and the shapes of its tensors by PyTorch's kinds.
 Layer = tuple[str, dict[str, Shape]]
-# Yields the layers of a part; returns the channels that leave it.
+# Yields the layers of a part of a network; returns its number of output channels.
 Part = Iterator[Layer]
 
 
@@ -35,18 +35,18 @@ def checked_assign(
     layer_name: Callable[[str], str],
     owner: str,
 ) -> Callable[[keras.Model], int]:
-    """Returns the function that gives a model the tensors, once all of them fit.
+    """Checks the tensors and returns the function that assigns them to a model.
 
     Args:
-        config: The network.
+        config: Config of the network.
         tensors: Tensors by PyTorch's names, without counters.
-        layer_name: From the name of one of our layers, such as
-            "stage1_block1/conv1", to PyTorch's.
-        owner: Whose network it is, for messages.
+        layer_name: Function from our name of a layer, e.g. "stage1_block1/conv1",
+            to PyTorch's.
+        owner: Project and network, for messages.
 
     Raises:
-        CheckpointError: If a tensor is missing, has another shape or has no place in
-            the network, or if tensors share memory. No network is built for this.
+        CheckpointError: If a tensor is missing, has the wrong shape or has no place in
+            the network, or if tensors share memory. The check builds no network.
     """
     shapes = {
         f"{layer_name(layer)}.{kind}": shape
@@ -63,12 +63,11 @@ def network_layers(config: ModelConfig) -> Iterator[Layer]:
     """Yields each layer of a network that has weights.
 
     Args:
-        config: The network.
+        config: Config of the network.
 
     Yields:
-        The layer's name, such as "stage1_block1/conv1", and the shapes of its
-        tensors in PyTorch's layout by kind: "weight", "bias", "running_mean",
-        "running_var".
+        Name of the layer, e.g. "stage1_block1/conv1", and the shapes of its tensors
+        in PyTorch's layout by kind: "weight", "bias", "running_mean", "running_var".
     """
     channels = yield from _BODIES[config.model](config)
     classes = config.num_classes
@@ -130,12 +129,13 @@ def _blocks(
     """Yields residual blocks of two convolutions.
 
     Args:
-        lengths: Blocks in each stage.
-        widths: Channels of each stage; the first stage has those of the stem.
-        shortcut: Its kind where the channels change, see `make_shortcut`.
-        post: Whether batch norm follows each convolution, else it comes before.
-        after_norm: Whether the stem ends in batch norm, so that the first block of
-            the other order has none.
+        lengths: Number of blocks in each stage.
+        widths: Channels of each stage; the stem has the channels of the first stage.
+        shortcut: Kind of the shortcut where the channels change; see
+            `make_shortcut`.
+        post: Whether batch norm follows each convolution; otherwise it precedes it.
+        after_norm: Whether the stem ends in batch norm. Then the first block of a
+            pre-activation network has no first batch norm.
     """
     channels = widths[0]
     for stage, (length, width) in enumerate(zip(lengths, widths, strict=True), 1):
@@ -202,11 +202,12 @@ def _dense(
     """Yields dense blocks, the transitions between them and the last batch norm.
 
     Args:
-        lengths: Layers in each block.
-        channels: Those that come in.
-        growth: Channels that a layer adds.
-        wide: Channels of its 1x1 convolution in units of `growth`; 0 without one.
-        compression: Share of the channels that a transition keeps.
+        lengths: Number of layers in each block.
+        channels: Number of input channels.
+        growth: Number of channels that a layer adds.
+        wide: Channels of a layer's 1x1 convolution as a multiple of `growth`; 0 for
+            no such convolution.
+        compression: Share of the channels that a transition keeps, in (0, 1].
     """
     for stage, length in enumerate(lengths, start=1):
         if stage > 1:

@@ -1,4 +1,4 @@
-"""The result of every importer: a network of ours and the weights for it."""
+"""The result of an importer: a network of this package and its weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from resnet_tf.config import ExperimentConfig
 
 
 class Published(NamedTuple):
-    """An error that the authors state.
+    """An error that the authors published.
 
     Attributes:
-        error: In percent.
-        where: The images that it is of, and where it is stated.
+        error: Test error in percent.
+        where: The test images, and where the error was published.
     """
 
     error: float
@@ -25,24 +25,24 @@ class Published(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A file of weights, recognised.
+    """Weights of a network that an importer has recognized.
 
     Attributes:
-        files: The files that were read; the first is the one that was named.
-        family: The project and the network, such as
-            "akamaster/pytorch_resnet_cifar10 ResNet-20".
-        url: Where the project is.
-        config: The network, and how it wants its images.
-        assign: Gives a new model of `config.model` every tensor of the file;
-            returns how many it were, or raises `CheckpointError` and leaves the
-            model as it was.
-        pytorch: What PyTorch makes of normalised images (N, side, side, 3), the
-            logits; it raises `ImportError` where PyTorch is not installed.
-        published: What the authors state of this network.
-        notes: Sentences for the card on what is particular.
-        averages: Whether the file has the moving averages of batch norm; without
-            them the config says bn_eval=batch.
-        averaged_images: Training images that they were computed from here.
+        files: Files that were read; the first is the path that the user gave.
+        family: Project and network, e.g. "akamaster/pytorch_resnet_cifar10 ResNet-20".
+        url: Address of the project.
+        config: Config of the network and its preprocessing.
+        assign: Function that assigns every tensor of the file to a new model of
+            `config.model`. It returns the number of tensors, or raises
+            `CheckpointError` and leaves the model unchanged.
+        pytorch: Function that returns PyTorch's logits for normalized images
+            (N, side, side, 3); it raises `ImportError` if PyTorch is not installed.
+        published: Error that the authors published for this network, if any.
+        notes: Sentences for the card.
+        averages: Whether the file has the moving averages of batch norm; if not,
+            the config has bn_eval=batch.
+        averaged_images: Number of training images that the import computed the
+            moving averages from; None if it computed none.
     """
 
     files: tuple[Path, ...]

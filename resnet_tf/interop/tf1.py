@@ -1,8 +1,8 @@
-"""The checkpoints of the TF1 original, resnet-in-tensorflow, in our network.
+"""Imports checkpoints of the TF1 original, resnet-in-tensorflow.
 
-https://github.com/wenxinxu/resnet-in-tensorflow, whose released weights are
-`model_110.ckpt-79999`. The network is ours with order "pre", shortcut "A-pool" and
-epsilon 1e-3; its batch norm has no moving averages, see `with_averages`.
+Source: https://github.com/wenxinxu/resnet-in-tensorflow, whose released weights are
+`model_110.ckpt-79999`. The network is `resnet` with order "pre", shortcut "A-pool" and
+epsilon 1e-3. Its batch norm has no moving averages; see `with_averages`.
 """
 
 import functools
@@ -26,7 +26,7 @@ URL = "https://github.com/wenxinxu/resnet-in-tensorflow"
 RECIPE = "wenxinxu"
 BATCH_NOTE = (
     "The checkpoint has no moving averages: batch norm uses each batch's own "
-    "statistics (bn_eval=batch), and logits depend on what else is in the batch."
+    "statistics (bn_eval=batch), so logits depend on the other images in the batch."
 )
 
 _FIRST_CONV = re.compile(r"conv1_\d+/conv1_in_block/conv")
@@ -35,14 +35,14 @@ _SCOPES = {"stem_conv": "conv0", "stem_bn": "conv0", "final_bn": "fc", "logits":
 _HEAD = {"logits/kernel": "fc/fc_weights", "logits/bias": "fc/fc_bias"}
 _STATISTICS = ("moving_mean", "moving_variance")
 
-# What training needs beside the weights: the optimizer's slots, averages of loss
-# and error, and counters of steps, which have no name of their own.
+# Variables that only training needs: the optimizer's slots, averages of loss and
+# error, and counters of updates, which have default names.
 _MOMENTUM = re.compile(r"/Momentum(_\d+)?$")
 _AVERAGE = re.compile(r"(^|/)ExponentialMovingAverage(_\d+)?(/|$)")
 _COUNTER = re.compile(r"(Variable|global_step|validation_step)(_\d+)?")
 
-# The network, and the habits of the original that are switches of the recipe; it
-# trained on all of its training images.
+# Settings of the network and of the original's training, which used all training
+# images.
 _ORIGINAL = {
     "order": "pre",
     "shortcut": "A-pool",
@@ -54,24 +54,24 @@ _ORIGINAL = {
     "first_decay_late": True,
     "validation_size": 0,
 }
-# The lowest errors that it states, in percent, by data set and depth.
+# The lowest published errors, in percent, by data set and depth.
 _ERRORS = {("cifar10", 32): 6.7, ("cifar10", 56): 6.5, ("cifar10", 110): 6.2}
 _WHERE = f"the lowest of many evaluations on test images in training, {URL}"
 
 
 def read_tf1(path: str | Path) -> Source:
-    """Returns a checkpoint of resnet-in-tensorflow, of any depth.
+    """Reads a checkpoint of resnet-in-tensorflow, of any depth.
 
-    Every weight must be in it with its shape, and it must hold nothing else than
-    what training needs beside them, which is passed over by name; `assign` sees to
-    that. Its network evaluates as the original's, each batch normalised with its
-    own statistics; see `with_averages`.
+    `assign` checks that the checkpoint has every weight with its shape. Apart from
+    the weights, the checkpoint must contain only variables of training, which `assign`
+    skips by name. As in the original, evaluation normalizes each batch with its own
+    statistics; see `with_averages`.
 
     Args:
         path: See `checkpoint_prefix`.
 
     Raises:
-        CheckpointError: If there is no such checkpoint, it is damaged, or it is of
+        CheckpointError: If there is no such checkpoint, or it is damaged or of
             another network.
     """
     variables = read_variables(path)
@@ -90,7 +90,7 @@ def read_tf1(path: str | Path) -> Source:
 
 
 def _config(variables: Mapping[str, np.ndarray]) -> ExperimentConfig:
-    """Returns the experiment, its depth and classes from the variables."""
+    """Returns the config of the experiment; depth and classes follow the variables."""
     blocks = sum(bool(_FIRST_CONV.fullmatch(name)) for name in variables)
     bias = variables.get(_HEAD["logits/bias"])
     if not blocks or bias is None or bias.ndim != 1:
@@ -110,7 +110,7 @@ def _config(variables: Mapping[str, np.ndarray]) -> ExperimentConfig:
 
 
 def _assign(model: keras.Model, variables: Mapping[str, np.ndarray]) -> int:
-    """Gives the model its weights; returns how many there are."""
+    """Assigns the weights to the model and returns their number."""
     places = {
         _their_name(weight.path): weight
         for weight in model.weights
@@ -138,8 +138,10 @@ def _assign(model: keras.Model, variables: Mapping[str, np.ndarray]) -> int:
 
 
 def _their_name(path: str) -> str:
-    """Returns the original's name of a weight of ours, such as
-    `conv2_0/conv1_in_block/gamma` for `stage2_block1/bn1/gamma`."""
+    """Returns the original's name of one of our weights.
+
+    For example `conv2_0/conv1_in_block/gamma` for `stage2_block1/bn1/gamma`.
+    """
     if path in _HEAD:
         return _HEAD[path]
     if block := _BLOCK.fullmatch(path):

@@ -1,8 +1,8 @@
-"""The checkpoints of TensorFlow 1: tensors by name, which run nothing when read.
+"""Reads the tensors of TensorFlow 1 checkpoints, without running code from the file.
 
-A V1 checkpoint is one file of the name that the user gave, the prefix; a V2
-checkpoint is `PREFIX.index` and `PREFIX.data-00000-of-00001`. `PREFIX.meta`, the
-graph, lies beside either and is not looked at.
+A V1 checkpoint is one file named PREFIX. A V2 checkpoint consists of `PREFIX.index`
+and `PREFIX.data-00000-of-00001`. `PREFIX.meta` is the graph of either kind and is
+never read.
 """
 
 import glob
@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from resnet_tf.errors import CheckpointError
 
-# The last bytes of a V1 file and of a V2 index, both tables of LevelDB's kind.
+# The last bytes of a V1 file and of a V2 index; both are LevelDB tables.
 _MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 _INDEX = ".index"
 _MAX_BYTES = 4 << 30
@@ -26,12 +26,12 @@ _SUFFIX = re.compile(r"(?<=.)\.(index|meta|data-\d{5}-of-\d{5})$")
 
 
 def checkpoint_prefix(path: str | Path) -> Path | None:
-    """Returns the name that TensorFlow knows a checkpoint by; None if it is none.
+    """Returns the prefix of a checkpoint, or None if the path names no checkpoint.
 
-    Only names and the last eight bytes of a file are looked at.
+    This reads only file names and the last eight bytes of a file.
 
     Args:
-        path: The prefix of a V2 checkpoint, one of its files (`.index`, `.meta`,
+        path: Prefix of a V2 checkpoint, one of its files (`.index`, `.meta`,
             `.data-00000-of-00001`), or a V1 file.
     """
     path = Path(path)
@@ -45,7 +45,7 @@ def checkpoint_prefix(path: str | Path) -> Path | None:
 
 
 def is_tf1(path: str | Path) -> bool:
-    """Tells whether a path names a checkpoint, see `checkpoint_prefix`."""
+    """Returns whether a path names a checkpoint; see `checkpoint_prefix`."""
     return checkpoint_prefix(path) is not None
 
 
@@ -56,7 +56,7 @@ def read_variables(path: str | Path) -> dict[str, np.ndarray]:
         path: See `checkpoint_prefix`.
 
     Raises:
-        CheckpointError: If there is none, or it is damaged.
+        CheckpointError: If there is no checkpoint, or it is damaged.
     """
     prefix = checkpoint_prefix(path)
     if prefix is None:
@@ -66,13 +66,18 @@ def read_variables(path: str | Path) -> dict[str, np.ndarray]:
         shapes = reader.get_variable_to_shape_map()
         _require_room(prefix, shapes, reader.get_variable_to_dtype_map())
         return {name: np.asarray(reader.get_tensor(name)) for name in sorted(shapes)}
-    except Exception as error:  # each damage raises a kind of its own
+    except Exception as error:  # the error type depends on the damage
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{prefix} cannot be read: {reason}") from error
 
 
 def _require_room(prefix: Path, shapes: Mapping, types: Mapping) -> None:
-    """Refuses what claims more numbers than its files have bytes, and text."""
+    """Raises unless the files can hold the variables, and all are numbers.
+
+    Raises:
+        ValueError: If a checkpoint claims more numbers than its files have bytes, its
+            files are too large, or a variable is not numeric.
+    """
     held = sum(path.stat().st_size for path in checkpoint_files(prefix))
     claimed = sum(math.prod(shape) for shape in shapes.values())
     if not 0 <= claimed <= held <= _MAX_BYTES:
@@ -98,5 +103,5 @@ def _is_v1(path: Path) -> bool:
         with open(path, "rb") as file:
             file.seek(-len(_MAGIC), os.SEEK_END)
             return file.read() == _MAGIC
-    except OSError:  # not there, too short, or not ours to read
+    except OSError:  # missing, too short or not readable
         return False

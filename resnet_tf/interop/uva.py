@@ -1,7 +1,7 @@
-"""The Lightning checkpoints of the UvA Deep Learning tutorial 5.
+"""Imports the Lightning checkpoints of the UvA Deep Learning tutorial 5.
 
-The layers are counted inside `nn.Sequential`, activations and pooling included;
-`hyper_parameters` name the network and its activation.
+Names contain the numbers of layers inside `nn.Sequential`, which count activations and
+pooling too. `hyper_parameters` name the network and its activation.
 """
 
 import functools
@@ -23,7 +23,7 @@ from resnet_tf.interop.source import Published, Source
 
 _PUBLISHED = f"10,000 test images of cifar10, tutorial 5 of {UVA_URL}"
 _RESNET_BLOCKS = 3
-# The places of GoogLeNet's blocks, by stage; between them are the poolings.
+# Indices of GoogLeNet's blocks, by stage. The missing indices are the poolings.
 _INCEPTION = ((0, 1), (3, 4, 5, 6), (8, 9))
 
 _RESNET_PARTS = {
@@ -79,8 +79,11 @@ def _densenet_layer(name: str) -> str:
 
 
 class _Network(NamedTuple):
-    """One of the four: its `model_name`, its layers and the hyper-parameters of its
-    network that are as the tutorial has them."""
+    """One of the four networks.
+
+    It holds the tutorial's `model_name`, the names of the layers and the network's
+    hyper-parameters that must have the tutorial's values.
+    """
 
     title: str
     model_name: str
@@ -126,18 +129,17 @@ _NETWORKS = {
 
 
 def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
-    """Returns the network in a checkpoint, None if it is none of the four.
+    """Returns the network in a checkpoint, or None if it is none of the four.
 
     Args:
-        path: The file that it was read from.
+        path: The file of the state dict.
         state_dict: Tensors by name.
-        data: All that the file holds; `hyper_parameters` beside the state dict,
-            without which the activation is ReLU.
+        data: Contents of the file. Without `hyper_parameters` the activation is ReLU.
 
     Raises:
         CheckpointError: If the hyper-parameters are another network's, or a tensor
-            is missing, has another shape or has no place in the network.
-        SettingError: If the activation is not known.
+            is missing, has the wrong shape or has no place in the network.
+        SettingError: If the activation is unknown.
     """
     tensors = without_counters(state_dict)
     model = _model(tensors)
@@ -152,7 +154,8 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
         "model": model,
         "activation": _activation(hyper, network, classes, owner),
         "dataset": about.dataset,
-        # Theirs are 5,000 at random, so most of ours were trained on.
+        # The tutorial draws its 5,000 validation images at random. So it trained on
+        # most of the images that we hold out.
         "validation_size": 0,
     }
     config = ExperimentConfig.from_flat(settings, row.recipe, about.info)
@@ -179,7 +182,7 @@ def recognise(path: Path, state_dict: StateDict, data: Any) -> Source | None:
 
 
 def _model(tensors: StateDict) -> str | None:
-    """Returns our name of the network that has such tensors."""
+    """Returns our name of the network with these tensors, or None."""
     if "input_net.0.weight" not in tensors:
         return None
     if any(name.startswith("inception_blocks.") for name in tensors):
@@ -192,7 +195,7 @@ def _model(tensors: StateDict) -> str | None:
 
 
 def _activation(hyper: Any, network: _Network, classes: int, owner: str) -> str:
-    """Returns the activation that the hyper-parameters name, once they fit."""
+    """Checks the hyper-parameters and returns the activation that they name."""
     if hyper is None:
         return "relu"
     model = hyper.get("model_hparams") if isinstance(hyper, dict) else None
@@ -212,18 +215,20 @@ def _activation(hyper: Any, network: _Network, classes: int, owner: str) -> str:
     activation = stated["act_fn_name"]
     if not isinstance(activation, str):
         raise CheckpointError(
-            f"{owner} must have act_fn_name as a text, received {_short(activation)}"
+            f"{owner} must have act_fn_name as text, received {_short(activation)}"
         )
     return activation
 
 
 def _same(received: Any, value: Any) -> bool:
-    """Tells by their texts, which are short: what a file holds instead may be an
-    array, or take forever to compare."""
+    """Returns whether the short texts of two values are equal.
+
+    Values from a file can be arrays, or take forever to compare.
+    """
     received = list(received) if isinstance(received, tuple) else received
     return _short(received) == _short(value)
 
 
 def _short(value: Any) -> str:
-    """Returns the text of a value in a line of some words."""
+    """Returns a short text of a value, in one line."""
     return " ".join(reprlib.repr(value).split())

@@ -1,4 +1,4 @@
-"""The published networks computed by hand, and a writer of PyTorch's files."""
+"""The published networks computed by hand, and a writer of PyTorch files."""
 
 import collections
 import pickle
@@ -12,10 +12,10 @@ import tensorflow as tf
 
 
 class Torch:
-    """PyTorch's layers on (N, H, W, C); a layer's tensors are made at its first use.
+    """PyTorch's layers on (N, H, W, C); each makes its tensors at the first call.
 
     Attributes:
-        tensors: What it made, by PyTorch's names and in its layout.
+        tensors: The layers' tensors, by PyTorch's names and in PyTorch's layout.
     """
 
     def __init__(self, prefix: str = ""):
@@ -71,7 +71,7 @@ def max_pool(x, stride):
 
 
 def wide_resnet(net, x, lengths=(2, 2, 2, 2), names=("linear", "shortcut")):
-    """kuangliu's; with ("fc", "downsample") by torchvision's names."""
+    """kuangliu's ResNet; with ("fc", "downsample") the names are torchvision's."""
     head, kind = names
     x = net.norm_relu(net.conv(x, "conv1", 64), "bn1")
     for stage, length in enumerate(lengths, start=1):
@@ -118,7 +118,7 @@ DENSE_NAMES = {
 
 
 def densenet(net, x, project, length, growth, wide=4, stem=None, share=2, classes=10):
-    """A CIFAR DenseNet; `wide` 0 is the plain form, 1 / `share` of channels is kept."""
+    """A CIFAR DenseNet; `wide` 0 means plain, transitions keep 1 / `share` channels."""
     stem_name, layer, first, norm, transition, parts, final, head = DENSE_NAMES[project]
     x = net.conv(x, stem_name, stem or 2 * growth)
     for stage in (1, 2, 3):
@@ -248,7 +248,7 @@ def _hyper(name, **model):
     return {"model_name": name, "model_hparams": model, "optimizer_name": "SGD"}
 
 
-# By name: the network, the prefix of its names, and what lies beside the tensors.
+# By name: the network, the prefix of its names, and the rest of the file.
 NETWORKS = {
     "akamaster": (lambda net, x: cifar_resnet(net, x, 2, 10, "A"), "module.",
                   {"best_prec1": 91.0}),
@@ -286,7 +286,7 @@ class Made(collections.namedtuple("Made", "tensors images logits beside")):
     """A network's tensors, two images, their logits, and the rest of the file."""
 
     def data(self, **changes):
-        """Returns what the file holds; a tensor of None is left out."""
+        """Returns the contents of the file, without tensors changed to None."""
         tensors = {**self.tensors, **changes}
         tensors = {name: x for name, x in tensors.items() if x is not None}
         return (
@@ -296,7 +296,7 @@ class Made(collections.namedtuple("Made", "tensors images logits beside")):
 
 @pytest.fixture(scope="session")
 def made():
-    """Returns a function from a name in `NETWORKS` to the network computed here."""
+    """Returns a function from a name in `NETWORKS` to the network computed by hand."""
     known = {}
 
     def make(name) -> Made:

@@ -1,4 +1,4 @@
-"""Moving averages from images: exact means over the batches."""
+"""Moving averages from images are exact means over the batches."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ SIDES = {"stem": 32, "stage1": 32, "stage2": 16, "stage3": 8, "final": 8}
 
 
 def small(bn_eval="moving", **settings) -> keras.Model:
-    """ResNet-8 with weights of which none is where it starts."""
+    """ResNet-8 with random weights, none of which has its initial value."""
     keras.utils.set_random_seed(0)
     config = ModelConfig(num_residual_blocks=1, bn_eval=bn_eval, **settings)
     model = build_model(config)
@@ -34,7 +34,7 @@ def statistics(model) -> dict[str, np.ndarray]:
 
 
 def values_per_channel(path, images) -> int:
-    """n of a batch norm: the images times the pixels of its input."""
+    """Returns n of a batch norm: the images times the pixels of its input."""
     stage = path.split("_")[0]
     side = SIDES[stage]
     if path.startswith(("stage2_block1/bn1", "stage3_block1/bn1")):
@@ -43,7 +43,7 @@ def values_per_channel(path, images) -> int:
 
 
 def test_one_batch_gives_its_own_statistics(images):
-    """But for n / (n - 1), by which the variance kept exceeds the batch's own."""
+    """The stored variance is n / (n - 1) times the batch's variance."""
     model, reference = small(), small("batch")
     recompute_statistics(model, images)
     for weight in model.weights:

@@ -1,4 +1,4 @@
-"""CIFAR DenseNets of PyTorch's projects, computed by hand, against ours."""
+"""CIFAR DenseNets of PyTorch projects, computed by hand, equal ours."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_the_registered_network_and_its_published_error(made, tmp_path):
     assert found.config.data.channel_std == (0.2023, 0.1994, 0.2010)
 
 
-def test_names_of_before_pytorch_0_4(made, tmp_path):
+def test_names_from_before_pytorch_0_4(made, tmp_path):
     tensors = made("gpleiss_stem").tensors
     old = {
         name.replace(".norm1.", ".norm.1.").replace(".conv2.", ".conv.2."): x
@@ -80,7 +80,7 @@ WRONG = [
     ({"features.conv0.weight": ones(24, 3, 7, 7)}, r"conv0.weight must have the shape"),
     ({f"{FIRST}.conv1.weight": ones(24, 24, 1, 1)}, "4 times its growth rate, 48, rec"),
     ({"features.transition2.conv.weight": ones(25, 48, 1, 1)},
-     "one share of the channels in both transitions, received 24 of 48 and 25 of 48"),
+     "same share of the channels in both transitions, received 24 of 48 and 25 of 48"),
     ({"features.denseblock4.denselayer1.conv1.weight": ones(1)},
      "3 dense blocks of one length, received 2, 2, 2, 1"),
     ({"features.denseblock1.denselayer2.norm3.weight": ones(1)},
@@ -90,7 +90,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("changes", "message"), WRONG)
-def test_another_network(changes, message, made, write_torch, tmp_path):
+def test_another_network_is_refused(changes, message, made, write_torch, tmp_path):
     network = made("gpleiss_bc")
     changes = {f"module.{name}": x for name, x in changes.items()}
     path = write_torch(tmp_path / "model.dat", network.data(**changes))

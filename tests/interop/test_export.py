@@ -23,14 +23,14 @@ from resnet_tf.interop.export import export, failures
 from resnet_tf.interop.export_formats import FORMATS
 
 TEMPERATURE = 1.5
-# Of a file, for each parameter.
+# Bounds of a file's size, in bytes per parameter.
 BYTES = {"tflite_float16": (2, 3), "tflite_int8": (1, 2)}
 
-# The first is four images of the right size, or one of another; the next two have as
-# many numbers as an image of the right size.
+# The first has the numbers of four images of the right size. The next two have as many
+# numbers as one image of the right size.
 OTHER_SHAPES = [(1, 64, 64, 3), (1, 16, 64, 3), (1, 64, 16, 3), (4, 16, 16, 3)]
 OTHER_SHAPES += [(1, 1, 1, 3), (1, 31, 32, 3), (1, 32, 32, 1), (2, 224, 224, 3)]
-# What each runtime says.
+# The error message of each runtime.
 LITERT = "failed to prepare|failed to invoke"
 REFUSED = {
     "saved_model": "ConcatOp : Dimension|must be equal|incompatible",
@@ -53,7 +53,7 @@ def ckpt(trained, tmp_path_factory):
 
 
 def exported(ckpt, name, output, tmp_path, capsys):
-    """Returns what `export` printed and what it wrote to the JSON file."""
+    """Runs `export`; returns the printed text and the JSON record."""
     for module in FORMATS[name].modules:
         pytest.importorskip(module)
     record = tmp_path / "record.json"
@@ -63,7 +63,7 @@ def exported(ckpt, name, output, tmp_path, capsys):
 
 
 def about(path, name):
-    """Returns what a file says of itself, read with the tools of its format."""
+    """Returns a file's metadata, read with the tools of its format."""
     if name == "saved_model":
         return json.loads((path / "assets.extra" / "metadata.json").read_text())
     if name == "onnx":
@@ -115,7 +115,7 @@ def test_a_file_of_each_format(ckpt, name, tmp_path, capsys):
     found = about(output, name)
     assert found["class_names"] == list("0123456789")
     assert (found["temperature"], found["network"]) == (TEMPERATURE, "ResNet-8")
-    low, high = BYTES.get(name, (4, 5))  # TensorFlow's has its graph beside the weights
+    low, high = BYTES.get(name, (4, 5))  # a SavedModel contains its graph as well
     assert low < record["bytes"] / found["parameters"] < high or name == "saved_model"
     assert found["input"] == "uint8 (N, 32, 32, 3), RGB"
     images = load_split(DataConfig(dataset="digits"), "test").images[:17]
@@ -153,7 +153,7 @@ def test_bounds(name, difference, error, expected):
 
 @pytest.fixture
 def cifar(tmp_path):
-    """A checkpoint for CIFAR-10, which is not at hand."""
+    """Makes a checkpoint for CIFAR-10, whose images are not available."""
 
     def make(**settings):
         values = {"dataset": "cifar10", "num_residual_blocks": 1, **settings}
@@ -221,14 +221,14 @@ def test_images_that_are_missing(cifar, no_data, tmp_path, capsys, options):
     assert "cifar10" in line and not (tmp_path / "m").exists()
 
 
-def test_a_network_that_looks_at_the_batch(cifar, tmp_path, capsys):
+def test_a_network_with_batch_statistics_is_refused(cifar, tmp_path, capsys):
     line = refused(capsys, 2, f"--ckpt={cifar(bn_eval='batch')}",
                    "--format=saved_model", f"--output={tmp_path / 'm'}")  # fmt: skip
     assert "bn_eval must be moving for an export, received batch" in line
 
 
-def test_a_network_that_the_format_does_not_hold(cifar, no_data, tmp_path, capfd,
-                                                 monkeypatch):  # fmt: skip
+def test_a_network_that_the_format_cannot_hold(cifar, no_data, tmp_path, capfd,
+                                               monkeypatch):  # fmt: skip
     def write(*arguments):
         os.write(2, b"a long\nexplanation")
         raise RuntimeError("no kernel\nfor Erf")
@@ -284,7 +284,7 @@ def test_int8_with_max_pooling(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_nothing_of_an_export(tmp_path, capsys, number):
+def test_a_signal_during_an_export_leaves_no_file(tmp_path, capsys, number):
     def work():
         with export_module._written(tmp_path / "a.tflite") as partial:
             partial.write_text("half")
@@ -297,7 +297,7 @@ def test_a_signal_leaves_nothing_of_an_export(tmp_path, capsys, number):
     assert os.listdir(tmp_path) == []
 
 
-def test_what_comes_during_an_export_stays(tmp_path):
+def test_a_file_written_during_an_export_stays(tmp_path):
     output = tmp_path / "a.tflite"
     with pytest.raises(OutputError, match="must be a new path"):
         with export_module._written(output) as partial:

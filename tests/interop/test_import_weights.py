@@ -1,4 +1,4 @@
-"""The command, from a file to a checkpoint folder and its card."""
+"""The import command: from a file to a checkpoint folder and its card."""
 
 import json
 import os
@@ -50,9 +50,9 @@ def test_a_checkpoint_folder(source, made, tmp_path, fake_cifar, capsys, monkeyp
     assert f"error {again['error']:.2f} % (n = 37" in text
     card = (output / "README.md").read_text()
     for part in (digest, "resnet14.th", "172,506", "not compared", "A-subsample",
-                 f"| {again['error']:.2f} % | 37 test images at hand |",
+                 f"| {again['error']:.2f} % | 37 test images |",
                  "mean 0.4850, 0.4560, 0.4060", "| unknown | published |",
-                 "bn_eval=moving; moving averages: those of the file"):  # fmt: skip
+                 "bn_eval=moving; moving averages: from the file"):  # fmt: skip
         assert part in card
 
 
@@ -64,7 +64,7 @@ def test_without_the_data(source, tmp_path, capsys):
     assert load_checkpoint(output).metrics["tensors"] == 67
 
 
-def test_images_that_were_trained_on(source, tmp_path, fake_cifar, capsys):
+def test_no_error_on_training_images(source, tmp_path, fake_cifar, capsys):
     where = [f"--data_dir={fake_cifar}", f"--cache_dir={tmp_path / 'cache'}"]
     run(source, tmp_path / "imported", "--split=validation", *where)
     assert "error not measured: split validation of" in capsys.readouterr().out
@@ -94,7 +94,7 @@ def test_errors_are_one_line(
     assert not (tmp_path / "new").exists()
 
 
-def test_averages_of_the_file_are_not_replaced(source, tmp_path, capsys):
+def test_moving_averages_of_the_file_are_not_replaced(source, tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         run(source, tmp_path / "new", "--bn_eval=batch")
     assert caught.value.code == 2
@@ -122,7 +122,7 @@ def test_published_weights(pattern, errors, parameters, tmp_path):
     assert errors[0] <= metrics["test_error"] <= errors[1]
 
 
-def test_one_of_two_networks(made, write_torch, tmp_path, capsys):
+def test_a_key_chooses_one_of_two_networks(made, write_torch, tmp_path, capsys):
     tensors = made("akamaster7").tensors
     other = {**tensors, "linear.bias": tensors["linear.bias"] + 1}
     data = {"model": tensors, "ema_state_dict": other, "epoch": 3}
@@ -140,15 +140,15 @@ def test_one_of_two_networks(made, write_torch, tmp_path, capsys):
     np.testing.assert_array_equal(bias, other["linear.bias"])
     card = (tmp_path / "new" / "README.md").read_text()
     assert "The network lies under `ema_state_dict` in the file." in card
-    assert "two tensors of one shape that\nare swapped" in card
+    assert "two swapped tensors of the same shape" in card
 
 
 NORMALIZERS = [
-    # Another one than akamaster's, and the same.
+    # A normalizer that differs from akamaster's, and one that equals it.
     ((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616),
-     "It decides the preprocessing here; without it, this import assumes mean 0.4850, "
+     "This checkpoint uses it; without it, the import assumes mean 0.4850, "
      "0.4560, 0.4060 and std 0.2290, 0.2240, 0.2250."),
-    ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "as this import assumes."),
+    ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "as the import assumes."),
 ]  # fmt: skip
 
 

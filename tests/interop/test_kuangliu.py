@@ -1,4 +1,4 @@
-"""The wide networks for 32x32 pixels, computed by hand, against ours."""
+"""The wide networks for 32x32 pixels, computed by hand, equal ours."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("changes", "message"), WRONG)
-def test_what_is_not_registered(changes, message, made, write_torch, tmp_path):
+def test_networks_that_are_not_registered(
+    changes, message, made, write_torch, tmp_path
+):
     changes = {k: None if x is None else np.ones(3, "f4") for k, x in changes.items()}
     data = made("resnet18_cifar").data(**changes)
     path = write_torch(tmp_path / "x.pth", data)
@@ -52,7 +54,9 @@ def test_what_is_not_registered(changes, message, made, write_torch, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "classes"), [("akamaster7", 7), ("chenyaofo2", 2)])
-def test_classes_of_no_data_set(name, classes, made, write_torch, tmp_path):
+def test_a_number_of_classes_without_a_data_set(
+    name, classes, made, write_torch, tmp_path
+):
     network = made(name)
     found = recognise(write_torch(tmp_path / "x.th", network.data()))
     assert found.config.model.num_classes == classes
@@ -75,7 +79,7 @@ def test_a_file_of_many_blocks_is_refused_before_a_network_is_built(
         recognise(write_torch(tmp_path / "x.pth", data))
 
 
-def test_tensors_that_share_their_memory(made):
+def test_tensors_that_share_memory_are_refused(made):
     network = made("akamaster7").tensors
     shared = {**network, "layer1.0.conv2.weight": network["layer1.0.conv1.weight"]}
     with pytest.raises(CheckpointError, match="memory of its own for the tensor"):

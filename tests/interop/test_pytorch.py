@@ -1,4 +1,4 @@
-"""PyTorch's networks against those computed by hand, where it is installed."""
+"""The networks in PyTorch, if installed, equal the networks computed by hand."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ gpleiss_bc bearpaw_bc bearpaw_plain andreasveit_plain""".split()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_pytorch_itself(name, made, write_torch, tmp_path):
+def test_equal_logits(name, made, write_torch, tmp_path):
     network = made(name)
     found = recognise(write_torch(tmp_path / "weights.pt", network.data()))
     largest = np.abs(network.logits).max()

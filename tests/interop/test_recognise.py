@@ -1,4 +1,4 @@
-"""Each family's network, computed by hand, against ours with the same tensors."""
+"""Each family's network, computed by hand, equals ours with the same tensors."""
 
 import functools
 import re
@@ -93,7 +93,7 @@ LAST = {
 
 
 @pytest.mark.parametrize("name", LAST)
-def test_strict(name, made, write_torch, tmp_path):
+def test_every_tensor_is_checked(name, made, write_torch, tmp_path):
     network, last = made(name), LAST[name]
     tensor = network.tensors[last]
     plain = last.removeprefix("module.").removeprefix("model.")
@@ -139,7 +139,7 @@ WRONG_UVA = [
     (_hyper(model={"num_blocks": [5] * 3}), r"num_blocks=\[3, 3, 3\], received \[5, "),
     (_hyper(model={"num_classes": 100}), "must have num_classes=10, received 100"),
     (_hyper(model={"c_hidden": np.ones((3, 2), "f4")}), "c_hidden=.*received array"),
-    (_hyper(model={"act_fn_name": ["relu"]}), "act_fn_name as a text, received"),
+    (_hyper(model={"act_fn_name": ["relu"]}), "act_fn_name as text, received"),
     (_hyper(model_name=np.ones(2, "float32")), "must have hyper_parameters of ResNet"),
     (_hyper(model={"act_fn_name": "swish"}), "activation must be one of"),
     ([1], "must have hyper_parameters of ResNet"),
@@ -159,11 +159,11 @@ def test_hyper_parameters_of_another_network(
     assert "\n" not in str(caught.value)
 
 
-def test_what_no_project_has(made, write_torch, tmp_path):
+def test_unknown_weights_are_refused(made, write_torch, tmp_path):
     network = made("akamaster")
     ones = np.ones(3, "float32")
     cases = [
-        ({"a.weight": ones}, "must be of akamaster.*received 1 tensors such as 'a.we"),
+        ({"a.weight": ones}, "must be of akamaster.*received 1 tensors, e.g. 'a.we"),
         (
             network.data(**{"module.linear.bias": ones}),
             r"linear.weight must have the shape \(3, 64\), received \(10, 64\)",
@@ -171,9 +171,9 @@ def test_what_no_project_has(made, write_torch, tmp_path):
         (network.data(**{"module.linear.bias": None}), "the tensor linear.bias"),
         (
             network.data(**{"module.layer2.7.conv1.weight": ones}),
-            "as many blocks in each stage, received 2, 3, 2",
+            "same number of blocks in each stage, received 2, 3, 2",
         ),
-        # Four stages and "linear", as kuangliu's, but no network that is registered.
+        # Four stages and "linear", as in kuangliu's networks, but not registered.
         (
             network.data(**{"module.layer4.1.conv2.weight": ones}),
             r"resnet18_cifar \(2-2-2-2\), .*, received stages of 2-2-2-1",
@@ -186,7 +186,7 @@ def test_what_no_project_has(made, write_torch, tmp_path):
             recognise(path)
 
 
-def test_no_file(tmp_path):
+def test_a_missing_file(tmp_path):
     with pytest.raises(CheckpointError, match="nothing.th is missing"):
         recognise(tmp_path / "nothing.th")
     with pytest.raises(CheckpointError, match="must be a file, or .* a folder"):
@@ -204,7 +204,7 @@ def test_the_hash_in_the_name(made, write_torch, tmp_path):
 
 
 def zeros(network: str, classes: int) -> dict[str, np.ndarray]:
-    """Tensors of the right names and shapes, by torchvision's names."""
+    """Returns zeros with the right shapes, by torchvision's names."""
     names = torchvision.layer_names(network)
     layers = network_layers(named_network(network, num_classes=classes))
     return {
@@ -232,13 +232,13 @@ def test_torchvision(network, error, tmp_path):
     assert (data.resize, data.image_size) == (256, 224)
     assert data.channel_mean == (0.485, 0.456, 0.406)
     assert found.published.error == error
-    assert "one folder of images a class" in found.notes[0]
+    assert "one folder of images per class" in found.notes[0]
     found = recognise_imagenet(tmp_path, zeros(network, 10))
     assert found.config.data.dataset == "cifar10"
     assert (found.published, found.notes) == (None, ())
 
 
-# Files of a few tensors, and the first tensor that each lacks.
+# Files with a few tensors, and the first tensor missing in each.
 TINY = [
     (["layer4.1.conv2.weight", "layer1.0.conv1.weight", "layer1.1.conv1.weight",
       "layer2.0.conv1.weight", "layer2.1.conv1.weight", "layer3.0.conv1.weight",
@@ -278,11 +278,11 @@ PREACTIVATED = ["conv1.weight", "layer1.0.bn1.weight", "layer1.0.conv1.weight",
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ([], "adds the raw input, which a projection leaves without batch norm; resne"),
+        ([], "projects the raw input without batch norm; resnet with order=pre and u"),
         (["layer1.0.conv3.weight"], "projects the raw input and has its stride in the"),
     ],
 )
-def test_a_preactivated_network_is_another_function(more, message, tmp_path):
+def test_a_preactivated_network_that_differs_is_refused(more, message, tmp_path):
     tensors = {name: np.ones(10, "f4") for name in (*PREACTIVATED, *more)}
-    with pytest.raises(CheckpointError, match=f"preresnet, must be .*{message}"):
+    with pytest.raises(CheckpointError, match=f"same function .*{message}"):
         cifar_resnet.recognise(tmp_path, tensors)

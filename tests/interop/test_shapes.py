@@ -1,4 +1,4 @@
-"""The shapes by arithmetic against the networks themselves."""
+"""The computed shapes equal the shapes of the built networks."""
 
 import math
 
@@ -25,7 +25,7 @@ CONFIGS = [
     {"model": "densenet", "depth": 16, "bottleneck": True, "compression": 0.5},
     {"model": "densenet", "depth": 10, "stem_filters": 24, "compression": 0.3},
 ]
-# Networks without settings of size; the importers' own tests assign to them too.
+# Networks without settings of size. The importers' tests assign weights to them too.
 FIXED = [dict(row.values) for row in FAMILIES.values() if len(row.values) == 1]
 SLOW = [pytest.param(values, marks=pytest.mark.slow) for values in FIXED]
 
@@ -38,7 +38,7 @@ def in_their_layout(shape: tuple[int, ...]) -> tuple[int, ...]:
 @pytest.mark.parametrize(
     "values", [*CONFIGS, *SLOW], ids=lambda x: "-".join(map(str, x.values()))
 )
-def test_as_the_network_has_them(values):
+def test_shapes_equal_the_networks(values):
     config = ModelConfig(**values)
     expected = {}
     for weight in build_model(config).weights:
@@ -52,11 +52,11 @@ def test_as_the_network_has_them(values):
     assert found == expected
 
 
-# Those that an importer recognizes.
+# The networks that an importer recognizes.
 @pytest.mark.parametrize(
     "name", [name for name, row in NETWORKS.items() if row.family in _BODIES]
 )
-def test_the_sum_of_every_registered_network(name):
+def test_the_parameters_of_every_registered_network(name):
     config = named_network(name, num_classes=7)
     shapes = [x for _, kinds in network_layers(config) for x in kinds.values()]
     assert sum(map(math.prod, shapes)) == network_size(config).numbers

@@ -1,4 +1,4 @@
-"""Checkpoints written by TensorFlow 1's own Saver, from a graph of its kind."""
+"""Checkpoints that TensorFlow 1's Saver writes from a graph like the original's."""
 
 import dataclasses
 from pathlib import Path
@@ -27,7 +27,7 @@ STEP = 79_999
 
 
 class Written(NamedTuple):
-    """A checkpoint, and what its own graph made of the images."""
+    """A checkpoint, and the logits of its own graph for the images."""
 
     prefix: Path
     logits: np.ndarray
@@ -38,7 +38,7 @@ def random_normal(scale, mean=0.0):
 
 
 def convolution(x, channels, stride=1):
-    # Small enough for epsilon to count beside the variance.
+    # So small that epsilon matters compared with the variance.
     scale = 0.2 * (9 * int(x.shape[-1])) ** -0.5
     kernel = v1.get_variable(
         "conv", [3, 3, x.shape[-1], channels], initializer=random_normal(scale)
@@ -91,8 +91,8 @@ def write(
 ) -> Written:
     """Saves a network with random weights and runs it on the images as one batch.
 
-    `training` adds an optimizer, averages and counters; `extra` maps names of
-    further variables to their shapes.
+    `training` adds an optimizer, averages and counters. `extra` maps the names of
+    more variables to their shapes.
     """
     with tf.Graph().as_default(), v1.Session() as session:
         v1.set_random_seed(blocks)
@@ -125,7 +125,7 @@ def tensors_of(prefix) -> dict[str, np.ndarray]:
 
 
 class Loaded(NamedTuple):
-    """A checkpoint's network with its weights, and how many they are."""
+    """A checkpoint's network with its weights, and their number."""
 
     model: keras.Model
     source: Source
@@ -133,7 +133,7 @@ class Loaded(NamedTuple):
 
 
 def load(path, images=None) -> Loaded:
-    """Reads a checkpoint; from `images`, if any, come the moving averages."""
+    """Reads a checkpoint; the moving averages come from `images`, if any."""
     source = read_tf1(path)
     if images is not None:
         source = with_averages(source, images)
@@ -157,7 +157,7 @@ def pixels() -> np.ndarray:
 
 @pytest.fixture
 def whitened(pixels) -> np.ndarray:
-    """The same images, each with mean 0 and deviation 1."""
+    """The same images, each with mean 0 and standard deviation 1."""
     values = pixels.astype("float64")
     mean = values.mean((1, 2, 3), keepdims=True)
     std = values.std((1, 2, 3), keepdims=True)
@@ -166,7 +166,7 @@ def whitened(pixels) -> np.ndarray:
 
 @pytest.mark.parametrize("version", [V1, V2], ids=["V1", "V2"])
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_the_logits_are_those_of_the_original(tmp_path, images, blocks, version):
+def test_the_logits_equal_the_originals(tmp_path, images, blocks, version):
     written = write(tmp_path, images, blocks, version)
     model, source, used = load(written.prefix)
     config = source.config
@@ -182,15 +182,15 @@ def test_the_logits_are_those_of_the_original(tmp_path, images, blocks, version)
     assert "bn_eval=batch" in note and "\n" not in note
 
 
-def test_what_training_needs_is_passed_over(tmp_path, images):
-    # With names that other versions of TensorFlow give.
+def test_variables_of_training_are_skipped(tmp_path, images):
+    # Names from other versions of TensorFlow.
     extra = {
         "validation_step": [],
         "div/ExponentialMovingAverage/biased": [],
         "conv0/conv/ExponentialMovingAverage": [3, 3, 3, 16],
     }
     written = write(tmp_path, images, training=True, extra=extra)
-    # 23 weights and their slots, the average of the loss, two counters, `extra`.
+    # 23 weights and 23 slots, the average of the loss, two counters and `extra`.
     assert len(read_variables(written.prefix)) == 23 + 23 + 1 + 2 + 3
     model, _, used = load(written.prefix)
     assert_near(model(images).numpy(), written.logits)
@@ -204,7 +204,7 @@ def test_what_training_needs_is_passed_over(tmp_path, images):
         (V2, ["", ".meta", ".index", ".data-00000-of-00001"]),
     ],
 )
-def test_a_checkpoint_is_recognised_by_each_of_its_files(
+def test_a_checkpoint_is_recognized_by_each_of_its_files(
     tmp_path, images, version, suffixes
 ):
     prefix = write(tmp_path, images, version=version).prefix
@@ -224,7 +224,7 @@ def test_a_checkpoint_is_recognised_by_each_of_its_files(
 @pytest.mark.parametrize(
     "name", ["", "absent.ckpt-1", "notes.index", ".index", "notes", "empty"]
 )
-def test_other_files_are_no_checkpoint(tmp_path, name):
+def test_other_files_are_not_checkpoints(tmp_path, name):
     (tmp_path / "notes").write_text("not a table of tensors")
     (tmp_path / "empty").touch()
     assert not is_tf1(tmp_path / name)
@@ -242,7 +242,7 @@ def _tensors(prefix, *values):
     )
 
 
-def test_more_numbers_than_bytes(tmp_path):
+def test_more_numbers_than_bytes_are_refused(tmp_path):
     _tensors(tmp_path / "a", np.ones(1000, "float32"))
     data = tmp_path / "a.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:100])
@@ -250,7 +250,7 @@ def test_more_numbers_than_bytes(tmp_path):
         read_variables(tmp_path / "a")
 
 
-def test_text_is_no_weight(tmp_path):
+def test_a_weight_of_text_is_refused(tmp_path):
     _tensors(tmp_path / "a", np.ones(1000, "float32"), np.array(["text"]))
     with pytest.raises(CheckpointError, match="1 must be numbers"):
         read_variables(tmp_path / "a")
@@ -317,7 +317,7 @@ def test_the_data_set_follows_from_the_classes(tmp_path, images, classes, datase
     assert (config.data.dataset, config.model.num_classes) == (dataset, classes)
 
 
-def test_what_the_original_states_of_its_network(tmp_path, images):
+def test_the_published_error_of_the_original(tmp_path, images):
     source = read_tf1(write(tmp_path, images, blocks=5).prefix)
     assert source.family == "wenxinxu/resnet-in-tensorflow ResNet-32"
     assert source.published.error == 6.7
@@ -326,14 +326,14 @@ def test_what_the_original_states_of_its_network(tmp_path, images):
 
 
 def test_statistics_of_training_images(tmp_path, pixels, whitened):
-    """Whitened as the original's images, the one batch gives its own statistics."""
+    """One batch, whitened like the original's images, gives its own statistics."""
     written = write(tmp_path, whitened)
     model, source, _ = load(written.prefix, pixels)
     assert source.config.model.bn_eval == "moving"
-    assert "were recomputed here on 12 training images" in source.notes[0]
+    assert "computed them from 12 training images" in source.notes[0]
     moving = model(whitened).numpy()
     assert_near(moving, written.logits, 1e-2)
-    # One by one the images give what they give together.
+    # Single images give the same logits as the batch.
     singly = np.concatenate([model(image[None]).numpy() for image in whitened])
     assert_near(singly, moving)
 
@@ -349,7 +349,7 @@ def test_the_import_can_be_saved_as_a_checkpoint(tmp_path, pixels, whitened):
     assert build_model(loaded.config.model).count_params() == model.count_params()
 
 
-def test_the_command_takes_it(tmp_path, images):
+def test_the_import_command(tmp_path, images):
     prefix = write(tmp_path, images).prefix
     main(["import", str(prefix), f"--output={tmp_path / 'out'}"])
     again = read_config(tmp_path / "out" / "config.json")
@@ -374,13 +374,13 @@ def test_the_command_computes_the_averages(tmp_path, images, fake_cifar, capsys)
     expected = load(prefix, split.images).model
     for one, other in zip(loaded.model.weights, expected.weights, strict=True):
         np.testing.assert_array_equal(one, other, err_msg=one.path)
-    assert "were recomputed here on 96 training images" in capsys.readouterr().out
-    assert "bn_eval=moving; moving averages: computed here from 96 training" in (
+    assert "computed them from 96 training images" in capsys.readouterr().out
+    assert "bn_eval=moving; moving averages: computed from 96 training" in (
         (output / "README.md").read_text()
     )
 
 
-def test_the_original_habit_can_be_kept(tmp_path, images, fake_cifar):
+def test_batch_statistics_can_be_kept(tmp_path, images, fake_cifar):
     prefix, output = write(tmp_path, images).prefix, tmp_path / "out"
     where = [f"--data_dir={fake_cifar}", f"--cache_dir={tmp_path / 'cache'}"]
     main(["import", str(prefix), f"--output={output}", "--bn_eval=batch", *where])
