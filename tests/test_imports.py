@@ -160,3 +160,12 @@ def test_every_public_name_can_be_imported():
         assert callable(getattr(resnet_tf, name))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = resnet_tf.nothing
+
+
+def test_the_stub_has_every_public_name():
+    import resnet_tf
+
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    homes = {alias.asname: node.module for node in imports for alias in node.names}
+    assert homes == resnet_tf._HOMES

@@ -91,11 +91,11 @@ def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Returns the values that the given `model` stands for, beside itself."""
     name = given.get("model")
+    if name is None or name in FAMILIES:
+        return {}
     if name not in NETWORKS:
         known = dict.fromkeys([*FAMILIES, *NETWORKS])
-        if name is not None and name not in FAMILIES:
-            raise SettingError(unknown("model", name, known))
-        return {}
+        raise SettingError(unknown("model", name, known))
     require_same_network(name, given)
     return NETWORKS[name].values
 

@@ -164,7 +164,7 @@ class DataConfig(Section):
         self._default("flip", info.flip)
         if not DATASETS[self.dataset].of_folders:
             object.__setattr__(self, "folder_split", "class")
-        require_training_images(self.dataset, info, self.validation_size)
+        require_training_images(self.dataset, info, self.validation_size or 0)
         if self.flip and not info.flip:
             raise SettingError(
                 f"flip must be false for dataset={self.dataset}: mirrored images "

@@ -133,7 +133,9 @@ DATASETS = {
 }
 # The CIFAR data sets by their number of classes.
 CIFAR_OF_CLASSES = {
-    DATASETS[name].info.num_classes: name for name in ("cifar10", "cifar100")
+    info.num_classes: name
+    for name in ("cifar10", "cifar100")
+    if (info := DATASETS[name].info)
 }
 
 

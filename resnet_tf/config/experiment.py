@@ -20,7 +20,7 @@ from resnet_tf.config.networks import CIFAR_SIDE
 from resnet_tf.config.optimizer import OptimizerConfig
 from resnet_tf.config.recipes import DEFAULT_RECIPE
 from resnet_tf.config.sections import SECTIONS, iter_fields
-from resnet_tf.config.train import TrainConfig
+from resnet_tf.config.train import Kernels, TrainConfig
 from resnet_tf.errors import SettingError
 
 
@@ -76,7 +76,7 @@ class ExperimentConfig:
     def _check_batch(self, info: DatasetInfo | None) -> None:
         if info is None:
             return
-        images = info.num_train - self.data.validation_size
+        images = info.num_train - (self.data.validation_size or 0)
         batch = self.train.train_batch_size
         if self.data.sampling == "window" and batch >= images:
             raise SettingError(
@@ -100,7 +100,7 @@ class ExperimentConfig:
         """
         settings = compose(values, recipe, info)
         section_of = {spec.name: spec.section for spec in iter_fields()}
-        sections = {
+        sections: dict[str, Any] = {
             section: kind(
                 **{n: v for n, v in settings.items() if section_of[n] == section}
             )
@@ -143,7 +143,7 @@ class ExperimentConfig:
                     f"{key} of the config must be an object, received {part!r:.40}"
                 )
         family = values.get("model", {}).get("model")
-        sections = {}
+        sections: dict[str, Any] = {}
         for key, section in SECTIONS.items():
             part = _completed(values.get(key, {}), section_fields(section), family)
             sections[key] = section(**part)
@@ -162,12 +162,12 @@ class ExperimentConfig:
 
     def flat(self) -> dict[str, Any]:
         """Returns the recipe and every setting by its name, without the sections."""
-        flat = {}
+        flat: dict[str, Any] = {}
         for key, part in self.to_dict().items():
             flat.update(part if isinstance(part, dict) else {key: part})
         return flat
 
-    def with_kernels(self, kernels: str) -> ExperimentConfig:
+    def with_kernels(self, kernels: Kernels) -> ExperimentConfig:
         """Returns the experiment with another value of `train.kernels`."""
         train = dataclasses.replace(self.train, kernels=kernels)
         return dataclasses.replace(self, train=train)

@@ -168,7 +168,8 @@ class Section:
     """Checks every field of a section when it is made."""
 
     def __post_init__(self) -> None:
-        for spec in section_fields(type(self)):
+        section: type = type(self)
+        for spec in section_fields(section):
             object.__setattr__(self, spec.name, spec.check(getattr(self, spec.name)))
 
 

@@ -136,8 +136,9 @@ _OF_DENSENET = (
 
 
 def _resnet(n: int, *counts: Any, bottleneck: bool = False, **published) -> Network:
-    values = {"model": RESNET, "num_residual_blocks": n, "bottleneck": bottleneck}
-    values |= {"order": "post", **PAPER_SHORTCUT} | (BOTTLENECK if bottleneck else {})
+    values: dict[str, Any] = {"model": RESNET, "num_residual_blocks": n}
+    values |= {"bottleneck": bottleneck, "order": "post", **PAPER_SHORTCUT}
+    values |= BOTTLENECK if bottleneck else {}
     reference = Published(*counts, **published)
     return Network(values, "resnet:build_resnet", reference, _OF_RESNET)
 
@@ -163,7 +164,8 @@ def _densenet(
         "compression": 0.5 if bottleneck else 1.0,
         "stem_filters": stem,
     }
-    reference = Published(*counts, source, note=note)
+    parameters, macs, figure = counts
+    reference = Published(parameters, macs, figure, source, note=note)
     return Network(values, "densenet:build_densenet", reference, _OF_DENSENET)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from resnet_tf.config.data import DataConfig
 from resnet_tf.config.derived import DURATIONS, LR_SCALING
-from resnet_tf.config.fields import FieldSpec, Section, section_fields
+from resnet_tf.config.fields import FieldSpec, section_fields
 from resnet_tf.config.model import ModelConfig
 from resnet_tf.config.optimizer import OptimizerConfig
 from resnet_tf.config.train import TrainConfig
 
-SECTIONS: dict[str, type[Section]] = {
+SECTIONS: dict[str, type] = {
     "model": ModelConfig,
     "data": DataConfig,
     "optimizer": OptimizerConfig,

@@ -8,6 +8,10 @@ from typing import Literal
 from resnet_tf.config.fields import AUTO, LARGEST_BATCH, LARGEST_STEP, Section, field
 from resnet_tf.errors import SettingError
 
+Kernels = Literal[
+    "auto", "native", "native_avx512", "native_avx2", "native_baseline", "tensorflow"
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Section):
@@ -65,14 +69,7 @@ class TrainConfig(Section):
     mixed_precision: Literal["float32", "bfloat16", "float16"] = field(
         "float32", "Type of the activations; weights stay float32."
     )
-    kernels: Literal[
-        "auto",
-        "native",
-        "native_avx512",
-        "native_avx2",
-        "native_baseline",
-        "tensorflow",
-    ] = field(
+    kernels: Kernels = field(
         AUTO,
         "Kernels that compute an update. native: this package's own, in float32 on a "
         "CPU, with its best instructions; native_avx512 and the like: with these, on "

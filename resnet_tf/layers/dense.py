@@ -1,7 +1,7 @@
 """The dense layer and the transition of densely connected networks."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -337,7 +337,7 @@ def _is_listed(shape) -> bool:
     return isinstance(shape[0], (list, tuple))
 
 
-def _joined_shape(shape) -> tuple[int | None, ...]:
+def _joined_shape(shape) -> tuple[Any, ...]:
     """Returns the shape of a tensor, or of the concatenation of a list."""
     if not _is_listed(shape):
         return tuple(shape)

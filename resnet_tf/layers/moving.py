@@ -29,7 +29,8 @@ def moved_once() -> Iterator[None]:
     All calls inside the `with` block start from the old average. So each call has the
     weight (1 - momentum) / calls, and all calls together have 1 - momentum.
     """
-    with _waiting({}) as waiting:
+    waiting: Moves = {}
+    with _waiting(waiting):
         yield
     for variable, value in means(waiting):
         move(variable, value)
@@ -38,7 +39,8 @@ def moved_once() -> Iterator[None]:
 @contextlib.contextmanager
 def moves_kept() -> Iterator[Moves]:
     """Collects the new moving averages without assigning them; see `means`."""
-    with _waiting({}) as waiting:
+    waiting: Moves = {}
+    with _waiting(waiting):
         yield waiting
 
 
@@ -58,10 +60,10 @@ def moved_at_once() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _waiting(waiting: dict | None) -> Iterator[dict | None]:
+def _waiting(waiting: Moves | None) -> Iterator[None]:
     before = getattr(_state, "waiting", None)
     _state.waiting = waiting
     try:
-        yield waiting
+        yield
     finally:
         _state.waiting = before

@@ -1,5 +1,7 @@
 """The shortcuts of the residual networks."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -173,7 +175,7 @@ class ProjectionShortcut(Block):
 
 # The mode or the arguments of each kind of `make_shortcut`.
 _ZERO_PAD = {"A-pool": "pool", "A-subsample": "subsample", "A-append": "append"}
-_PROJECTION = {
+_PROJECTION: dict[str, dict[str, Any]] = {
     "B": {"batch_norm": "after"},
     "B-bias": {"batch_norm": "none", "use_bias": True},
     "B-pre": {"batch_norm": "before"},
@@ -205,7 +207,7 @@ def make_shortcut(
     if kind not in SHORTCUTS:
         known = ", ".join(SHORTCUTS)
         raise ValueError(f"shortcut must be one of {known}, received {kind!r}")
-    common = {"name": "shortcut", "dtype": dtype}
+    common: dict[str, Any] = {"name": "shortcut", "dtype": dtype}
     if kind in _ZERO_PAD:
         return ZeroPadShortcut(filters, strides, _ZERO_PAD[kind], **common)
     if kind in _PROJECTION:

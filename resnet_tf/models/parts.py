@@ -54,7 +54,7 @@ class Parts:
         self._dtype = dtype
         self._input_shape = _image_shape(input_shape, config)
         self._name = _model_name(name)
-        self.options = {
+        self.options: dict[str, Any] = {
             "activation": config.activation,
             "kernel_initializer": config.kernel_initializer,
             "bn_momentum": config.bn_momentum,

@@ -1,7 +1,7 @@
 """The loops that build the residual and the dense stages of the networks."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -75,7 +75,10 @@ def dense_stages(
         **dense_layer: Arguments of every `DenseLayer`.
     """
     outputs = {}
-    options = {"dropout_rate": parts.config.dropout_rate, **parts.options}
+    options: dict[str, Any] = {
+        "dropout_rate": parts.config.dropout_rate,
+        **parts.options,
+    }
     for stage, length in enumerate(lengths, start=1):
         if stage > 1:
             kept = compressed(x.shape[-1], compression)

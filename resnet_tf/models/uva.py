@@ -88,7 +88,8 @@ def build_uva_resnet(
     """
     parts = _UvaParts(config, ("uva_resnet", "uva_preact"), "fan_out", **form)
     post = config.model == "uva_resnet"
-    kind, make = ("B-bias", ResidualBlock) if post else ("B-pre", PreActResidualBlock)
+    kind = "B-bias" if post else "B-pre"
+    make: type[keras.layers.Layer] = ResidualBlock if post else PreActResidualBlock
     inputs = parts.images()
     x = parts.stem_conv(16)(inputs)
     if post:

@@ -85,7 +85,7 @@ def _facts(splits: Sequence[Split]) -> dict[str, Any]:
         digest = hashlib.sha256(np.ascontiguousarray(split.labels, "<i4").tobytes())
         step = max(1, _CHUNK // max(1, split.images[:1].nbytes))
         for start in range(0, len(split), step):
-            digest.update(np.ascontiguousarray(split.images[start : start + step]))
+            digest.update(np.ascontiguousarray(split.images[start : start + step]).data)
         counts = np.bincount(split.labels, minlength=len(names))
         parts[split.name] = {"per_class": counts.tolist(), "sha256": digest.hexdigest()}
     return {"class_names": list(names), "splits": parts}
@@ -98,11 +98,11 @@ def _difference(found: dict[str, Any], facts: dict[str, Any]) -> str:
     if found.get("class_names") != facts["class_names"]:
         return "the classes differ"
     for name, part in facts["splits"].items():
-        other = found.get("splits")
+        other: Any = found.get("splits")
         other = other.get(name) if isinstance(other, dict) else None
         if part == other:
             continue
-        there = other.get("per_class") if isinstance(other, dict) else None
+        there: Any = other.get("per_class") if isinstance(other, dict) else None
         if not _are_counts(there, len(facts["class_names"])):
             return f"the record of the {name} images is damaged"
         if there == part["per_class"]:

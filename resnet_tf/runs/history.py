@@ -79,8 +79,9 @@ class History:
 
 def best_row(rows: list[Row]) -> Row | None:
     """Returns the first row with the smallest validation error, or None."""
-    validated = [row for row in rows if row.validation_error is not None]
-    return min(validated, key=lambda row: row.validation_error, default=None)
+    errors = [(row.validation_error, row) for row in rows]
+    validated = [(error, row) for error, row in errors if error is not None]
+    return min(validated, key=lambda pair: pair[0])[1] if validated else None
 
 
 def read_history(path: Path) -> list[Row]:
@@ -89,7 +90,7 @@ def read_history(path: Path) -> list[Row]:
     A last line without a line end is incomplete, even if it can be parsed: its last
     number can lack digits.
     """
-    rows = []
+    rows: list[Row] = []
     try:
         lines = path.read_bytes().decode(errors="replace").splitlines(keepends=True)
     except FileNotFoundError:

@@ -169,7 +169,7 @@ def states(folder: Path) -> list[Path]:
 
 def step_of(state: Path) -> int:
     """Returns the step of a state."""
-    return int(_NAME.fullmatch(state.name)[1])
+    return int(state.name.removeprefix("step-"))
 
 
 def fault(state: Path) -> str:
