@@ -8,6 +8,7 @@ from typing import Literal
 from resnet_tf.config.fields import AUTO, LARGEST_BATCH, LARGEST_STEP, Section, field
 from resnet_tf.errors import SettingError
 
+Precision = Literal["float32", "bfloat16", "float16"]
 Kernels = Literal[
     "auto", "native", "native_avx512", "native_avx2", "native_baseline", "tensorflow"
 ]
@@ -66,7 +67,7 @@ class TrainConfig(Section):
         minimum=0,
         maximum=2**31 - 1,
     )
-    mixed_precision: Literal["float32", "bfloat16", "float16"] = field(
+    mixed_precision: Precision = field(
         "float32", "Type of the activations; weights stay float32."
     )
     kernels: Kernels = field(

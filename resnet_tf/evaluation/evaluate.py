@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from resnet_tf.checkpoints.stored import StoredCheckpoint, opened
 from resnet_tf.config import DataConfig, ExperimentConfig, TrainConfig, positive
+from resnet_tf.config.train import Precision
 from resnet_tf.data.sources import (
     ensure_available,
     load_split,
@@ -110,7 +111,7 @@ def evaluate(
     cache_dir: str | None = None,
     download: bool = True,
     test_batch_size: int = 250,
-    mixed_precision: str = "float32",
+    mixed_precision: Precision = "float32",
     lanes: int = 1,
 ) -> dict[str, Any]:
     """Returns the error of a checkpoint on the data that it was trained for.
@@ -155,7 +156,7 @@ def subject(
     cache_dir: str | None = None,
     download: bool = True,
     test_batch_size: int = 250,
-    mixed_precision: str = "float32",
+    mixed_precision: Precision = "float32",
     lanes: int = 1,
 ) -> Subject:
     """Returns a checkpoint that is ready to be run; TensorFlow is imported.
