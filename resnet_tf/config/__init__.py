@@ -1,7 +1,7 @@
-"""Settings are data: frozen sections, recipes, and their JSON form.
+"""Settings as data: frozen sections, recipes, and their JSON form.
 
-Uses the standard library only; the command-line flags and every `config.json`
-are views of the fields declared in the sections.
+Uses only the standard library. The command-line flags and `config.json` are derived
+from the fields that the sections declare.
 """
 
 from resnet_tf.config.data import DataConfig

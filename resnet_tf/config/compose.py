@@ -1,4 +1,4 @@
-"""From a recipe, a registered network and explicit settings to one set of them."""
+"""The composition of a recipe, a registered network and explicit settings."""
 
 from __future__ import annotations
 
@@ -30,27 +30,26 @@ from resnet_tf.errors import SettingError
 def compose(
     values: Mapping[str, Any], recipe: str, info: DatasetInfo | None = None
 ) -> dict[str, Any]:
-    """Returns the recipe's settings with `values` on top, durations in steps.
+    """Returns the recipe's settings updated with `values`, durations in steps.
 
-    A registered `model` replaces the network that the recipe names; what the
-    recipe says of order or shortcut without naming a network stays. Settings that
-    would make it another network cannot be given beside the name. What a recipe
-    says of another network family, or of a switch that is off, is left out.
+    A registered `model` replaces the network that the recipe names. If the recipe names
+    no network, its order and shortcut stay. Settings that would make a different
+    network cannot be given together with the name. Settings of the recipe for another
+    network family, or for a switch that is off, are left out.
 
     Args:
-        values: Explicit settings by name, durations in epochs among them; they win
-            over the recipe.
+        values: Explicit settings by name, including durations in epochs; they override
+            the recipe.
         recipe: A name in `RECIPES`.
-        info: The facts about a data set whose row in `DATASETS` has none.
+        info: The facts about the data set, if its row in `DATASETS` has none.
 
     Returns:
-        Settings by the name of their field; what is not in it has its default.
+        Settings by field name; missing fields have their defaults.
 
     Raises:
-        SettingError: If a name is unknown, a value is out of its range, an
-            explicit setting belongs to another network family or means nothing
-            beside the others, a crop has no padding, or a higher rate has no
-            warm-up.
+        SettingError: If a name is unknown, a value is out of range, an explicit setting
+            belongs to another network family or has no effect with the others, a crop
+            has no padding, or a higher rate has no warm-up.
     """
     specs = {spec.name: spec for spec in iter_settings()}
     for name in values:
@@ -69,8 +68,7 @@ def compose(
 
 
 def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the recipe, the registered network and what is given, the later over
-    the earlier."""
+    """Returns the recipe, updated with the network and then the given settings."""
     settings = recipe_values(recipe)
     network = _network(given)
     if "model" not in settings and not network.get("bottleneck"):
@@ -89,7 +87,7 @@ def _layered(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the values that the given `model` stands for, beside itself."""
+    """Returns the settings of the registered network that `model` names, if any."""
     name = given.get("model")
     if name is None or name in FAMILIES:
         return {}
@@ -101,12 +99,12 @@ def _network(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _family(settings: Mapping[str, Any]) -> str:
-    """Returns the network family of settings; the default where they name none."""
+    """Returns the network family of settings; the default if they name none."""
     return settings.get("model", RESNET)
 
 
 def _layers(settings: Mapping[str, Any]) -> int:
-    """Returns the depth of a residual network, 0 for another."""
+    """Returns the depth of a residual network, 0 for other networks."""
     if _family(settings) != RESNET:
         return 0
     blocks = settings.get("num_residual_blocks", 0)
@@ -119,7 +117,7 @@ def _drop_other_families(
     family: str,
     specs: Mapping[str, FieldSpec],
 ) -> None:
-    """Removes the settings that `family` does not have; refuses given ones."""
+    """Drops the settings that `family` does not have; raises for explicit ones."""
     for name in list(settings):
         if specs[name].applies_to(family):
             continue
@@ -131,7 +129,7 @@ def _drop_other_families(
 def _of_dataset(
     settings: Mapping[str, Any], dataset: str, info: DatasetInfo | None
 ) -> dict[str, Any]:
-    """Returns the settings with what follows from the data set filled in."""
+    """Returns the settings, completed with the facts about the data set."""
     result = dict(settings)
     if info is None and (left := sorted(STEPS_OF.keys() & result)):
         raise SettingError(
@@ -151,7 +149,7 @@ def _of_dataset(
 def _require_the_crop(
     settings: Mapping[str, Any], given: Mapping[str, Any], recipe: str
 ) -> None:
-    """Refuses a padded crop that is asked for by name but has no padding.
+    """Raises if a padded crop is requested explicitly but has no padding.
 
     Raises:
         SettingError: If the recipe has no padding and none is given.
@@ -167,7 +165,7 @@ def _require_the_crop(
 def _drop_what_means_nothing(
     settings: dict[str, Any], given: Mapping[str, Any], specs: Mapping[str, FieldSpec]
 ) -> None:
-    """Removes settings that need another value elsewhere; refuses given ones."""
+    """Drops settings whose prerequisite is off; raises for explicit ones."""
     steps = {STEPS_OF.get(name, name): name for name in given}
     for name in list(settings):
         spec = specs[name]

@@ -20,51 +20,50 @@ _LARGEST_SIDE = 512
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(Section):
-    """The images: where they come from and how they are shown."""
+    """The images: their source, split, augmentation and normalization."""
 
     dataset: str = field(
         "cifar10",
         "Data set; 'cifar100_coarse' has the 20 superclasses, 'digits' is part of the "
-        "package, 'folder' is --data_dir with one folder of images a class.",
+        "package, 'folder' is --data_dir with one folder of images per class.",
         choices=tuple(DATASETS),
     )
     data_dir: str | None = field(
         None,
-        "Folder of TensorFlow Datasets, or the official CIFAR folder or archive, or "
-        "your own images [TFDS_DATA_DIR, else ~/tensorflow_datasets].",
+        "Folder of TensorFlow Datasets, the official CIFAR folder or archive, or a "
+        "folder of your own images [TFDS_DATA_DIR, else ~/tensorflow_datasets].",
         local=True,
     )
     cache_dir: str | None = field(
         None, "Folder of decoded images [~/.cache/resnet_tf].", local=True
     )
-    download: bool = field(
-        True, "Download the data set where it is not prepared yet.", local=True
-    )
+    download: bool = field(True, "Download the data set if it is missing.", local=True)
     validation_size: int | None = field(
         None,
-        "Images held out of training, the last by official index "
+        "Number of images held out of training, the last by official index "
         "[5000 for CIFAR, 180 for digits, a tenth of a folder].",
         minimum=0,
         maximum=100_000_000,
     )
     folder_split: Literal["class", "hash"] = field(
         "class",
-        "How a folder without splits is split: a tenth of each class, or, as runs "
-        "of earlier versions go on, of all images by the hash of their paths.",
+        "How a folder without splits is split: a tenth of each class (class), or a "
+        "tenth of all images by the hash of their paths (hash, for runs of earlier "
+        "versions).",
         was="hash",
         needs=("dataset", FOLDER),
     )
     image_size: int = field(
         32,
-        "Height and width of what the network sees: the network's own, or for a "
-        "network of 32 a larger multiple of 16.",
+        "Height and width of the network's input: the size of the network, or, for a "
+        "network of size 32, a larger multiple of 16.",
         minimum=8,
         maximum=_LARGEST_SIDE,
         was=32,
     )
     resize: int | None = field(
         None,
-        "Side to which images are resized before the centre crop to image_size "
+        "Side to which images are resized before the center crop to image_size "
         "[image_size].",
         minimum=8,
         maximum=_LARGEST_SIDE,
@@ -72,22 +71,22 @@ class DataConfig(Section):
     )
     sampling: Literal["permutation", "window"] = field(
         "permutation",
-        "Images of an update: the next of a new permutation each epoch, or, a habit "
-        "of the TF1 original, neighbours from a random start in an order shuffled "
-        "once.",
+        "Images of an update: the next ones in a new permutation each epoch, or, as in "
+        "the TF1 original, neighbors from a random start in an order shuffled once "
+        "(window).",
         was="permutation",
     )
     drop_last: bool = field(
         False,
-        "Leave out the images at the end of an epoch that do not fill a batch, as "
-        "PyTorch's drop_last, instead of filling it from the next epoch.",
+        "Skip the last images of an epoch if they do not fill a batch, like PyTorch's "
+        "drop_last, instead of filling the batch from the next epoch.",
         was=False,
         needs=("sampling", "permutation"),
     )
     crop: Literal["padded", "resized"] = field(
         "padded",
-        "Random crop: from the image with a border around it, or of a random part "
-        "that is resized to the full size.",
+        "Random crop: from the image with a border around it, or a random part that is "
+        "resized to the full size.",
         was="padded",
     )
     padding_size: int = field(
@@ -106,8 +105,8 @@ class DataConfig(Section):
     )
     crop_offsets: Literal["symmetric", "asymmetric"] = field(
         "symmetric",
-        "Shifts of the padded crop: up to the padding to all sides, or, a habit of "
-        "the TF1 original, never the largest one down or right.",
+        "Shifts of the padded crop: up to the padding in all directions, or, as in the "
+        "TF1 original, never the largest shift down or right.",
         was="symmetric",
         needs=("crop", "padded"),
     )
@@ -128,23 +127,23 @@ class DataConfig(Section):
     )
     cutout: int = field(
         0,
-        "Side of the square that is blanked in each training image; 0 for none.",
+        "Side of the square blanked in each training image, in pixels; 0 for none.",
         minimum=0,
         maximum=_LARGEST_SIDE,
         was=0,
     )
     mixup: float = field(
         0.0,
-        "alpha of mixup: each training batch is mixed with a permutation of itself "
-        "by a share from Beta(alpha, alpha); 0 for none.",
+        "alpha of mixup: each training batch is mixed with a permutation of itself, "
+        "with a share drawn from Beta(alpha, alpha); 0 for none.",
         minimum=0,
         maximum=1000,
         was=0.0,
     )
     normalization: Literal["whitening", "mean_std"] = field(
         "whitening",
-        "Each image by its own mean and deviation, or each channel by the "
-        "training set's.",
+        "Normalize each image by its own mean and deviation (whitening), or each "
+        "channel by the training set's (mean_std).",
     )
     channel_mean: tuple[float, ...] | None = field(
         None,
@@ -178,7 +177,7 @@ class DataConfig(Section):
 
     @property
     def stored_side(self) -> int:
-        """Height and width of the images before they are fitted to the network."""
+        """Height and width of the stored images, in pixels."""
         return DATASETS[self.dataset].side or self.resize or self.image_size
 
     def _default(self, name: str, value: Any) -> None:
@@ -193,7 +192,7 @@ class DataConfig(Section):
                 f"validation_size must be given for dataset={self.dataset}, received "
                 "none"
             )
-        # How many images there are is checked when they are loaded.
+        # The real number of images is checked when they are loaded.
         return folder_info(num_classes=2, num_train=self.validation_size + 1)
 
     def _check_channels(self) -> None:

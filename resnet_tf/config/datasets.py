@@ -1,4 +1,4 @@
-"""The data sets: one row for each name that a config can have."""
+"""The data sets: one row for each name that a config can use."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class DatasetInfo:
 
     Attributes:
         num_classes: Number of labels.
-        num_train: Images that are not test images (training + validation).
+        num_train: Number of training and validation images together.
         validation_size: Default size of the validation split.
         flip: Whether a mirrored image keeps its label.
-        mean: Mean of the images, one number a channel, in [0, 1]: for CIFAR the
-            usual constants, of all 50,000 official training images; for the
-            digits of the 1,257 that are trained on; for a folder ImageNet's.
-        std: Standard deviation of the same, in [0, 1].
+        mean: Mean of each channel, in [0, 1]. CIFAR has the usual constants, from all
+            50,000 official training images; the digits have the mean of their 1,257
+            training images; a folder has ImageNet's mean.
+        std: Standard deviation of each channel of the same images, in [0, 1].
     """
 
     num_classes: int
@@ -40,16 +40,16 @@ class DatasetInfo:
 class Dataset:
     """A data set that a config can name.
 
-    A new one is a row in `DATASETS` and a module with its `DataSource`.
+    To add one, write a row in `DATASETS` and a module with its `DataSource`.
 
     Attributes:
-        source: Module and name in `resnet_tf.data`, such as "digits:Digits": called
-            with a `DataConfig`, it returns a `DataSource`.
-        info: The facts about it; None if its classes are the folders in `data_dir`,
-            so that they are known once these are listed.
-        class_names: One name a label; empty where `info` is None.
-        side: Height and width of its images in pixels; None if they have any size
-            and are stored as the network needs them.
+        source: Module and class in `resnet_tf.data`, e.g. "digits:Digits". Called with
+            a `DataConfig`, the class returns a `DataSource`.
+        info: The facts about the data set; None if its classes are the folders in
+            `data_dir`, which must be listed first.
+        class_names: One name per label; empty if `info` is None.
+        side: Height and width of the images in pixels; None if they can have any size
+            and are resized for the network.
     """
 
     source: str
@@ -59,7 +59,7 @@ class Dataset:
 
     @property
     def of_folders(self) -> bool:
-        """Whether its classes are the folders in `data_dir`."""
+        """Whether the classes are the folders in `data_dir`."""
         return self.info is None
 
 
@@ -145,9 +145,10 @@ def folder_info(
     """Returns the facts about a folder of images that the settings need.
 
     Args:
-        num_classes: Its classes.
-        num_train: Its images that are not test images.
-        validation_size: How many of them validate, by default; None: a tenth.
+        num_classes: Number of classes.
+        num_train: Number of training and validation images together.
+        validation_size: Default number of validation images among them; None takes a
+            tenth.
     """
     return DatasetInfo(
         num_classes=num_classes,
@@ -162,10 +163,10 @@ def folder_info(
 def require_training_images(
     dataset: str, info: DatasetInfo, validation_size: int
 ) -> None:
-    """Raises unless the validation split leaves images to train on.
+    """Raises unless the validation split leaves training images.
 
     Raises:
-        SettingError: If not.
+        SettingError: If no training image is left.
     """
     if validation_size >= info.num_train:
         raise SettingError(

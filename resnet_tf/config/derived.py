@@ -1,4 +1,4 @@
-"""Settings computed before a config is made: durations in epochs, and a scaled rate."""
+"""Settings converted before a config is made: durations in epochs, scaled rates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from resnet_tf.config.fields import FieldSpec
 from resnet_tf.errors import SettingError
 
-# What may be said in epochs of the training images, and the setting it becomes.
+# Durations that can be given in epochs, and the settings in steps that they become.
 STEPS_OF = {
     "train_epochs": "train_steps",
     "warmup_epochs": "warmup_steps",
@@ -35,17 +35,19 @@ DURATIONS = tuple(
 
 
 def override(values: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `values` with `later` on top; steps and epochs replace each other, and
-    so do the two kinds of warm-up.
+    """Returns `values` updated with `later`.
+
+    A duration in steps and the same duration in epochs replace each other. So do the
+    two kinds of warm-up.
 
     Raises:
-        SettingError: If `later` gives one duration both ways.
+        SettingError: If `later` gives one duration in both steps and epochs.
     """
     merged = dict(values)
     for epochs, steps in STEPS_OF.items():
         if epochs in later and steps in later:
             raise SettingError(
-                f"{epochs} cannot stand beside {steps}={later[steps]}, received "
+                f"{epochs} cannot be given with {steps}={later[steps]}, received "
                 f"{later[epochs]}"
             )
         if epochs in later or steps in later:
@@ -59,7 +61,7 @@ def override(values: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, A
 
 
 def too_large_for_drop_last(batch_size: int, num_images: int) -> str:
-    """Returns the message for an epoch without a full batch."""
+    """Returns the error message for an epoch without a full batch."""
     return (
         f"train_batch_size must be at most the {num_images} training images with "
         f"drop_last, received {batch_size}"
@@ -67,15 +69,15 @@ def too_large_for_drop_last(batch_size: int, num_images: int) -> str:
 
 
 def images_an_epoch(num_images: int, batch_size: int, drop_last: bool) -> int:
-    """Returns how many training images the updates of an epoch use.
+    """Returns the number of training images that the updates of an epoch use.
 
     Args:
-        num_images: Training images, those that validate left out.
-        batch_size: Images in an update.
+        num_images: Number of training images, without the validation images.
+        batch_size: Number of images in an update.
         drop_last: Whether an epoch ends at its last full batch.
 
     Raises:
-        SettingError: If no full batch is in an epoch that ends at its last one.
+        SettingError: If `drop_last` is set and an epoch has no full batch.
     """
     if not drop_last:
         return num_images
@@ -85,7 +87,7 @@ def images_an_epoch(num_images: int, batch_size: int, drop_last: bool) -> int:
 
 
 def in_epochs(steps: int, num_images: int, batch_size: int, drop_last: bool) -> float:
-    """Returns how many epochs so many updates are; see `images_an_epoch`."""
+    """Converts updates to epochs; see `images_an_epoch`."""
     return steps * batch_size / images_an_epoch(num_images, batch_size, drop_last)
 
 
@@ -95,9 +97,9 @@ def to_steps(
     """Returns `values` with every duration in steps, rounded to the nearest.
 
     Args:
-        values: Settings by name, `sampling` and `drop_last` among them.
-        num_images: Training images, those that validate left out.
-        batch_size: Images in an update.
+        values: Settings by name, including `sampling` and `drop_last`.
+        num_images: Number of training images, without the validation images.
+        batch_size: Number of images in an update.
 
     Raises:
         SettingError: If the training is shorter than one update, or `drop_last` drops
@@ -125,24 +127,24 @@ LR_SCALING = FieldSpec(
     choices=("none", "linear"),
     optional=False,
     default="none",
-    help="linear: init_lr is that of the recipe's train_batch_size; another batch "
-    "raises or lowers it in proportion (Goyal et al. 2017). A higher rate needs a "
+    help="linear: init_lr is for the recipe's train_batch_size, and is scaled in "
+    "proportion to the batch size (Goyal et al. 2017). A higher rate needs a "
     "warm-up.",
 )
 
 
 def scaled(values: Mapping[str, Any], recipe_batch: int) -> dict[str, Any]:
-    """Returns settings with `lr_scaling` turned into the rate that it means.
+    """Returns settings with `lr_scaling` applied to the learning rate.
 
-    The batch counts, over all replicas, and not their number: a run keeps its rate
-    wherever it goes on.
+    The factor depends on the batch over all replicas, not on the number of replicas. So
+    a run keeps its rate wherever it resumes.
 
     Args:
-        values: Settings by name, `train_batch_size` and `init_lr` among them.
-        recipe_batch: The batch that `init_lr` is for.
+        values: Settings by name, including `train_batch_size` and `init_lr`.
+        recipe_batch: The batch size for which `init_lr` is meant.
 
     Raises:
-        SettingError: If the rate rises and there is no warm-up.
+        SettingError: If the rate increases and there is no warm-up.
 
     Reference: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 2.1.
     """
@@ -153,7 +155,7 @@ def scaled(values: Mapping[str, Any], recipe_batch: int) -> dict[str, Any]:
     if factor > 1 and not _warms_up(result):
         raise SettingError(
             "lr_scaling=linear needs a warm-up for a rate that is "
-            f"{factor:g} times as high, such as warmup_fraction=0.05, received none"
+            f"{factor:g} times as high, e.g. warmup_fraction=0.05, received none"
         )
     result["init_lr"] *= factor
     return result

@@ -1,4 +1,4 @@
-"""The whole of an experiment: recipe, flat settings and JSON in one object."""
+"""The config of a whole experiment, with its flat and JSON forms."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from resnet_tf.errors import SettingError
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentConfig:
-    """Everything that decides the weights at the end of a run.
+    """All settings that determine the weights at the end of a run.
 
     Attributes:
-        recipe: Name of the recipe that the values started from.
+        recipe: Name of the recipe on which the values are based.
         model: The network.
         data: The images.
-        optimizer: The updates.
-        train: The run.
+        optimizer: The optimizer and its schedule.
+        train: The length, reports and arithmetic of the run.
     """
 
     recipe: str = DEFAULT_RECIPE
@@ -59,12 +59,12 @@ class ExperimentConfig:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of what the network sees."""
+        """Height, width and channels of the network's input."""
         return (self.data.image_size, self.data.image_size, 3)
 
     def _check_image_size(self) -> None:
         side, size = self.model.input_side, self.data.image_size
-        # Every network halves its maps up to three times.
+        # Every network halves the size of its maps up to three times.
         larger = side == CIFAR_SIDE and size > side and size % 16 == 0
         if size != side and not larger:
             rule = f"{side} or a larger multiple of 16" if side == CIFAR_SIDE else side
@@ -93,10 +93,10 @@ class ExperimentConfig:
         recipe: str = DEFAULT_RECIPE,
         info: DatasetInfo | None = None,
     ) -> ExperimentConfig:
-        """Returns the recipe's settings with `values` on top.
+        """Returns the recipe's config, updated with `values`.
 
-        Arguments and errors are those of `compose`; a value out of its range is a
-        `SettingError` too.
+        Takes the arguments of `compose` and raises its errors; a value out of range is
+        a `SettingError` too.
         """
         settings = compose(values, recipe, info)
         section_of = {spec.name: spec.section for spec in iter_fields()}
@@ -109,8 +109,10 @@ class ExperimentConfig:
         return cls(recipe=recipe, **sections)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the settings for `config.json`, without the local ones and
-        those of the other network family."""
+        """Returns the settings for `config.json`.
+
+        Local settings and settings of other network families are left out.
+        """
         result: dict[str, Any] = {"recipe": self.recipe}
         for spec in iter_fields():
             if spec.local or not spec.applies_to(self.model.model):
@@ -125,9 +127,9 @@ class ExperimentConfig:
         """Returns the settings that `to_dict` wrote.
 
         Raises:
-            SettingError: If a section or a name is unknown or missing, or a value
-                is wrong. Nothing is filled in: a default of today would give old
-                weights another meaning.
+            SettingError: If a section or a name is unknown or missing, or a value is
+                wrong. Missing values are not filled with current defaults, which could
+                change the meaning of old weights.
         """
         if not isinstance(data, dict):
             raise SettingError(f"config must be an object, received {data!r:.40}")
@@ -150,9 +152,11 @@ class ExperimentConfig:
         return cls(recipe=recipe, **sections)
 
     def fingerprint(self) -> str:
-        """Returns the SHA-256 of the settings, in hexadecimal; wherever it computes,
-        an experiment has one. Settings that leave the choice to the machine are not
-        in it."""
+        """Returns the SHA-256 of the settings, in hexadecimal.
+
+        It does not depend on the machine: settings of the place, and settings that
+        leave the choice to the machine, are not included.
+        """
         settings = self.to_dict()
         for spec in iter_fields():
             if spec.place or settings[spec.section].get(spec.name) == AUTO:
@@ -161,7 +165,7 @@ class ExperimentConfig:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def flat(self) -> dict[str, Any]:
-        """Returns the recipe and every setting by its name, without the sections."""
+        """Returns the recipe and every setting by name, without the sections."""
         flat: dict[str, Any] = {}
         for key, part in self.to_dict().items():
             flat.update(part if isinstance(part, dict) else {key: part})
@@ -180,8 +184,7 @@ class ExperimentConfig:
 def _completed(
     part: Mapping[str, Any], specs: tuple[FieldSpec, ...], family: Any
 ) -> dict[str, Any]:
-    """Returns a section of a `config.json` with what was written before a field
-    existed."""
+    """Returns a section of a `config.json`, with values for fields added later."""
     names = [spec.name for spec in specs if not spec.local]
     for name in part:
         if name not in names:
@@ -197,8 +200,10 @@ def _completed(
 
 
 def differences(a: ExperimentConfig, b: ExperimentConfig) -> dict[str, tuple[Any, Any]]:
-    """Returns the settings in which two configs differ, as name: (a's, b's); that
-    they compute in different places is no difference."""
+    """Returns the settings in which two configs differ, as name: (a's, b's).
+
+    Settings of the place where a run computes are ignored.
+    """
     flat_a, flat_b = a.flat(), b.flat()
     places = {spec.name for spec in iter_fields() if spec.place}
     return {

@@ -1,4 +1,4 @@
-"""The definition of a setting: its type, help and range, and how a value is checked."""
+"""The definition of a setting: type, help and range, and the check of a value."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ from typing import Any, Literal
 from resnet_tf.errors import SettingError
 
 REQUIRED = object()
-AUTO = "auto"  # a value that leaves the choice to the machine
+AUTO = "auto"  # lets the machine choose the value
 
 # A state of a run is named by its step, in eight digits.
 LARGEST_STEP = 99_999_999
 LARGEST_BATCH = 65_536
-_LONGEST_LIST = 600  # characters of known names that a message lists
+_LONGEST_LIST = 600  # maximum characters of known names in a message
 
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One setting, as the flags and the checks see it.
+    """One setting, as used by the flags and the checks.
 
     Attributes:
         section: Name of the section that owns the field.
         name: Name of the field and of its flag.
         type: `bool`, `int`, `float`, `str` or `tuple` (of floats).
-        choices: The values allowed, or an empty tuple.
-        optional: Whether None is allowed (the data set's own default).
+        choices: The allowed values, or an empty tuple.
+        optional: Whether None is allowed (for the data set's default).
         default: Default value.
         help: One sentence for `--help`.
-        minimum: Smallest value allowed, or None.
-        maximum: Largest value allowed, or None.
+        minimum: Smallest allowed value, or None.
+        maximum: Largest allowed value, or None.
         above: The value must be larger than this, or None.
         below: The value must be smaller than this, or None.
-        families: The values of `model` that the field applies to; empty: all.
-        needs: The setting and its value without which the field means nothing.
-        was: What a config written before the field existed means by leaving it
-            out; `REQUIRED` for a field that every config has.
-        local: True for a setting of this machine that leaves the trained
-            weights as they are; it is kept out of files and comparisons.
-        place: True for a setting that says where a run computes: a run may go on
+        families: Values of `model` to which the field applies; empty for all.
+        needs: Another setting and the value that it must have for this field to have an
+            effect; None if there is no such condition.
+        was: Value for a config written before the field existed; `REQUIRED` for a field
+            that every config has.
+        local: Whether the setting belongs to this machine and does not affect the
+            trained weights; it is left out of files and comparisons.
+        place: Whether the setting says where a run computes, so that a run can resume
             elsewhere. It is in files, but not in comparisons.
     """
 
@@ -68,15 +69,15 @@ class FieldSpec:
 
     @property
     def described(self) -> str:
-        """The help, with the families that it is of in square brackets."""
+        """The help, followed by the families of the field in square brackets."""
         return self.help + f" [{', '.join(self.families)}]" * bool(self.families)
 
     def applies_to(self, model: str) -> bool:
-        """Whether networks of the family `model` have this setting."""
+        """Returns whether networks of the family `model` have this setting."""
         return not self.families or model in self.families
 
     def check(self, value: Any) -> Any:
-        """Returns `value` in the field's type.
+        """Returns `value` converted to the field's type.
 
         Raises:
             SettingError: If the value is of another type or out of range.
@@ -128,7 +129,7 @@ def _number(name: str, kind: type, value: Any) -> int | float:
         raise SettingError(f"{name} must be {what}, received {value!r:.80}")
     try:
         result = kind(value)
-    except OverflowError:  # an integer that no float reaches
+    except OverflowError:  # an integer above the largest float
         result = math.inf
     if kind is float and not math.isfinite(result):
         raise SettingError(f"{name} must be finite, received {result}")
@@ -136,11 +137,11 @@ def _number(name: str, kind: type, value: Any) -> int | float:
 
 
 def positive(name: str, value: Any) -> int:
-    """Returns a count that is no setting.
+    """Returns a count that is an argument, not a setting.
 
     Args:
-        name: What the error calls it.
-        value: An integer of Python or NumPy, at least 1.
+        name: Name of the argument in the error message.
+        value: A Python or NumPy integer, at least 1.
 
     Raises:
         SettingError: If it is anything else.
@@ -153,19 +154,19 @@ def positive(name: str, value: Any) -> int:
 
 
 def flag_value(value: Any) -> str:
-    """Returns a setting's value as the command line takes it: numbers with commas."""
+    """Returns a setting's value in command-line form: a list is comma-separated."""
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def field(default: Any, help: str, **rules: Any) -> Any:
-    """A dataclass field that carries its help and its rules."""
+    """Returns a dataclass field with its help and rules as metadata."""
     return dataclasses.field(default=default, metadata={"help": help, **rules})
 
 
 class Section:
-    """Checks every field of a section when it is made."""
+    """Base class of the sections: checks every field at construction."""
 
     def __post_init__(self) -> None:
         section: type = type(self)
@@ -175,7 +176,7 @@ class Section:
 
 @functools.cache
 def section_fields(section: type) -> tuple[FieldSpec, ...]:
-    """Returns the settings of one section class, in their order."""
+    """Returns the settings of a section class, in order."""
     hints = typing.get_type_hints(section)
     specs = []
     for entry in dataclasses.fields(section):
@@ -194,7 +195,7 @@ def section_fields(section: type) -> tuple[FieldSpec, ...]:
 
 
 def unknown(kind: str, name: str, known: Any) -> str:
-    """Returns the one-line message for an unknown name, with the near ones."""
+    """Returns the one-line message for an unknown name, with similar known names."""
     near = difflib.get_close_matches(str(name), list(known), n=3)
     listed = ", ".join(known)
     if near:

@@ -29,12 +29,12 @@ MAX_PARAMETERS = 500_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(Section):
-    """The network: its family, its size and its batch norm."""
+    """The network: family, size and batch norm."""
 
     model: str = field(
         RESNET,
         "Network: the family resnet or densenet, shaped by the settings below, or "
-        "a registered name such as resnet110, densenet_bc100_k12 or uva_googlenet "
+        "a registered name, e.g. resnet110, densenet_bc100_k12 or uva_googlenet "
         "(python -m resnet_tf audit lists them).",
     )
     num_residual_blocks: int = field(
@@ -47,30 +47,30 @@ class ModelConfig(Section):
     )
     order: Literal["post", "pre"] = field(
         "pre",
-        "Order inside a residual block: 'post' as in He et al. 2015, 'pre' (batch "
+        "Order inside a residual block: 'post' as in He et al. 2015, or 'pre' (batch "
         "norm and ReLU before each convolution) as in the TF1 original.",
         families=families_with("order"),
     )
     shortcut: Literal["A-pool", "A-subsample", "A-append", "B", "none"] = field(
         "A-pool",
-        "Shortcut where the size changes: average pool with the new zero channels "
-        "on both sides (A-pool, the TF1 original's), every second pixel with them on "
-        "both sides (A-subsample, akamaster's) or at the end (A-append, that of He et "
-        "al. 2015 and of resnet20 and the like by name), 1x1 convolution (B); 'none': "
-        "no shortcut anywhere, a plain network.",
+        "Shortcut where the size changes: average pooling with zero channels added on "
+        "both sides (A-pool, as in the TF1 original), every second pixel with zero "
+        "channels on both sides (A-subsample, as in akamaster's code) or at the end "
+        "(A-append, as in He et al. 2015 and the registered resnet20 to resnet1202), "
+        "or a 1x1 convolution (B). 'none': no shortcut anywhere, a plain network.",
         families=families_with("shortcut"),
         was="A-pool",
     )
     stride_padding: Literal["end", "both"] = field(
         "end",
-        "Zeros around a map before a 3x3 convolution of stride 2: at the end, as "
-        "TensorFlow's 'same' does on even maps, or on both sides, as PyTorch.",
+        "Zero padding of a map before a 3x3 convolution of stride 2: at the end, as "
+        "TensorFlow's 'same' does on even maps, or on both sides, as in PyTorch.",
         families=families_with("stride_padding"),
         was="end",
     )
     depth: int = field(
         40,
-        "Layers with weights: 3m+4, or 6m+4 with --bottleneck.",
+        "Number of layers with weights: 3m+4, or 6m+4 with --bottleneck.",
         minimum=7,
         maximum=1000,
         families=families_with("depth"),
@@ -84,7 +84,7 @@ class ModelConfig(Section):
     )
     bottleneck: bool = field(
         False,
-        "A 1x1 convolution to 4k channels before each 3x3 one (DenseNet-B), or "
+        "Use a 1x1 convolution to 4k channels before each 3x3 one (DenseNet-B), or "
         "blocks of 1x1, 3x3 and 1x1 convolutions (pre-activation ResNet).",
         families=families_with("bottleneck"),
         was=False,
@@ -106,15 +106,15 @@ class ModelConfig(Section):
     )
     memory_efficient: bool = field(
         False,
-        "Compute what dense layers concatenate, normalise and activate again in the "
-        "backward pass instead of keeping it: less memory for a little time.",
+        "Recompute the concatenation, normalization and activation of dense layers in "
+        "the backward pass instead of storing them: less memory, slightly slower.",
         families=families_with("memory_efficient"),
         was=False,
     )
     dropout_rate: float = field(
         0.0,
-        "Share of the elements that training sets to 0 after each convolution but the "
-        "first one; Huang et al. 2017 take 0.2 without augmentation.",
+        "Share of the elements that training sets to 0 after each convolution except "
+        "the first; Huang et al. 2017 use 0.2 without augmentation.",
         minimum=0,
         below=1,
         families=families_with("dropout_rate"),
@@ -124,7 +124,7 @@ class ModelConfig(Section):
         "relu", "Activation function.", families=families_with("activation"), was="relu"
     )
     num_classes: int = field(
-        10, "Logits; must be the data set's.", minimum=2, maximum=100_000
+        10, "Number of classes; must match the data set.", minimum=2, maximum=100_000
     )
     kernel_initializer: Literal[
         "he_fan_out", "he_fan_in", "glorot_uniform", "fan_in_uniform"
@@ -153,7 +153,7 @@ class ModelConfig(Section):
     )
     bn_momentum: float = field(
         0.9,
-        "Share of the old value that a batch-norm moving average keeps a step.",
+        "Share of the old value that a batch-norm moving average keeps per update.",
         minimum=0,
         maximum=1,
     )
@@ -163,7 +163,7 @@ class ModelConfig(Section):
     bn_eval: Literal["moving", "batch"] = field(
         "moving",
         "Statistics of batch norm in evaluation: the moving averages, or the "
-        "evaluated batch's own, a habit of the TF1 original.",
+        "statistics of the evaluated batch, as in the TF1 original.",
         was="moving",
     )
 
@@ -208,16 +208,20 @@ class ModelConfig(Section):
 
     @property
     def layers_deep(self) -> int:
-        """Convolutions on the longest path plus the dense head, in the families
-        resnet and densenet; 0 in the others."""
+        """Number of convolutions on the longest path, plus the dense head.
+
+        This is 0 in families other than resnet and densenet.
+        """
         if self.model == RESNET:
             return residual_layers(self.num_residual_blocks, self.bottleneck)
         return self.depth if self.model == DENSENET else 0
 
     @property
     def title(self) -> str:
-        """The name of the network in print, such as "ResNet-110" or
-        "DenseNet-BC-100 (k = 12)"; the name where it has no other."""
+        """The name of the network in print, e.g. "DenseNet-BC-100 (k = 12)".
+
+        Families other than resnet and densenet use the name of the model.
+        """
         if self.model == RESNET:
             return f"ResNet-{self.layers_deep}"
         if self.model != DENSENET:
@@ -238,11 +242,11 @@ def named_network(name: str, **values) -> ModelConfig:
 
     Args:
         name: A name in `NETWORKS`.
-        **values: Other settings of `ModelConfig`, such as `num_classes`.
+        **values: Other settings of `ModelConfig`, e.g. `num_classes`.
 
     Raises:
-        SettingError: If a name is unknown, or a value is wrong or makes it another
-            network.
+        SettingError: If a name is unknown, or a value is wrong or belongs to a
+            different network.
     """
     if name not in NETWORKS:
         raise SettingError(unknown("network", name, NETWORKS))
@@ -256,10 +260,10 @@ def named_network(name: str, **values) -> ModelConfig:
 
 
 def network_size(config: ModelConfig) -> NetworkSize:
-    """Returns how many numbers a network has, exactly.
+    """Returns the exact size of a network.
 
     Raises:
-        SettingError: If a transition of a densely connected one keeps no channel.
+        SettingError: If a transition of a densely connected network keeps no channel.
     """
     if config.model == RESNET and config.bottleneck:
         body, features = bottleneck_size(config.num_residual_blocks)

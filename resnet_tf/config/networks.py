@@ -1,10 +1,10 @@
-"""The registered networks: one row for each network of the comparison.
+"""The registered networks, one per row.
 
-The configs, the registry, the sizes, the audit and the tests read these rows. A new
-network is one row here and one builder in `resnet_tf.models`.
+The configs, the registry, the sizes, the audit and the tests read these rows. To add a
+network, write one row here and one builder in `resnet_tf.models`.
 
-The families `resnet` and `densenet` have settings of their own and many rows. Every
-other family is one network.
+The families `resnet` and `densenet` have their own settings and many rows. Every other
+family is one network.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 
 from resnet_tf.errors import SettingError
 
-# The CIFAR families with a depth to choose.
+# The CIFAR families whose depth is a setting.
 RESNET, DENSENET = "resnet", "densenet"
 
-# The layer of every network that gives the logits.
+# Name of the layer that computes the logits, in every network.
 HEAD = "logits"
 
 CIFAR_SIDE = 32
@@ -28,14 +28,14 @@ CIFAR_SIDE = 32
 # The code of the UvA Deep Learning tutorial 5.
 UVA_URL = "https://github.com/phlippe/uvadlc_notebooks"
 
-# Settings of a registered network that may be given another value beside its
-# name; all others make it another network.
+# Settings that can be changed in a registered network. Any other change makes a
+# different network.
 FREE = frozenset({"order", "shortcut", "stride_padding"})
 
-# Option A of He et al. 2015, section 3.3: a shortcut steps over every second pixel
-# and appends zero channels, as in fb.resnet.torch, whose convolutions of stride 2
-# pad both sides. The TF1 original and the released models have "A-pool" and "end",
-# which is another function with the same weights.
+# Option A of He et al. 2015, section 3.3: a shortcut takes every second pixel and
+# appends zero channels, as in fb.resnet.torch, whose convolutions of stride 2 pad both
+# sides. The TF1 original and the released models use "A-pool" and "end", which compute
+# a different function with the same weights.
 PAPER_SHORTCUT = MappingProxyType({"shortcut": "A-append", "stride_padding": "both"})
 
 # The values that a residual network with bottlenecks must have.
@@ -44,17 +44,18 @@ BOTTLENECK = MappingProxyType({"order": "pre", "shortcut": "B"})
 
 @dataclass(frozen=True)
 class Published:
-    """The reference of one network.
+    """The published reference of one network.
 
     Attributes:
-        parameters: Trainable parameters with 10 classes. Exact, by arithmetic from
+        parameters: Exact number of trainable parameters with 10 classes, computed from
             the description in the source.
-        macs: Multiply-adds of convolutions and dense layers for one image, exact.
-        figure: Parameters as the source prints them, such as "0.27M"; "" if it
+        macs: Exact number of multiply-adds in convolutions and dense layers for one
+            image.
+        figure: Number of parameters as the source prints it, e.g. "0.27M"; "" if it
             prints none.
-        source: The paper or code that prints them or describes the network.
-        figure_classes: Classes of the network that the figure is for.
-        note: Why a reader may know other figures.
+        source: The paper or code that prints the figure or describes the network.
+        figure_classes: Number of classes for which the figure holds.
+        note: Explanation of other figures that a reader may know.
     """
 
     parameters: int
@@ -70,17 +71,17 @@ class Network:
     """One registered network.
 
     Attributes:
-        values: Its settings of `ModelConfig`; "model" is its family.
-        builder: Module and function in `resnet_tf.models`, "resnet:build_resnet".
-        published: Its exact counts and the reference for them.
-        settings: The settings of `ModelConfig` that only some families have, and
-            this one does.
-        side: Height and width of the images that it was made for, in pixels.
-        statistics: Moving averages of batch norm; 0 where the size follows from the
+        values: Settings of `ModelConfig`; "model" is the family.
+        builder: Module and function in `resnet_tf.models`, e.g. "resnet:build_resnet".
+        published: The exact counts and their reference.
+        settings: Settings of `ModelConfig` that this family has and some others do not
+            have.
+        side: Height and width of the images for which it was designed, in pixels.
+        statistics: Number of moving averages of batch norm; 0 if it depends on the
             settings.
-        features: Inputs of the head; 0 where they follow from the settings.
-        error: Test error on CIFAR-10 that its authors state, in percent.
-        recipe: The recipe that its authors train it by.
+        features: Number of inputs of the head; 0 if it depends on the settings.
+        error: Test error on CIFAR-10 that the authors report, in percent.
+        recipe: The recipe with which the authors train it.
     """
 
     values: Mapping[str, Any]
@@ -121,7 +122,7 @@ _LAISIMIAO = "README of github.com/laisimiao/classification-cifar10-pytorch"
 _DA2LITE = "model_zoo/README of github.com/da2so/DA2Lite"
 _TORCHVISION = "torchvision documentation, num_params of the ImageNet weights"
 
-# Settings that several families have.
+# Settings that several families share.
 _START = frozenset({"kernel_initializer", "head_initializer", "head_bias"})
 _RECOMPUTATION = frozenset({"memory_efficient"})
 _ACTIVATION = frozenset({"activation"})
@@ -256,8 +257,8 @@ _NETWORKS = {
         error=9.77,
         recipe="uvadlc_adamw",
     ),
-    # The widths of the ImageNet networks with a stem for 32x32 pixels, as in
-    # https://github.com/kuangliu/pytorch-cifar, and with their own for 224x224.
+    # The widths of the ImageNet networks, with a stem for 32x32 pixels, as in
+    # https://github.com/kuangliu/pytorch-cifar, and with the original stem for 224x224.
     "resnet18_cifar": Network(
         {"model": "resnet18_cifar"},
         "imagenet:build_imagenet_resnet",
@@ -307,22 +308,22 @@ _NETWORKS = {
 }
 NETWORKS: Mapping[str, Network] = MappingProxyType(_NETWORKS)
 
-# One row of each family: its rows share builder, settings and side.
+# One row per family: all rows of a family share builder, settings and side.
 FAMILIES: Mapping[str, Network] = MappingProxyType(
     {row.family: row for row in NETWORKS.values()}
 )
 
 
 def families_with(setting: str) -> tuple[str, ...]:
-    """Returns the families that have a setting which others do not have."""
+    """Returns the families that have a setting."""
     return tuple(name for name, row in FAMILIES.items() if setting in row.settings)
 
 
 def require_same_network(name: str, given: Mapping[str, Any]) -> None:
-    """Raises unless the given settings leave a registered network what it is.
+    """Raises if the given settings would make a registered network a different one.
 
     Raises:
-        SettingError: If one makes it another.
+        SettingError: If a setting would do so.
     """
     for key, value in NETWORKS[name].values.items():
         if key not in FREE | {"model"} and given.get(key, value) != value:

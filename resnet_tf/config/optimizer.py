@@ -1,4 +1,4 @@
-"""The settings of the updates."""
+"""The settings of the optimizer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Literal
 from resnet_tf.config.fields import LARGEST_STEP, Section, field
 from resnet_tf.errors import SettingError
 
-_LARGEST_RATE = 1e30  # beyond it float32 overflows in the first update
+_LARGEST_RATE = 1e30  # above it, float32 overflows in the first update
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig(Section):
-    """The optimizer, its rate over the steps, and weight decay."""
+    """The optimizer, its learning rate schedule, and weight decay."""
 
     optimizer: Literal["sgd", "adamw"] = field(
         "sgd",
@@ -21,32 +21,32 @@ class OptimizerConfig(Section):
         was="sgd",
     )
     init_lr: float = field(
-        0.1, "First learning rate, or the peak.", above=0, maximum=_LARGEST_RATE
+        0.1, "Initial or peak learning rate.", above=0, maximum=_LARGEST_RATE
     )
     momentum: float = field(0.9, "Momentum; beta1 of AdamW.", minimum=0, maximum=0.9999)
     nesterov: bool = field(
-        False, "Nesterov's form of momentum, for SGD.", needs=("optimizer", "sgd")
+        False, "Use Nesterov momentum; only for SGD.", needs=("optimizer", "sgd")
     )
     schedule: Literal["step", "cosine", "onecycle"] = field(
         "step",
-        "How the rate falls: in two drops, along a cosine, or linearly to 0.",
+        "How the learning rate falls: in two drops, along a cosine, or linearly to 0.",
     )
     warmup_fraction: float = field(
         0.0,
-        "Share of the steps over which the rate first rises linearly.",
+        "Share of the updates in which the learning rate first rises linearly.",
         minimum=0,
         maximum=0.9,
     )
     warmup_steps: int = field(
         0,
-        "First updates that use warmup_lr instead.",
+        "Number of first updates that use warmup_lr.",
         minimum=0,
         maximum=LARGEST_STEP,
         was=0,
     )
     warmup_lr: float = field(
         0.01,
-        "Constant rate of the first warmup_steps updates.",
+        "Constant learning rate of the first warmup_steps updates.",
         above=0,
         maximum=_LARGEST_RATE,
         was=0.01,
@@ -74,22 +74,22 @@ class OptimizerConfig(Section):
     )
     first_decay_late: bool = field(
         False,
-        "Drop the rate only after update number decay_step0 (and decay_step1), "
-        "counted from 0: a habit of the TF1 original, whose first rate lasts one "
-        "update longer.",
+        "Drop the learning rate only after update number decay_step0 (and "
+        "decay_step1), counted from 0, so one update later, as in the TF1 original.",
         was=False,
         needs=("schedule", "step"),
     )
     weight_decay: float = field(
         2e-4,
-        "d of the loss term d/2 * sum(w^2), coupled; of AdamW's own term, decoupled.",
+        "Weight decay d: coupled, loss term d/2 * sum(w^2), for SGD; decoupled for "
+        "AdamW.",
         minimum=0,
         maximum=1000,
     )
     weight_decay_on: Literal["kernels", "kernels_and_head", "all"] = field(
         "kernels",
-        "Which weights decay: kernels; with the bias of the dense head; or batch "
-        "norm and biases too.",
+        "Weights that decay: kernels; kernels and the bias of the dense head; or all, "
+        "with batch norm and biases.",
     )
     label_smoothing: float = field(
         0.0, "Share of each label spread over all classes.", minimum=0, maximum=0.9

@@ -1,10 +1,10 @@
 """Recipes: named sets of settings, each with its source.
 
-A recipe states every setting but those in `OPEN`, also where the value is the
-field's default, so that a later default cannot change it. A recipe that the
-card of a released model names stays as it is for ever; a better one gets a new
-name. Settings of one network family are passed over when a recipe is used with
-another; durations in epochs become steps when the data set is known.
+A recipe states every setting except those in `OPEN`, even if the value is the default,
+so that a later default cannot change the recipe. A recipe that the card of a released
+model names never changes; a better one gets a new name. Settings of one network family
+are ignored when a recipe is used with another family. Durations in epochs become steps
+once the data set is known.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from resnet_tf.config.fields import unknown
 from resnet_tf.config.networks import PAPER_SHORTCUT
 from resnet_tf.errors import SettingError
 
-# What a recipe leaves to the user: the network, the data set and what follows
-# from it, the first weights, the seed and the arithmetic.
+# Settings that a recipe leaves to the user: the network, the data set and its
+# properties, the initial weights, the seed and the arithmetic.
 OPEN = frozenset(
     "model num_residual_blocks order shortcut stride_padding depth growth_rate "
     "bottleneck compression stem_filters memory_efficient activation num_classes "
@@ -34,7 +34,7 @@ OPEN = frozenset(
     "lanes accumulate kernels sync_batch_norm deterministic".split()
 )
 
-# What the recipes below share; each names what it has otherwise.
+# Settings that the recipes below share; each recipe states its differences.
 _USUAL = {
     "kernel_initializer": "he_fan_out",
     "head_initializer": "fan_in_normal",
@@ -74,7 +74,7 @@ _USUAL = {
 }
 
 
-# How PyTorch starts a dense layer that nobody initializes.
+# PyTorch's default initialization of a dense layer.
 _PYTORCH_HEAD = {"head_initializer": "fan_in_uniform", "head_bias": "fan_in_uniform"}
 
 Settings = dict[str, Any]
@@ -88,9 +88,9 @@ def _usual(**changes: Any) -> Settings:
 def wenxinxu() -> Settings:
     """The TF1 project https://github.com/wenxinxu/resnet-in-tensorflow.
 
-    Whitened images, Glorot convolutions, rate /10 at 40,000 and 60,000 of 80,000
-    updates. Five more of its habits are switches, off here: sampling=window,
-    crop_offsets=asymmetric, bn_eval=batch, first_decay_late, and
+    Whitened images, Glorot initialization, rate /10 at 40,000 and 60,000 of 80,000
+    updates. Five more of its habits are switches that this recipe leaves off:
+    sampling=window, crop_offsets=asymmetric, bn_eval=batch, first_decay_late, and
     head_initializer=unit_uniform.
     """
     return _usual(
@@ -112,11 +112,11 @@ def he2015() -> Settings:
 
     64,000 updates, rate /10 at 32,000 and 48,000, decay 1e-4, 45,000/5,000 images;
     110 layers and more start with 400 updates at 0.01. Shortcuts are option A with
-    stride 2. What the paper leaves open is as in
-    https://github.com/facebookarchive/fb.resnet.torch: where the zero channels go,
-    the border of the crop (the mean color), and the start of the dense head. The
-    paper subtracts the mean image; this recipe, like that code, uses the mean and
-    deviation of each channel.
+    stride 2. Details that the paper leaves open follow
+    https://github.com/facebookarchive/fb.resnet.torch: the position of the zero
+    channels, the border of the crop (the mean color), and the initial values of the
+    dense head. The paper subtracts the mean image; this recipe, like that code, uses
+    the mean and deviation of each channel.
     """
     return _usual(
         order="post",
@@ -158,10 +158,10 @@ def densenet2017() -> Settings:
 
     300 epochs of all 50,000 images in batches of 64, Nesterov momentum, decay 1e-4.
     The paper drops the rate /10 at one half and at three quarters of the epochs; its
-    code, https://github.com/liuzhuang13/DenseNet, does so as epochs 150 and 225
-    begin, so after 149 and 224. The border of the crop and the dense head are that
-    code's too. It is the paper's column with augmentation (C10+); the other one is
-    the recipe `densenet2017_noaug`.
+    code, https://github.com/liuzhuang13/DenseNet, does so at the start of epochs 150
+    and 225, so after 149 and 224. This recipe follows the code, also in the border of
+    the crop and the dense head. It is the paper's column with augmentation (C10+); the
+    recipe `densenet2017_noaug` is the other column.
     """
     return _usual(
         model="densenet",
@@ -181,8 +181,8 @@ def densenet2017() -> Settings:
 def densenet2017_noaug() -> Settings:
     """Huang et al. 2017, section 4.2: the column without augmentation (C10).
 
-    As `densenet2017`, without crops and mirrored images, and with dropout of 0.2 after
-    each convolution but the first one.
+    Like `densenet2017`, without crops and mirrored images, and with dropout of 0.2
+    after each convolution except the first.
     """
     changes = {"padding_size": 0, "flip": False, "dropout_rate": 0.2}
     return {**densenet2017(), **changes}
@@ -212,7 +212,7 @@ def uvadlc_sgd() -> Settings:
 def uvadlc_adamw() -> Settings:
     """UvA Deep Learning tutorial 5, as it trains its GoogLeNet and DenseNet.
 
-    As `uvadlc_sgd`, with AdamW at 1e-3.
+    Like `uvadlc_sgd`, with AdamW at 1e-3.
     """
     changes = {"model": "uva_googlenet", "optimizer": "adamw", "init_lr": 1e-3}
     return {**uvadlc_sgd(), **changes}
@@ -221,11 +221,12 @@ def uvadlc_adamw() -> Settings:
 def article34() -> Settings:
     """The comparisons of ResNet-34 and DenseNet-121 written with PyTorch.
 
-    Networks, images, batches, decay and first rate are those of
-    https://github.com/kuangliu/pytorch-cifar, with PyTorch's default initial values;
-    its deviations are means of each image's own. The schedule is the article's own:
-    300 epochs, rate /10 after 150 and 225. That code has a cosine over 200 epochs of
-    all 50,000 images: --schedule=cosine --train_epochs=200 --validation_size=0.
+    Networks, images, batches, decay and first rate follow
+    https://github.com/kuangliu/pytorch-cifar, with PyTorch's default initial values.
+    Its channel deviations are means over the deviations of single images. The schedule
+    is the article's: 300 epochs, rate /10 after 150 and 225. The code uses a cosine
+    over 200 epochs of all 50,000 images: --schedule=cosine --train_epochs=200
+    --validation_size=0.
     """
     return _usual(
         model="resnet34_cifar",
@@ -244,9 +245,9 @@ def article34() -> Settings:
 def finetune224() -> Settings:
     """Fine-tuning of torchvision's ImageNet weights at 224x224, with --init_from.
 
-    10 epochs of SGD at 1e-3; images resized to 256, their centre cropped to 224,
-    with ImageNet's mean and deviation, as torchvision evaluates its networks;
-    batches of 32 and no weight decay are ours. https://pytorch.org/vision
+    10 epochs of SGD at 1e-3. Images are resized to 256 and their center is cropped to
+    224, with ImageNet's mean and deviation, as torchvision evaluates its networks.
+    Batches of 32 and no weight decay are our choice. https://pytorch.org/vision
     """
     return _usual(
         model="resnet18",
@@ -265,9 +266,9 @@ def finetune224() -> Settings:
 def modern() -> Settings:
     """Ours: tuned for accuracy per hour of two CPU cores.
 
-    As `onecycle`, with a higher peak, and 30 epochs of any data set. Chosen on
-    validation images with ResNet-20 in runs of 10 epochs: label smoothing, cutout,
-    a cosine and a stronger decay did not pay there.
+    Like `onecycle`, with a higher peak, and 30 epochs of any data set. Chosen on
+    validation images with ResNet-20 in runs of 10 epochs: label smoothing, cutout, a
+    cosine and a stronger decay did not help there.
     """
     return override(onecycle(), {"train_epochs": 30, "init_lr": 0.4})
 
@@ -323,8 +324,8 @@ RECIPES = MappingProxyType(
     {recipe.__name__: MappingProxyType(recipe()) for recipe in _RECIPES}
 )
 
-# What a recipe adds for residual networks of so many layers and more, which do not
-# start at the full rate.
+# Settings that a recipe adds for residual networks of at least this depth, which do not
+# train with the full rate from the start.
 DEEP_LAYERS = 110
 DEEP = MappingProxyType(
     {

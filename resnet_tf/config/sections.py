@@ -1,4 +1,4 @@
-"""The four sections of settings, and what a command line may set."""
+"""The four sections of settings, and the settings of the command line."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ def iter_fields() -> Iterator[FieldSpec]:
 
 
 def iter_settings() -> Iterator[FieldSpec]:
-    """Yields what may be set: every field, the durations in epochs, and how the rate
-    follows the batch."""
+    """Yields every setting of the command line.
+
+    These are the fields, the durations in epochs, and the scaling of the rate.
+    """
     yield from iter_fields()
     yield from DURATIONS
     yield LR_SCALING

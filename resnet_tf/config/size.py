@@ -1,7 +1,7 @@
-"""How many numbers a network has, by arithmetic.
+"""The size of a network, computed by arithmetic.
 
-A config is checked with these before anything is built, so that no memory is
-allocated for a network that is far too large.
+A config is checked before anything is built, so that no memory is allocated for a
+network that is far too large.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from resnet_tf.errors import SettingError
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """How many numbers a network has.
+    """The number of values in a network.
 
     Attributes:
-        parameters: Numbers that are trained.
-        statistics: Moving averages of batch norm: as many as its gammas and betas.
+        parameters: Number of trained parameters.
+        statistics: Number of moving averages of batch norm; it equals the number of
+            gammas and betas.
     """
 
     parameters: int
@@ -25,7 +26,7 @@ class NetworkSize:
 
     @property
     def numbers(self) -> int:
-        """All numbers, as a file of weights holds them."""
+        """Number of all values, as a weight file holds them."""
         return self.parameters + self.statistics
 
     def __add__(self, other: NetworkSize) -> NetworkSize:
@@ -48,14 +49,14 @@ def _norm(channels: int) -> NetworkSize:
 def residual_size(blocks: int, projects: bool) -> tuple[NetworkSize, int]:
     """Returns the size of a residual network without its head.
 
-    Batch norm before or after the convolutions: its numbers are the same.
+    The size is the same with batch norm before and after the convolutions.
 
     Args:
-        blocks: Blocks in each of the three stages.
-        projects: Whether a 1x1 convolution is the shortcut where the size changes.
+        blocks: Number of blocks in each of the three stages.
+        projects: Whether the shortcut is a 1x1 convolution where the size changes.
 
     Returns:
-        The size, and the channels that the head sees.
+        The size, and the number of input channels of the head.
     """
     size, channels = _conv(3, 3, 16) + _norm(16), 16
     for filters in (16, 32, 64):
@@ -69,7 +70,7 @@ def residual_size(blocks: int, projects: bool) -> tuple[NetworkSize, int]:
 
 
 def bottleneck_size(blocks: int) -> tuple[NetworkSize, int]:
-    """Returns the same as `residual_size`, for blocks of three convolutions."""
+    """Returns the size for blocks of three convolutions; see `residual_size`."""
     size, channels = _conv(3, 3, 16), 16
     for filters in (16, 32, 64):
         wide = 4 * filters
@@ -91,14 +92,14 @@ def dense_size(
     """Returns the size of a densely connected network without its head.
 
     Args:
-        layers: Dense layers in each of the three blocks.
-        growth: Channels that a layer adds.
-        stem: Channels of the first convolution.
-        bottleneck: Whether a 1x1 convolution comes before each 3x3 one.
-        compression: Share of the channels that a transition keeps.
+        layers: Number of dense layers in each of the three blocks.
+        growth: Number of channels that a layer adds.
+        stem: Number of channels of the first convolution.
+        bottleneck: Whether a 1x1 convolution precedes each 3x3 convolution.
+        compression: Share of the channels that a transition keeps, in (0, 1].
 
     Returns:
-        The size, and the channels that the head sees.
+        The size, and the number of input channels of the head.
 
     Raises:
         SettingError: If a transition keeps no channel.
@@ -106,7 +107,7 @@ def dense_size(
     size, channels = _conv(3, 3, stem), stem
     for stage in range(3):
         if stage:
-            # As `compressed` in `layers.dense`.
+            # The same rounding as `compressed` in `layers.dense`.
             kept = int(compression * channels + 1e-6)
             if kept < 1:
                 raise SettingError(

@@ -1,7 +1,7 @@
-"""JSON from anywhere: what every reader of it understands alike, and no more.
+"""A strict JSON parser for untrusted files.
 
-The standard library's reader takes the last of two equal keys, reads `NaN` and
-numbers that overflow, and nests as deep as Python's recursion goes.
+The standard library's parser takes the last of two equal keys, accepts `NaN` and
+numbers that overflow, and nests as deep as Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ def parse_object(
     """Returns the JSON object in `content`.
 
     Args:
-        content: UTF-8.
-        max_bytes: Its largest length.
-        max_depth: How deep objects and lists may be nested.
+        content: UTF-8 text.
+        max_bytes: Maximum length of `content`.
+        max_depth: Maximum nesting depth of objects and lists.
 
     Raises:
-        ValueError: One line, if it is longer or deeper, is no JSON or no object,
-            has a key twice, a number that is not finite, an integer of over 64
-            bits, or text that is no Unicode.
+        ValueError: With a one-line message, if `content` is too long, nested too deep,
+            not JSON or not an object, or has a repeated key, a number that is not
+            finite, an integer of over 64 bits, or text that is not Unicode.
     """
     if len(content) > max_bytes:
         raise ValueError(f"it must have at most {max_bytes} bytes")
@@ -48,7 +48,7 @@ def parse_object(
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Returns the object; refuses a repeated key in time linear in the pairs."""
+    """Returns the object; raises on a repeated key, in time linear in the pairs."""
     result: dict[str, Any] = {}
     for name, value in pairs:
         if name in result:
@@ -67,14 +67,14 @@ def _finite(text: str) -> float:
 
 
 def _integer(text: str) -> int:
-    # The longest that can fit; a longer text takes long to convert.
+    # Longer texts cannot fit, and take long to convert.
     if len(text) > 20 or (value := int(text)).bit_length() > _MAX_BITS:
         raise ValueError(f"integers must fit in 64 bits, received {text:.40}")
     return value
 
 
 def _check(value: Any, depth: int) -> None:
-    """Refuses what is nested too deep, and halves of surrogate pairs."""
+    """Raises if values are nested too deep or text has an unpaired surrogate."""
     if isinstance(value, str):
         value.encode()
     elif isinstance(value, dict | list):

@@ -16,14 +16,14 @@ Kernels = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Section):
-    """The run: its length, its reports and its arithmetic."""
+    """The run: its length, reports and arithmetic."""
 
     train_steps: int = field(
         80_000, "Number of updates.", minimum=1, maximum=LARGEST_STEP
     )
     train_batch_size: int = field(
         128,
-        "Images in an update, over all replicas.",
+        "Number of images in an update, over all replicas.",
         minimum=1,
         maximum=LARGEST_BATCH,
     )
@@ -47,18 +47,18 @@ class TrainConfig(Section):
         None,
         "Weights to start from: a checkpoint or run folder, a released model, a "
         ".weights.h5, torchvision's resnet18 or densenet121 .pth, or 'imagenet' "
-        "(densenet121, downloaded by Keras). A head of other classes starts anew.",
+        "(densenet121, downloaded by Keras). A head with other classes is initialized.",
         was=None,
     )
     grow: bool = field(
         False,
-        "Start from a shallower residual network, --init_from: its blocks, and after "
-        "them new ones that change nothing at first.",
+        "Start from the shallower residual network of --init_from: keep its blocks and "
+        "append new ones that at first compute the identity.",
         was=False,
     )
     freeze: Literal["none", "backbone"] = field(
         "none",
-        "Weights that stay as they are: none, or all but the dense head.",
+        "Weights that are not trained: none, or all except the dense head.",
         was="none",
     )
     seed: int = field(
@@ -68,63 +68,63 @@ class TrainConfig(Section):
         maximum=2**31 - 1,
     )
     mixed_precision: Precision = field(
-        "float32", "Type of the activations; weights stay float32."
+        "float32", "Data type of the activations; weights stay float32."
     )
     kernels: Kernels = field(
         AUTO,
         "Kernels that compute an update. native: this package's own, in float32 on a "
-        "CPU, with its best instructions; native_avx512 and the like: with these, on "
-        "which the bits of results depend. auto: native where they can compute, else "
-        "tensorflow. A run goes on with the kernels that it began with.",
+        "CPU, with its best instructions; native_avx512 etc.: with these instructions, "
+        "which affect the last bits of results. auto: native if available, else "
+        "tensorflow. A run keeps the kernels that it started with.",
         was="tensorflow",
     )
     jit_compile: bool = field(False, "Compile the step with XLA.")
     strategy: Literal["auto", "one", "mirrored", "multi_worker"] = field(
         "auto",
-        "One device, all local ones, or those of all workers that TF_CONFIG or Slurm "
-        "names; the batch is divided over them. auto: the workers of TF_CONFIG, else "
-        "all local GPUs, else one device.",
+        "Devices: one, all local ones (mirrored), or the devices of all workers named "
+        "by TF_CONFIG or Slurm (multi_worker); the batch is divided over them. auto: "
+        "the workers of TF_CONFIG, else all local GPUs, else one device.",
         place=True,
     )
     sync_batch_norm: bool = field(
         False,
-        "Normalise by the statistics of the batches of all replicas, not of each by "
-        "itself: the same network on any number of them.",
+        "Normalize over the batches of all replicas together, not each separately, "
+        "so that the network does not depend on the number of replicas.",
         was=False,
     )
     peer_timeout: float = field(
         300.0,
-        "Seconds that a start waits for the other workers.",
+        "Seconds to wait for the other workers at the start.",
         above=0,
         maximum=86_400,
         local=True,
     )
     lanes: int = field(
         1,
-        "Parts of a batch that are computed side by side, one core and one thread "
-        "each. Faster, but batch norm normalizes each part by itself; its moving "
-        "averages move once an update, by the mean over the parts.",
+        "Parts of a batch that are computed in parallel, with one core and one thread "
+        "each. Faster, but batch norm normalizes each part separately; its moving "
+        "averages move once per update, by the mean over the parts.",
         minimum=1,
         maximum=64,
         was=1,
     )
     accumulate: int = field(
         1,
-        "Parts of a batch that are computed one after another and make one update: "
-        "less memory. Batch norm normalises each part by itself.",
+        "Parts of a batch that are computed one after another for one update, to save "
+        "memory. Batch norm normalizes each part separately.",
         minimum=1,
         maximum=LARGEST_BATCH,
         was=1,
     )
     deterministic: bool = field(
         False,
-        "Take only operations whose result is the same to the bit each time, and "
+        "Use only operations whose results are the same to the bit each time, and "
         "write the SHA-256 of the weights into each report.",
         was=False,
     )
     keep_checkpoints: int = field(
         2,
-        "Checkpoints to go on from that stay, besides the best weights.",
+        "Number of checkpoints to keep for resuming, in addition to the best weights.",
         minimum=1,
         local=True,
     )
@@ -161,7 +161,7 @@ class TrainConfig(Section):
         if self.sync_batch_norm and self.lanes > 1:
             raise SettingError(
                 f"sync_batch_norm needs lanes=1, received {self.lanes}: each lane is "
-                "normalised by itself"
+                "normalized separately"
             )
         self._check_kernels()
         if self.grow and self.init_from is None:

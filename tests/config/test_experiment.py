@@ -414,7 +414,7 @@ WRONG = [
     ),
     (
         {"train_epochs": 3, "train_steps": 5},
-        "train_epochs cannot stand beside train_steps=5, received 3.0",
+        "train_epochs cannot be given with train_steps=5, received 3.0",
     ),
     ({"train_epochs": -1}, "train_epochs must be at least 0.0, received -1.0"),
     (

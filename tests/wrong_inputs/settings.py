@@ -81,7 +81,7 @@ CASES = [
           "test_batch_size must be at least 1, received 0"),
     # Against each other.
     _train("steps and epochs", "--train_steps=9 --train_epochs=9",
-           "train_epochs cannot stand beside train_steps=9, received 9.0"),
+           "train_epochs cannot be given with train_steps=9, received 9.0"),
     _train("drops in the wrong order", "--decay_step0=9 --decay_step1=3",
            "decay_step1 must be at least decay_step0=9, received 3"),
     _train("a drop of a cosine", "--schedule=cosine --decay_step0=9",
