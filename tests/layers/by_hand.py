@@ -1,24 +1,24 @@
-"""Convolution and pooling written out in NumPy, window by window."""
+"""Convolution and pooling in NumPy, window by window."""
 
 import numpy as np
 
 
 def convolve(x, kernel, strides, before, after):
-    """Returns the convolution of (N, H, W, C) with `kernel` and zeros around.
+    """Returns the convolution of a padded map with a kernel.
 
     Args:
-        x: The map.
-        kernel: (k, k, C, filters).
+        x: Map (N, H, W, C).
+        kernel: Kernel (k, k, C, filters).
         strides: Step of the window.
-        before: Zeros above and left of the map.
-        after: Zeros below and right of it.
+        before: Number of zeros above and left of the map.
+        after: Number of zeros below and right of the map.
     """
     windows = _windows(x, kernel.shape[0], strides, before, after, 0.0)
     return np.einsum("nijabc,abcf->nijf", windows, kernel)
 
 
 def max_pool(x, size, strides, before, after):
-    """Returns the largest value of each window; the border never wins."""
+    """Returns the largest value of each window, ignoring the border."""
     return _windows(x, size, strides, before, after, -np.inf).max((3, 4))
 
 

@@ -1,4 +1,4 @@
-"""One harness for every layer: shapes, counts, round trips and agreement."""
+"""Checks for every layer: shapes, counts, round trips, graphs and gradients."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def check_layer(layer, inputs, output_shape, trainable, non_trainable):
-    """Asserts what every layer owes; returns its output in inference."""
+    """Runs the checks that every layer must pass; returns its output in inference."""
     assert tuple(layer.compute_output_shape(inputs.shape)) == output_shape
     output = layer(inputs)
     assert tuple(output.shape) == output_shape
@@ -20,7 +20,7 @@ def check_layer(layer, inputs, output_shape, trainable, non_trainable):
 
 
 def check_saving(layer, inputs, folder):
-    """Asserts that the `.keras` format gives back an equal layer."""
+    """Asserts that the `.keras` format restores an equal layer."""
     entry = keras.Input(inputs.shape[1:])
     model = keras.Model(entry, layer(entry))
     for weight in model.weights:

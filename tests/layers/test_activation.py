@@ -13,7 +13,7 @@ from resnet_tf.layers.activation import (
 from resnet_tf.layers.batch_norm import BatchNorm
 
 POINTS = np.array([-2.0, -0.5, 0.0, 1.5], "float32")
-# The definitions; GELU is x times the normal distribution function.
+# The definitions. GELU is x times the normal cumulative distribution function.
 EXPECTED = {
     "relu": [0, 0, 0, 1.5],
     "tanh": [math.tanh(x) for x in POINTS],
@@ -30,7 +30,7 @@ def test_values(name):
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_the_layer_does_the_same_and_is_plain_keras(name, tmp_path):
+def test_the_layer_is_equal_and_plain_keras(name, tmp_path):
     entry = keras.Input((4,))
     model = keras.Model(entry, activation_layer(name, name="act")(entry))
     model.save(tmp_path / "model.keras")
@@ -43,7 +43,7 @@ def test_the_layer_does_the_same_and_is_plain_keras(name, tmp_path):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_it_follows_convolution_and_batch_norm_in_a_graph(name, images):
-    """TensorFlow rewrites the three."""
+    """TensorFlow fuses some activations with the two layers before."""
     entry = keras.Input(images.shape[1:])
     outputs = BatchNorm()(keras.layers.Conv2D(4, 3, use_bias=False)(entry))
     model = keras.Model(entry, activation_layer(name)(outputs))

@@ -12,7 +12,7 @@ def x():
     return np.random.default_rng(0).normal(3, 2, (4, 6, 5, 7)).astype("float32")
 
 
-def test_what_every_layer_owes(x, tmp_path):
+def test_the_checks_for_every_layer(x, tmp_path):
     check_layer(BatchNorm(), x, x.shape, trainable=14, non_trainable=14)
     check_saving(BatchNorm(0.8, 1e-3), x, tmp_path)
     check_saving(BatchNorm(0.8, 1e-3, "batch"), x, tmp_path)
@@ -24,7 +24,7 @@ def test_defaults():
     assert layer.evaluation == "moving"
 
 
-def test_training_normalises_the_batch_as_the_paper_says(x):
+def test_training_normalizes_the_batch_as_in_the_paper(x):
     layer = BatchNorm(epsilon=1e-3)
     layer.build(x.shape)
     gamma, beta = np.linspace(0.5, 2, 7), np.linspace(-1, 1, 7)
@@ -35,7 +35,7 @@ def test_training_normalises_the_batch_as_the_paper_says(x):
     np.testing.assert_allclose(layer(x, training=True), expected, atol=1e-4)
 
 
-def test_moving_averages_take_the_unbiased_variance(x):
+def test_moving_averages_use_the_unbiased_variance(x):
     layer = BatchNorm(momentum=0.75)
     layer(x, training=True)
     n = 4 * 6 * 5
@@ -55,7 +55,7 @@ def test_inference_uses_the_moving_averages_and_keeps_them(x):
     np.testing.assert_array_equal(layer.moving_mean, np.full(7, 2.0))
 
 
-def test_evaluation_by_the_batch_updates_nothing(x):
+def test_evaluation_with_batch_statistics_updates_nothing(x):
     layer = BatchNorm(evaluation="batch")
     layer.build(x.shape)
     layer.moving_mean.assign(np.full(7, 2.0))
@@ -66,7 +66,7 @@ def test_evaluation_by_the_batch_updates_nothing(x):
     np.testing.assert_array_equal(layer.moving_variance, np.ones(7))
 
 
-def test_evaluation_by_the_batch_trains_as_ever(x):
+def test_evaluation_with_batch_statistics_does_not_change_training(x):
     layers = [BatchNorm(), BatchNorm(evaluation="batch")]
     outputs = [layer(x, training=True).numpy() for layer in layers]
     np.testing.assert_array_equal(*outputs)
@@ -133,7 +133,7 @@ def test_wrong_rank():
 
 
 def test_channels_beyond_the_weights_become_zeros(x):
-    """Whatever they hold."""
+    """Their values do not matter."""
     layer, wide = BatchNorm(), BatchNorm()
     for each in (layer, wide):
         each.build(x.shape)
@@ -149,8 +149,8 @@ def test_channels_beyond_the_weights_become_zeros(x):
 
 
 @pytest.mark.parametrize("channels", [7, 16, 28])
-def test_half_precision_is_as_exact_as_the_kernel_alone(channels):
-    """Against float64; the kernel alone is what TensorFlow has for 28 channels."""
+def test_half_precision_is_as_exact_as_tensorflows_kernel(channels):
+    """Both errors are against float64. TensorFlow's kernel runs without filling."""
     numbers = np.random.default_rng(0)
     x, noise = (
         tf.cast(numbers.normal(1, 2, (8, 6, 6, channels)), "bfloat16") for _ in "xy"
@@ -190,7 +190,7 @@ def _error(found, expected) -> float:
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_training_may_be_a_tensor(images, value):
+def test_training_can_be_a_tensor(images, value):
     layer, other = BatchNorm(), BatchNorm()
     call = tf.function(lambda training: layer(images, training=training))
     for training in (tf.constant(value), tf.Variable(value)):

@@ -11,7 +11,7 @@ def x():
     return np.random.default_rng(0).normal(size=(2, 8, 8, 8)).astype("float32")
 
 
-# BN of 8, 1x1 to f / 4, BN, 3x3, BN, 1x1 to f.
+# Parameters of a block of 8 channels: BN, 1x1 to 2, BN, 3x3, BN, 1x1 to 8.
 IDENTITY = 16 + 8 * 2 + 4 + 9 * 4 + 4 + 2 * 8
 PROJECTION = 16 + 8 * 4 + 8 + 9 * 16 + 8 + 4 * 16 + 8 * 16
 
@@ -28,7 +28,7 @@ PROJECTION = 16 + 8 * 4 + 8 + 9 * 16 + 8 + 4 * 16 + 8 * 16
         ),
     ],
 )
-def test_what_every_layer_owes(arguments, shape, trainable, buffers, x, tmp_path):
+def test_the_checks_for_every_layer(arguments, shape, trainable, buffers, x, tmp_path):
     check_layer(PreActBottleneckBlock(**arguments), x, shape, trainable, buffers)
     check_saving(PreActBottleneckBlock(**arguments), x, tmp_path)
 
@@ -53,7 +53,7 @@ def test_with_a_zero_kernel_the_projection_is_of_the_activated_input(x):
     np.testing.assert_allclose(block(x, training=True), expected, atol=1e-5)
 
 
-def test_the_order_and_the_stride_are_the_authors(x):
+def test_order_and_stride_are_as_in_the_authors_code(x):
     block = PreActBottleneckBlock(16, 2, project=True)
     block.build(x.shape)
     start = _start(block, x)
@@ -67,7 +67,7 @@ def test_the_order_and_the_stride_are_the_authors(x):
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_children_take_the_blocks_policy(dtype, x):
+def test_inner_layers_use_the_blocks_policy(dtype, x):
     block = PreActBottleneckBlock(16, 2, project=True, dtype=f"mixed_{dtype}")
     assert block(x).dtype == dtype
     assert {weight.dtype for weight in block.weights} == {"float32"}

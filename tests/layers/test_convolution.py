@@ -13,7 +13,7 @@ def maps(height=8, width=6):
     return np.random.default_rng(0).normal(size=(2, height, width, 4)).astype("f4")
 
 
-# 64 filters of 3x3 over 256 channels: Gain / sqrt(fan).
+# 64 filters of 3x3 over 256 channels: gain / sqrt(fan).
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -28,7 +28,7 @@ def test_normal_initializers_are_untruncated(name, expected):
     layer.build((None, 8, 8, 256))
     kernel = np.asarray(layer.kernel)
     assert kernel.std() == pytest.approx(expected, rel=0.01)
-    # A truncated normal has nothing beyond two deviations of its parent.
+    # A truncated normal has no values beyond two standard deviations of its parent.
     assert np.mean(np.abs(kernel) > 2.5 * expected) == pytest.approx(0.0124, rel=0.1)
 
 
@@ -62,7 +62,7 @@ def test_no_bias_and_same_padding(strides):
     assert not isinstance(layer, TorchConv2D)
 
 
-# An even map, 3x3: TensorFlow has the one row of zeros it needs at the end.
+# An even map, 3x3: TensorFlow puts the one row of zeros at the end.
 @pytest.mark.parametrize(("padding", "before"), [("end", 0), ("both", 1)])
 def test_where_the_zeros_are_at_stride_2(padding, before):
     layer, x = conv(5, 3, strides=2, stride_padding=padding), maps()
@@ -85,7 +85,7 @@ def test_torch_conv_pads_every_side_by_half_the_kernel(size, strides):
 
 
 @pytest.mark.parametrize("options", [{}, {"strides": 2}, {"use_bias": False}])
-def test_torch_conv_owes_what_every_layer_owes(options, tmp_path):
+def test_torch_conv_passes_the_checks_for_every_layer(options, tmp_path):
     x = maps()
     shape = (2, 4, 3, 5) if "strides" in options else (2, 8, 6, 5)
     parameters = 9 * 4 * 5 + 5 * options.get("use_bias", True)
@@ -130,12 +130,12 @@ def test_wrong_arguments(arguments, message):
         conv(4, 3, **arguments)
 
 
-def test_an_even_kernel_has_no_middle():
+def test_an_even_kernel_is_refused():
     with pytest.raises(ValueError, match=r"kernel_size must be odd, received \(2, 2\)"):
         TorchConv2D(4, 2)
 
 
-def test_conv_owes_what_every_layer_owes(tmp_path):
+def test_conv_passes_the_checks_for_every_layer(tmp_path):
     x = np.random.default_rng(0).normal(size=(2, 6, 6, 5)).astype("float32")
     parameters = 9 * 5 * 3 + 3
     check_layer(Conv2D(3, 3, 2), x, (2, 3, 3, 3), parameters, non_trainable=0)
@@ -143,8 +143,8 @@ def test_conv_owes_what_every_layer_owes(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_channels_beyond_the_kernel_do_not_count_in_training(dtype):
-    """Whatever they hold."""
+def test_training_ignores_channels_beyond_the_kernel(dtype):
+    """Their values do not matter."""
     wide = np.random.default_rng(0).normal(size=(2, 6, 6, 16)).astype("float32")
     x = wide[..., :5]
     layer = Conv2D(3, 3, dtype=dtype)
@@ -156,7 +156,7 @@ def test_channels_beyond_the_kernel_do_not_count_in_training(dtype):
         )
 
 
-def test_the_activation_counts_in_training_too():
+def test_training_applies_the_activation():
     x = np.random.default_rng(0).normal(size=(2, 6, 6, 5)).astype("float32")
     layer, linear = Conv2D(3, 3, activation="relu"), Conv2D(3, 3)
     for each in (layer, linear):
@@ -180,7 +180,7 @@ def test_the_activation_counts_in_training_too():
         ),
     ],
 )
-def test_what_keras_has_and_this_layer_has_not(arguments, message):
+def test_unsupported_arguments_of_keras_are_refused(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         Conv2D(4, 3, **arguments)
 
@@ -191,7 +191,7 @@ NARROW = [(8, 16, 40, 12, 3), (32, 32, 96, 12, 3), (8, 8, 40, 12, 1), (8, 9, 7, 
 @pytest.mark.skipif(not has_bfloat16(), reason="the CPU has no bfloat16")
 @pytest.mark.parametrize("sizes", NARROW)
 def test_the_narrow_gradients_are_as_exact_as_tensorflows(sizes):
-    """Against float64, in bfloat16: where the layer uses them."""
+    """Compares errors against float64, in bfloat16, where the layer uses them."""
     batch, side, inputs, filters, size = sizes
     numbers = np.random.default_rng(0)
     x, kernel, noise = (

@@ -58,7 +58,7 @@ def test_new_channels_are_conv_relu_bn(x):
 
 
 @pytest.mark.parametrize("bottleneck", [False, True])
-def test_the_memory_efficient_layer_is_a_layer(bottleneck, x, tmp_path):
+def test_the_memory_efficient_layer_passes_the_checks(bottleneck, x, tmp_path):
     layers = [DenseLayer(3, bottleneck, memory_efficient=on) for on in (False, True)]
     parameters = 12 + (6 * 12 + 24 + 9 * 12 * 3 if bottleneck else 9 * 6 * 3)
     moving = 36 if bottleneck else 12
@@ -82,7 +82,7 @@ def test_a_list_stands_for_its_concatenation(memory_efficient, new_first, x):
     assert shapes == [tuple(part.shape) for part in parts]
 
 
-def test_what_fills_whole_vectors_is_joined():
+def test_maps_that_fill_whole_vectors_are_joined():
     parts = [np.ones((1, 4, 4, width), "float32") for width in (16, 12, 4)]
     layer, efficient = DenseLayer(12), DenseLayer(12, memory_efficient=True)
     for training in (False, True):
@@ -109,7 +109,7 @@ def test_a_list_of_inputs_is_saved(x, tmp_path):
 @pytest.mark.parametrize("settings", [{}, {"bottleneck": True}, {"new_first": True}])
 @pytest.mark.parametrize("jit_compile", [None, True])
 @pytest.mark.parametrize("frozen", [False, True])
-def test_recomputed_gradients_are_the_plain_ones(settings, jit_compile, frozen, x):
+def test_recomputed_gradients_equal_plain_gradients(settings, jit_compile, frozen, x):
     parts = [tf.constant(x[..., :4]), tf.constant(x[..., 4:])]
     noise = np.random.default_rng(1).normal(size=(2, 4, 4, 9)).astype("float32")
     found, averages = [], []
@@ -143,7 +143,7 @@ def test_recomputed_gradients_are_the_plain_ones(settings, jit_compile, frozen, 
 @pytest.mark.parametrize("settings", [{}, {"bottleneck": True}, {"new_first": True}])
 @pytest.mark.parametrize("jit_compile", [None, True])
 def test_recomputed_gradients_in_half_precision(settings, jit_compile):
-    """Of 28 channels, filled up to 32, and of a narrow convolution to 12."""
+    """28 channels, filled up to 32, and a narrow convolution to 12."""
     numbers = np.random.default_rng(0)
     shapes = [(2, 6, 6, 16), (2, 6, 6, 12)]
     parts = [tf.cast(numbers.normal(size=shape), "bfloat16") for shape in shapes]
@@ -168,7 +168,7 @@ def test_recomputed_gradients_in_half_precision(settings, jit_compile):
 
         found.append(gradients(parts))
         graph = gradients.get_concrete_function(parts).graph
-        # What the narrow gradient takes, where it is used.
+        # An operation of the narrow gradient, if it is used.
         kinds = {op.type for op in graph.get_operations()}
         assert ("ReverseV2" in kinds) is has_bfloat16()
     assert_close(*found, 3e-2)
@@ -188,7 +188,7 @@ def assert_close(found, expected, tolerance):
 )
 @pytest.mark.parametrize("bottleneck", [False, True])
 def test_the_zeros_change_no_gradient(bottleneck, dtype, tolerance, monkeypatch):
-    """A dense block that fills its vectors, and the same without the zeros."""
+    """Compares a dense block that fills its vectors with one that does not."""
     numbers = np.random.default_rng(0)
     x = tf.constant(numbers.normal(size=(4, 6, 6, 16)), tf.float32)
     noise = tf.constant(numbers.normal(size=(4, 6, 6, 16 + 3 * 12)), tf.float32)
@@ -246,8 +246,8 @@ def test_gradients_are_finite_in_float16(memory_efficient):
 
 
 @pytest.mark.parametrize("memory_efficient", [False, True])
-def test_every_replica_does_what_one_device_does(memory_efficient):
-    """Of its own images; the moving averages are those of the replicas, averaged."""
+def test_replicas_compute_as_one_device_does(memory_efficient):
+    """Each for its own images. The moving averages are means over the replicas."""
     numbers = np.random.default_rng(0)
     x = tf.constant(numbers.normal(size=(2, 4, 6, 6, 28)), "float32")  # a half each
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -281,7 +281,7 @@ def test_every_replica_does_what_one_device_does(memory_efficient):
     assert_close([layer.bn1.moving_mean], [sum(averages) / 2], 1e-5)
 
 
-def test_only_what_the_gradient_needs_is_computed_again():
+def test_only_values_that_the_gradient_needs_are_recomputed():
     calls = []
 
     def function(x, weight):
@@ -326,7 +326,7 @@ def test_the_activation(layer, x):
     np.testing.assert_array_equal(layer(x), other(x))
 
 
-def test_the_floor_is_that_of_the_exact_product():
+def test_the_floor_is_of_the_exact_product():
     assert compressed(100, 0.29) == 29
 
 

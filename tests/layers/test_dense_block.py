@@ -1,4 +1,4 @@
-"""A dense block that native kernels compute at its end."""
+"""A dense block that the native kernels compute at its end."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ needs_kernels = pytest.mark.skipif(
 
 
 class _Block:
-    """Three layers and a join, on one input."""
+    """Three layers and a join, with one input."""
 
     def __init__(self, **settings):
         self.layers = [DenseLayer(4, joined=True, **settings) for _ in range(3)]
@@ -75,7 +75,7 @@ def test_one_operation_computes_the_block(bottleneck, new_first, memory_efficien
 
 @needs_kernels
 @pytest.mark.parametrize("odd", [0, 1, 2])
-def test_a_layer_with_frozen_averages_is_computed_by_itself(odd):
+def test_a_layer_with_frozen_averages_is_computed_separately(odd):
     block = _Block()
     block.layers[odd].bn1.trainable = False
     received, types = block.trained(own=True)
@@ -102,7 +102,7 @@ def test_a_layer_that_no_join_follows_returns_maps():
     np.testing.assert_array_equal(maps[0], x)
 
 
-def test_outside_of_training_the_join_concatenates():
+def test_outside_training_the_join_concatenates():
     parts = [np.full((2, 4, 4, 3), value, np.float32) for value in (1, 2)]
     with native.computing(True):
         y = DenseJoin()(parts)

@@ -1,4 +1,4 @@
-"""Dropout: its share, its scale, and masks that follow from a seed and a place."""
+"""Dropout: its rate, its scale, and masks that follow from a seed and a place."""
 
 import keras
 import numpy as np
@@ -32,7 +32,7 @@ def test_the_share_and_the_scale(rate, dtype):
     assert set(y[kept].astype("float32")) == {1 / (1 - rate)}
     # Five standard deviations of a binomial share.
     assert abs(kept.mean() - (1 - rate)) < 5 * np.sqrt(rate * (1 - rate) / kept.size)
-    # Each channel, each pixel and each image loses as much.
+    # Each channel, each pixel and each image loses the same share.
     for axes in ((0, 1, 2), (0, 3), (1, 2, 3)):
         shares = kept.mean(axis=axes)
         deviation = np.sqrt(rate * (1 - rate) * shares.size / kept.size)
@@ -48,7 +48,7 @@ def test_a_mask_follows_from_seed_step_part_and_place():
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_graph_draws_a_mask_again(compiled):
+def test_a_graph_draws_the_same_mask_again(compiled):
     graph = tf.function(masked_in_graph, jit_compile=compiled)
     first, again, other = (graph(tf.constant(n, tf.int64)).numpy() for n in (3, 3, 4))
     np.testing.assert_array_equal(again, first)
@@ -63,7 +63,7 @@ def masked_in_graph(step):
         return dropout(ONES, 0.2, "a")
 
 
-def test_without_a_seed_each_call_draws_anew():
+def test_without_a_seed_each_call_draws_a_new_mask():
     keras.utils.set_random_seed(0)
     step = tf.function(lambda: dropout(ONES, 0.2, "a"))
     first, second = step().numpy(), step().numpy()
@@ -79,7 +79,7 @@ def test_the_seed_ends_with_its_block():
 
 
 def pair(x, bottleneck):
-    """Returns the layer that recomputes and the plain one, with equal weights."""
+    """Returns a layer that recomputes and a plain layer, with equal weights."""
     layers = [
         DenseLayer(3, bottleneck, memory_efficient=on, dropout_rate=0.5, name="layer")
         for on in (True, False)
@@ -124,7 +124,7 @@ def test_the_recomputed_gradient_has_the_mask_of_the_forward_pass(bottleneck):
     ],
     ids=["plain", "bottleneck", "transition"],
 )
-def test_only_training_drops_anything(make):
+def test_only_training_applies_dropout(make):
     x = tf.random.stateless_normal((4, 4, 4, 6), (0, 1))
     layer, without = make(0.5), make(0.0)
     for each in (layer, without):
@@ -137,7 +137,7 @@ def test_only_training_drops_anything(make):
     assert layer.count_params() == without.count_params()
 
 
-def test_the_pooling_of_a_transition_comes_after_dropout():
+def test_a_transition_pools_after_dropout():
     x = tf.random.stateless_normal((16, 8, 8, 6), (0, 1))
     layer = Transition(4, dropout_rate=0.5)
     zeros = (layer(x, training=True).numpy() == 0).mean()

@@ -7,7 +7,7 @@ from resnet_tf.layers import ConvUnit, InceptionBlock
 from tests.layers.by_hand import convolve, max_pool
 from tests.layers.harness import check_layer, check_saving
 
-# The tutorial's first block on fewer channels: (1x1, 3x3, 5x5, pooling), reduced.
+# The tutorial's first block with fewer channels: (1x1, 3x3, 5x5, pooling), reduced.
 FILTERS, REDUCED = (2, 3, 4, 5), (6, 7)
 CONVOLUTIONS = [(1, 4, 2), (1, 4, 6), (3, 6, 3), (1, 4, 7), (5, 7, 4), (1, 4, 5)]
 OUT = sum(out for _, _, out in CONVOLUTIONS)
@@ -19,7 +19,7 @@ def x():
 
 
 def _unit(unit, x):
-    """A unit by hand, in training: convolution, bias, batch norm, ReLU."""
+    """Computes a unit in training by hand: convolution, bias, batch norm, ReLU."""
     kernel, half = np.asarray(unit.conv.kernel), unit.kernel_size // 2
     y = convolve(x, kernel, 1, half, half) + np.asarray(unit.conv.bias)
     y = (y - y.mean((0, 1, 2))) / np.sqrt(y.var((0, 1, 2)) + 1e-5)
@@ -33,7 +33,7 @@ def test_unit(x, tmp_path):
     np.testing.assert_allclose(unit(x, training=True), _unit(unit, x), atol=1e-4)
 
 
-def test_what_every_layer_owes(x, tmp_path):
+def test_the_checks_for_every_layer(x, tmp_path):
     kernels = sum(size**2 * fan_in * out for size, fan_in, out in CONVOLUTIONS)
     check_layer(
         InceptionBlock(FILTERS, REDUCED),
@@ -46,7 +46,7 @@ def test_what_every_layer_owes(x, tmp_path):
 
 
 def test_the_branches_and_their_order(x):
-    # All negative: a border of zeros would win the pooling.
+    # All negative, so a border of zeros would be the maximum.
     x -= 9
     block = InceptionBlock(FILTERS, REDUCED)
     block.build(x.shape)
@@ -73,7 +73,7 @@ def test_settings_reach_every_unit():
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_children_take_the_blocks_policy(dtype, x):
+def test_inner_layers_use_the_blocks_policy(dtype, x):
     block = InceptionBlock(FILTERS, REDUCED, dtype=f"mixed_{dtype}")
     assert block(x).dtype == dtype
     assert {weight.dtype for weight in block.weights} == {"float32"}
@@ -92,14 +92,14 @@ def test_wrong_arguments(filters, reduced, message):
 
 
 def _trained(block, x, computing):
-    """Returns the output in training, the gradients and the moved averages."""
+    """Returns the output in training, the gradients and the new moving averages."""
     before = block.get_weights()
     variables = block.trainable_variables
     with native.computing(computing), tf.GradientTape() as tape:
         tape.watch(x)
         y = block(x, training=True)
         loss = tf.reduce_sum(y**3)
-    # That of a bias is zero: batch norm takes the mean away.
+    # The gradient of a bias is zero, because batch norm subtracts the mean.
     watched = [x, *(v for v in variables if not v.path.endswith("conv/bias"))]
     gradients = tape.gradient(loss, [getattr(v, "value", v) for v in watched])
     moved = [v.numpy() for v in block.non_trainable_variables]

@@ -1,4 +1,4 @@
-"""Several calls of batch norm weigh as much as one."""
+"""Several calls of batch norm have the weight of one."""
 
 import keras
 import numpy as np
@@ -11,13 +11,13 @@ from resnet_tf.layers.moving import moved_once
 
 @pytest.fixture
 def parts():
-    """Four parts of a batch, of different means."""
+    """Four parts of a batch, with different means."""
     numbers = np.random.default_rng(0)
     x = [numbers.normal(mean, 1, (2, 4, 4, 16)) for mean in (1, 2, 3, 6)]
     return [part.astype("float32") for part in x]
 
 
-def test_a_batch_in_four_parts_weighs_what_was_promised(parts):
+def test_a_batch_in_four_parts_has_the_weight_of_one(parts):
     layer = BatchNorm(momentum=0.9)
 
     @tf.function
@@ -46,7 +46,7 @@ def test_afterwards_each_call_moves_them_again(parts):
 
 
 def test_recomputed_layers_move_them_once(parts):
-    """Their batch norm is computed again for the gradient."""
+    """The gradient computes their batch norm again."""
     found = []
     for memory_efficient in (False, True):
         keras.utils.set_random_seed(0)

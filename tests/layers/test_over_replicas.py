@@ -1,4 +1,4 @@
-"""Batch norm over two replicas is that of their batches as one."""
+"""Batch norm over two replicas equals batch norm of their joined batches."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from resnet_tf.layers import BatchNorm
 
 @pytest.fixture(scope="module")
 def strategy():
-    # TensorFlow mixes up the collectives of two strategies in one process.
+    # TensorFlow confuses the collectives of two strategies in one process.
     reduction = tf.distribute.ReductionToOneDevice()
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], reduction)
 
@@ -35,7 +35,7 @@ def built(channels, dtype):
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [("float32", 2e-5), ("mixed_bfloat16", 0.02)]
 )
-def test_two_halves_are_the_whole(strategy, dtype, tolerance):
+def test_two_halves_equal_the_whole(strategy, dtype, tolerance):
     numbers = np.random.default_rng(0)
     kind = dtype.removeprefix("mixed_")
     # Far from zero, where squares cancel.
@@ -66,7 +66,7 @@ def test_two_halves_are_the_whole(strategy, dtype, tolerance):
         np.testing.assert_allclose(ours, theirs, rtol=max(tolerance / 10, 1e-6))
 
 
-def test_without_a_strategy_it_is_batch_norm():
+def test_without_a_strategy_it_equals_batch_norm():
     x = np.random.default_rng(0).normal(3, 2, (4, 6, 5, 7)).astype("float32")
     layers = [BatchNorm(), BatchNorm(synchronized=True)]
     outputs = [layer(x, training=True) for layer in layers]
@@ -76,7 +76,7 @@ def test_without_a_strategy_it_is_batch_norm():
     np.testing.assert_allclose(*(layer(x) for layer in layers), atol=1e-5)
 
 
-def test_one_number_a_channel_is_as_in_the_kernel():
+def test_one_number_per_channel_is_as_in_the_kernel():
     """n / (n - 1) is infinite at n = 1."""
     x = np.arange(7, dtype="float32").reshape(1, 1, 1, 7)
     layers = [BatchNorm(), BatchNorm(synchronized=True)]

@@ -9,18 +9,18 @@ from tests.layers.harness import check_layer, check_saving
 
 
 def maps(height, width):
-    # All negative, so that a border of zeros would win.
+    # All negative, so a border of zeros would be the maximum.
     return np.random.default_rng(0).uniform(-9, -1, (2, height, width, 3)).astype("f4")
 
 
-def test_what_every_layer_owes(tmp_path):
+def test_the_checks_for_every_layer(tmp_path):
     x = maps(8, 6)
     check_layer(MaxPool(), x, (2, 4, 3, 3), trainable=0, non_trainable=0)
     check_saving(MaxPool(), x, tmp_path)
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 6), (7, 9), (1, 2)])
-def test_the_border_lies_on_both_sides_and_never_wins(height, width):
+def test_the_border_is_on_both_sides_and_is_ignored(height, width):
     x = maps(height, width)
     output = MaxPool()(x).numpy()
     assert output.shape == (2, (height + 1) // 2, (width + 1) // 2, 3)
@@ -47,7 +47,7 @@ def test_low_precision(dtype):
 
 @pytest.mark.parametrize("side", [7, 8])
 def test_a_repeated_edge_changes_no_value_and_no_gradient(side):
-    # Many ties, of which the first in the window must win.
+    # Many ties; the first value in the window gets the gradient.
     values = np.random.default_rng(0).integers(0, 3, (2, side, side, 5))
     x = tf.constant(values, tf.float32)
     weights = tf.random.stateless_normal((2, 4, 4, 5), (0, 0))

@@ -10,9 +10,9 @@ BLOCKS = {
     "pre": lambda **k: PreActResidualBlock(**k),
     "first": lambda **k: PreActResidualBlock(preactivate=False, **k),
 }
-# Two convolutions and the batch norms on their inputs or outputs, 4 to 8 channels.
+# Two convolutions and the batch norms of their inputs or outputs, 4 to 8 channels.
 PARAMETERS = {"post": 2 * 16 + 864, "pre": 8 + 16 + 864, "first": 16 + 864}
-# What a shortcut from 4 to 8 channels adds: trainable, buffers.
+# Parameters and buffers of a shortcut from 4 to 8 channels.
 SHORTCUTS = {
     "A-pool": (0, 0),
     "A-subsample": (0, 0),
@@ -36,7 +36,7 @@ def x():
 
 @pytest.mark.parametrize("shortcut", SHORTCUTS)
 @pytest.mark.parametrize("kind", BLOCKS)
-def test_what_every_layer_owes(kind, shortcut, x, tmp_path):
+def test_the_checks_for_every_layer(kind, shortcut, x, tmp_path):
     parameters, (more, buffers) = PARAMETERS[kind], SHORTCUTS[shortcut]
     arguments = {"filters": 8, "strides": 2, "shortcut": shortcut}
     check_layer(
@@ -78,7 +78,7 @@ def test_with_zero_kernels_only_the_shortcut_is_left(kind, shortcut, x):
 
 
 def _by_hand(block, x, order, activation, before):
-    """Runs the steps one by one, in the order that the paper's figure has."""
+    """Runs the steps one by one, in the order of the paper's figure."""
     for step in order:
         if step == "act":
             x = activation(x)
@@ -117,7 +117,7 @@ def test_the_batch_norm_of_the_shortcut_trains_with_the_block(kind, x):
 @pytest.mark.parametrize("kind", BLOCKS)
 @pytest.mark.parametrize("shortcut", ["A-pool", "B"])
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
-def test_children_take_the_blocks_policy(kind, shortcut, dtype, x):
+def test_inner_layers_use_the_blocks_policy(kind, shortcut, dtype, x):
     block = BLOCKS[kind](filters=8, strides=2, shortcut=shortcut, dtype=dtype)
     assert block(x).dtype == dtype.removeprefix("mixed_")
     again = type(block).from_config(block.get_config())

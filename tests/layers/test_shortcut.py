@@ -16,7 +16,7 @@ def x():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_zero_pad_owes_what_every_layer_owes(mode, x, tmp_path):
+def test_zero_pad_passes_the_checks_for_every_layer(mode, x, tmp_path):
     layer = ZeroPadShortcut(8, 2, mode)
     check_layer(layer, x, (2, 4, 3, 8), trainable=0, non_trainable=0)
     check_saving(ZeroPadShortcut(8, 2, mode), x, tmp_path)
@@ -26,7 +26,7 @@ def test_the_default_mode():
     assert ZeroPadShortcut(8).mode == "pool"
 
 
-# Where the four input channels lie among ten.
+# The first of the four input channels among ten.
 @pytest.mark.parametrize(
     ("mode", "start"), [("pool", 3), ("subsample", 3), ("append", 0)]
 )
@@ -54,7 +54,7 @@ def test_wrong_filters(x, filters):
         ZeroPadShortcut(filters)(x)
 
 
-def test_append_takes_any_number_of_new_channels(x):
+def test_append_adds_any_number_of_channels(x):
     output = ZeroPadShortcut(7, mode="append")(x).numpy()
     np.testing.assert_array_equal(output[..., :4], x)
     assert output.shape[-1] == 7 and not output[..., 4:].any()
@@ -63,7 +63,7 @@ def test_append_takes_any_number_of_new_channels(x):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_odd_maps_are_halved_upwards(mode):
+def test_half_of_an_odd_map_is_rounded_up(mode):
     maps = np.arange(9, dtype="float32").reshape(1, 3, 3, 1)
     layer = ZeroPadShortcut(3, 2, mode)
     outputs = layer(maps).numpy()
@@ -95,7 +95,7 @@ PROJECTIONS = {
 
 
 @pytest.mark.parametrize("kind", PROJECTIONS)
-def test_projection_owes_what_every_layer_owes(kind, x, tmp_path):
+def test_projection_passes_the_checks_for_every_layer(kind, x, tmp_path):
     options, trainable, buffers = PROJECTIONS[kind]
     layer = ProjectionShortcut(8, 2, **options)
     check_layer(layer, x, (2, 4, 3, 8), trainable, buffers)
@@ -120,7 +120,7 @@ def test_projection_by_hand(kind, x):
     np.testing.assert_allclose(layer(x, training=True), expected, atol=1e-4)
 
 
-def test_projection_batch_norm_is_one_of_three():
+def test_unknown_batch_norm_of_a_projection():
     with pytest.raises(ValueError, match="batch_norm must be after.*received 'no'"):
         ProjectionShortcut(8, batch_norm="no")
 
@@ -149,7 +149,7 @@ def test_make_shortcut(kind):
         assert (layer.activation, layer.bn_epsilon) == ("gelu", 1e-3)
 
 
-def test_no_shortcut_at_all():
+def test_no_shortcut():
     assert make_shortcut("none", 8, 2) is None
     assert set(SHORTCUTS) == {*EXPECTED, "none"}
 
@@ -162,7 +162,7 @@ def test_unknown_kind():
 @pytest.mark.skipif(not native.available(), reason="no native kernels")
 @pytest.mark.parametrize("mode", ["subsample", "append"])
 @pytest.mark.parametrize("filters", [3, 7])
-def test_native_kernels_copy_the_same_numbers(mode, filters):
+def test_native_kernels_give_the_same_numbers(mode, filters):
     x = tf.random.stateless_normal((2, 5, 8, 3), [0, 0])
     layer = ZeroPadShortcut(filters, 2, mode)
 

@@ -27,7 +27,7 @@ def test_a_full_tensor_is_not_copied():
     assert filled([x]) is x
 
 
-def test_the_batch_may_be_open():
+def test_the_batch_size_can_be_unknown():
     @tf.function(input_signature=[tf.TensorSpec((None, 3, 3, 5))])
     def run(x):
         y = filled([x])
@@ -45,7 +45,7 @@ def test_zeros_get_no_gradient():
     np.testing.assert_array_equal(tape.gradient(total, x), np.full((1, 2, 2, 3), 3.0))
 
 
-def test_a_weight_is_widened_at_its_end():
+def test_a_weight_is_padded_at_its_end():
     weight = tf.reshape(tf.range(6.0), (1, 3, 2))
     assert widened(weight, 1, 3) is weight
     wide = widened(weight, 1, 5)
@@ -71,7 +71,7 @@ def test_the_width_of_an_input(received, built, training):
         (48, 32, True, "32"),
     ],
 )
-def test_another_width(received, built, training, expected):
+def test_a_wrong_width_is_refused(received, built, training, expected):
     message = f"inputs must have {expected} channels, received {received}"
     with pytest.raises(ValueError, match=f"^{message}$"):
         check_channels(received, built, training)

@@ -1,8 +1,8 @@
-"""Counting what a model holds."""
+"""Counts the numbers in a model's variables."""
 
 import numpy as np
 
 
 def count(weights) -> int:
-    """Returns the numbers in a list of variables."""
+    """Returns how many numbers a list of variables has."""
     return sum(int(np.prod(weight.shape)) for weight in weights)

@@ -10,11 +10,11 @@ def config(**settings) -> ModelConfig:
     return ModelConfig(model="densenet", **settings)
 
 
-# Own arithmetic; the registered networks are counted in test_networks.py.
+# Counts by own arithmetic. test_networks.py counts the registered networks.
 @pytest.mark.parametrize(
     ("settings", "parameters"),
     [
-        # The authors' code with compression but no bottleneck, as stated in
+        # The authors' code with compression but without bottleneck, see
         # https://github.com/liuzhuang13/DenseNet/issues/14.
         ({"depth": 40, "stem_filters": 24, "compression": 0.5}, 599_050),
         ({"depth": 40, "num_classes": 100}, 1_019_722 + 90 * (448 + 1)),

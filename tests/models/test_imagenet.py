@@ -1,4 +1,4 @@
-"""The ImageNet networks; counts are in test_networks.py."""
+"""The ImageNet networks; test_networks.py checks their parameter counts."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from resnet_tf.models.imagenet import build_imagenet_densenet, build_imagenet_re
 from tests.models.counts import count
 
 RESNET = [("stage1", 64), ("stage2", 128), ("stage3", 256), ("stage4", 512)]
-# After each dense block, torchvision's figure: 64 + 6 k, half of it + 12 k, ...
+# Channels after each dense block, as in torchvision: 64 + 6 k, half of it + 12 k, ...
 DENSENET = [("stage1", 256), ("stage2", 512), ("stage3", 1024), ("stage4", 1024)]
 STAGES = {
     "resnet18_cifar": (32, 32, RESNET),
@@ -88,7 +88,7 @@ def test_settings_reach_every_layer():
     norms = [x for x in model._flatten_layers() if isinstance(x, BatchNorm)]
     settings = {(x.momentum, x.epsilon, x.evaluation) for x in norms}
     assert settings == {(0.5, 1e-3, "batch")}
-    # 3x3 over 64 channels to 128.
+    # A 3x3 convolution from 64 to 128 channels.
     kernel = model.get_layer("stage2_block1").conv1.kernel
     assert np.std(kernel) == pytest.approx(np.sqrt(2 / (9 * 64)), rel=0.02)
 

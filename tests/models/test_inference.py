@@ -1,4 +1,4 @@
-"""Networks rewritten for inference give the same logits from fewer operations."""
+"""Networks rewritten for inference return the same logits with fewer operations."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from resnet_tf.layers import BatchNorm, Block
 from tests.models.counts import count
 
 DEEP = ("resnet110", "preact164", "densenet_bc100_k12")
-# The registered networks under two million parameters.
+# The registered networks with fewer than two million parameters.
 NAMES = (
     *("resnet20", "resnet32", "resnet44", "resnet56"),
     *("densenet40_k12", "densenet40_k12_stem24", "densenet_bc40_k36"),
@@ -37,7 +37,7 @@ CONFIGS = {
 
 
 def trained(network, **options):
-    """Returns a network whose batch norms are far from their initial state."""
+    """Returns a network whose batch norms differ much from their initial state."""
     keras.utils.set_random_seed(0)
     model = build_model(network, **options)
     random = np.random.default_rng(1)
@@ -95,8 +95,8 @@ def test_orders_shortcuts_and_activations_keep_their_logits(name):
     assert_close(logits(fast, pictures()), logits(model, pictures()))
 
 
-# Weights that remain, of the trainable ones at the end of the line: a folded batch
-# norm leaves one number a channel where it had two, and no bias beside it.
+# Remaining weights, calculated from the trainable weights at the end of the line: a
+# folded batch norm leaves one number per channel instead of two, and no extra bias.
 @pytest.mark.parametrize(
     ("network", "weights", "convolutions", "scales"),
     [
@@ -168,11 +168,11 @@ def test_bfloat16_is_close(name):
 
 @pytest.mark.parametrize(
     "network, folded, left",
-    # ResNet: that of the stem and the first of each block; GoogLeNet: all; the ReLUs
-    # behind a sum or in front of a block stay.
+    # Folded ReLUs: in ResNet the stem's and the first of each block, in GoogLeNet all.
+    # ReLUs after a sum or before a block stay.
     [("resnet20", 10, 9), ("uva_googlenet", 49, 0), ("uva_preact", 9, 11)],
 )
-def test_a_convolution_takes_the_relu_behind_it(network, folded, left):
+def test_a_convolution_takes_the_relu_after_it(network, folded, left):
     fast = optimize_for_inference(build_model(network))
     relus = [
         type(operation).__name__ in ("Relu", "ReLU") for operation in fast.operations
@@ -192,7 +192,7 @@ def test_a_bfloat16_network_keeps_its_type():
     assert_close(logits(fast, pictures()), logits(model, pictures()), 0.03)
 
 
-def test_the_network_itself_stays():
+def test_the_original_network_is_unchanged():
     model = trained(CONFIGS["pre_b"])
     before = model.get_config(), model.get_weights(), model(pictures())
     trainable = len(model.trainable_weights)
@@ -219,7 +219,7 @@ def test_batch_statistics_stay():
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_convolution_with_an_activation_is_left_alone():
+def test_a_convolution_with_an_activation_is_unchanged():
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, activation="relu")(inputs)
     model = keras.Model(inputs, BatchNorm()(x))
@@ -237,7 +237,7 @@ def test_keras_file_round_trip(name, tmp_path):
     np.testing.assert_array_equal(again(pictures()), fast(pictures()))
 
 
-def test_what_it_refuses():
+def test_wrong_models_are_refused():
     with pytest.raises(ValueError, match="model must be functional, received Seq"):
         optimize_for_inference(keras.Sequential(name="plain"))
     with pytest.raises(ValueError, match="'nothing'"):

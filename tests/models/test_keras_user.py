@@ -1,4 +1,4 @@
-"""What a Keras user does with a network: freeze, look inside, combine, resize."""
+"""What a Keras user does with a network: freeze, inspect, combine, resize."""
 
 import re
 import subprocess
@@ -115,14 +115,14 @@ def test_other_sizes_have_the_same_parameters_and_a_fold(network, shape):
     np.testing.assert_allclose(fast(images), model(images), rtol=1e-3, atol=1e-4)
 
 
-def test_any_size_gives_what_the_fixed_size_gives(images):
+def test_an_open_size_gives_the_same_logits_as_the_fixed_size(images):
     fixed = build_model(SMALL)
     free = build_model(SMALL, input_shape=(None, None, 3))
     free.set_weights(fixed.get_weights())
     np.testing.assert_array_equal(free(images), fixed(images))
 
 
-def test_one_channel_spares_two_thirds_of_the_stem():
+def test_one_channel_saves_two_thirds_of_the_stem():
     gray = build_model(SMALL, input_shape=(28, 28, 1))
     assert count(gray.trainable_weights) == 75_290 - 2 * 9 * 16
     assert gray(np.zeros((1, 28, 28, 1), "float32")).shape == (1, 10)

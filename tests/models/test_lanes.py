@@ -1,4 +1,4 @@
-"""A batch in lanes gives what the batch gives."""
+"""A batch computed in lanes gives the same outputs as the whole batch."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_any_batch_in_any_number_of_lanes(size, lanes, images):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_every_lane_is_computed_by_itself(images):
+def test_every_lane_is_computed_separately(images):
     calls = []
 
     def model(part, training):

@@ -1,4 +1,4 @@
-"""`memory_efficient` changes what is kept for the gradient, and nothing else."""
+"""`memory_efficient` changes only which tensors are kept for the gradient."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ def gradients(model, images) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("config", [SMALL, BC], ids=["plain", "bottleneck"])
-def test_gradients_and_moving_averages_are_the_plain_ones(config, images):
+def test_gradients_and_moving_averages_equal_the_plain_networks(config, images):
     plain, efficient = pair(config)
     start = [weight.numpy() for weight in plain.weights]
     for one, other in zip(
@@ -58,7 +58,7 @@ def test_gradients_and_moving_averages_are_the_plain_ones(config, images):
         np.testing.assert_allclose(other, one, rtol=1e-6, atol=1e-7)
 
 
-def test_bfloat16_is_as_near_to_float32_as_without(images):
+def test_bfloat16_is_as_close_to_float32_as_in_the_plain_network(images):
     exact = gradients(pair(BC)[0], images)
     plain, efficient = (
         np.sqrt(
@@ -73,7 +73,7 @@ def test_bfloat16_is_as_near_to_float32_as_without(images):
 
 
 @pytest.mark.parametrize("config", [SMALL, BC], ids=["plain", "bottleneck"])
-def test_weights_go_both_ways(config, images, tmp_path):
+def test_weights_load_in_both_directions(config, images, tmp_path):
     plain, efficient = pair(config)
     assert [w.path for w in plain.weights] == [w.path for w in efficient.weights]
     for name, source, target in (("a", plain, efficient), ("b", efficient, plain)):
@@ -87,7 +87,7 @@ def test_weights_go_both_ways(config, images, tmp_path):
             weight.assign(np.zeros(weight.shape))
 
 
-def test_the_features_are_the_plain_ones(images):
+def test_the_features_equal_the_plain_networks(images):
     plain, efficient = (model(images) for model in pair(BC, features=True))
     assert list(plain) == list(efficient)
     for name, expected in plain.items():
@@ -129,7 +129,7 @@ def test_a_residual_network_has_no_such_setting():
         ModelConfig(memory_efficient=True)
 
 
-def test_the_config_says_it_and_old_ones_mean_false(tiny):
+def test_the_config_has_it_and_old_configs_mean_false(tiny):
     settings = {"model": "densenet_bc100_k12", "memory_efficient": True}
     config = tiny(**settings)
     written = config.to_dict()

@@ -31,7 +31,7 @@ def deep():
     return chain(DEEPER_THAN_THE_STACK)
 
 
-def test_keras_alone_overruns_the_stack(deep):
+def test_keras_alone_exceeds_the_stack(deep):
     with pytest.raises(RecursionError):
         keras.Model(deep.input, deep.output)
 
@@ -56,7 +56,7 @@ def test_a_deep_model_can_be_folded_and_rebuilt_from_its_config(deep):
 
 
 def test_a_deep_functional_model_of_keras_can_be_folded():
-    model = chain(300)  # each folded copy may be deeper than the model
+    model = chain(300)  # a folded copy can be deeper than the model
     plain = keras.Model(model.input, model.output)
     images = np.ones((2, 4, 4, 3), "float32")
     fast = optimize_for_inference(plain)
@@ -81,7 +81,7 @@ def test_outputs_that_need_another_input_are_refused():
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_training_may_be_a_tensor(value, images):
+def test_training_can_be_a_tensor(value, images):
     model = build_model(ModelConfig(num_residual_blocks=1))
     start = model.get_weights()
     found = tf.function(lambda training: model(images, training=training))(
@@ -109,7 +109,7 @@ def test_the_deepest_networks_can_be_folded(network):
     model = build_model(network)
     for weight in model.trainable_weights:
         if weight.name == "gamma":
-            weight.assign(weight * 0.1)  # else the maps grow without bound
+            weight.assign(weight * 0.1)  # otherwise the maps grow without bound
     fast = optimize_for_inference(model)
     images = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype("float32")
     expected = model(images).numpy()

@@ -1,4 +1,4 @@
-"""What every registered network owes: its count, gradients and round trips."""
+"""Checks of every registered network: parameters, gradients and round trips."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ LARGE = DEEPEST | {
     "densenet121",
 }
 UNITS = ("conv_1x1", "reduce_3x3", "conv_3x3", "reduce_5x5", "conv_5x5", "conv_pool")
-# Biases that batch norm takes away again, so that the loss does not see them.
+# Biases that batch norm subtracts again, so the loss does not depend on them.
 SILENT = {
     "uva_googlenet": {
         "stem/conv/bias",
@@ -38,7 +38,7 @@ SILENT = {
 
 
 def networks(slow):
-    """Parametrises a test over the registered networks."""
+    """Parametrizes a test over the registered networks."""
     return pytest.mark.parametrize(
         "model",
         [
@@ -90,7 +90,7 @@ def test_gradients_reach_every_weight_but_the_silent_biases(model, two_images):
 
 
 @networks(slow=LARGE)
-def test_forward_gives_finite_logits_that_tell_images_apart(model, two_images):
+def test_logits_are_finite_and_differ_between_images(model, two_images):
     logits = model(two_images).numpy()
     assert logits.shape == (2, 10) and logits.dtype == "float32"
     assert np.isfinite(logits).all()

@@ -1,4 +1,4 @@
-"""How the dense head starts, and what a network refuses."""
+"""The initial values of the dense head, and settings that a network refuses."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from resnet_tf.config import ExperimentConfig
 from resnet_tf.errors import SettingError
 from resnet_tf.models import registry
 
-# Deviation times sqrt(fan_in), and the largest value times sqrt(fan_in) of the uniform.
+# Standard deviation and, for the uniform one, largest value, times sqrt(fan_in).
 STARTS = {
     "fan_in_normal": (1.0, None),
     "he_fan_in": (2**0.5, None),
@@ -54,8 +54,8 @@ def test_the_head_of_a_recipe(recipe, deviation):
     assert abs(kernel.std() - deviation) < 0.02 * deviation
 
 
-def test_the_other_weights_start_as_they_did():
-    """What a head starts with draws no number of another weight."""
+def test_the_head_does_not_change_other_initial_weights():
+    """The head's initializer draws no random numbers of other weights."""
 
     def stem(**values):
         keras.utils.set_random_seed(0)

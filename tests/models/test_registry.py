@@ -11,7 +11,7 @@ from resnet_tf.models import registry, uva
 from tests.models.counts import count
 
 
-def test_a_row_and_a_builder_are_a_network(monkeypatch):
+def test_a_network_needs_only_a_row_and_a_builder(monkeypatch):
     row = dataclasses.replace(FAMILIES["resnet"], builder="uva:build_new")
     families = {**FAMILIES, "resnet": row}
     monkeypatch.setattr(registry, "FAMILIES", families)
@@ -42,7 +42,7 @@ def test_a_name_and_its_config_give_the_same_network(name):
     assert paths[0] == paths[1]
 
 
-def test_values_go_with_a_name():
+def test_values_change_a_named_network():
     model = build_model("resnet20", num_classes=100, order="pre", shortcut="B")
     assert count(model.trainable_weights) == 269_722 + 5_850 + 2_752
     assert "final_bn" in [layer.name for layer in model.layers]
@@ -54,7 +54,7 @@ def test_features_and_dtype_reach_the_builder():
     assert model.get_layer("stage2_block1").compute_dtype == "bfloat16"
 
 
-def test_an_unknown_name_lists_the_near_ones():
+def test_an_unknown_name_lists_similar_names():
     with pytest.raises(SettingError, match="unknown network 'resnet21'.*resnet20"):
         build_model("resnet21")
 
@@ -67,6 +67,6 @@ def test_a_value_of_another_network_is_refused():
     )
 
 
-def test_values_beside_a_config_are_refused():
+def test_values_with_a_config_are_refused():
     with pytest.raises(SettingError, match="values go with a network's name only"):
         build_model(ModelConfig(), num_classes=5)

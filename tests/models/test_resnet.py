@@ -10,8 +10,8 @@ from resnet_tf.layers import (
 )
 from tests.models.counts import count
 
-# Own arithmetic: conv + BN + FC, He et al. 2015, table 6. The same in order
-# "post", which test_networks.py counts.
+# Own arithmetic: conv + BN + FC, He et al. 2015, table 6. Order "post" has the same
+# counts, which test_networks.py checks.
 PARAMETERS = {3: 269_722, 5: 464_154, 7: 658_586, 9: 853_018, 18: 1_727_962}
 
 
@@ -30,7 +30,7 @@ def test_exact_parameter_counts(n):
     ("shortcut", "more"),
     [("A-subsample", 0), ("A-append", 0), ("B", 2_752), ("none", 0)],
 )
-def test_what_a_shortcut_costs(shortcut, more, n, order):
+def test_the_parameters_of_a_shortcut(shortcut, more, n, order):
     config = ModelConfig(num_residual_blocks=n, order=order, shortcut=shortcut)
     model = build_resnet(config)
     assert count(model.trainable_weights) == 97_216 * n - 21_926 + more
@@ -69,7 +69,7 @@ def bottleneck(n: int, **settings) -> ModelConfig:
 @pytest.mark.parametrize("n", [1, 2])
 def test_exact_parameter_counts_with_bottleneck(n):
     model = build_resnet(bottleneck(n))
-    # A block from c to f channels: BN, 1x1, BN, 3x3, BN, 1x1, and the projection.
+    # A block from c to f channels: BN, 1x1, BN, 3x3, BN, 1x1 and the projection.
     expected, c = 27 * 16, 16
     for f in (64, 128, 256):
         for block in range(n):

@@ -1,4 +1,4 @@
-"""The tutorial's networks, block for block; counts are in test_networks.py."""
+"""The tutorial's networks, block for block; test_networks.py checks their counts."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ STAGES = {
         "logits": (10,),
     },
 }
-# Standard deviation of a kernel: gain / sqrt(fan).
+# Networks whose kernels have the standard deviation gain / sqrt(fan_out).
 FAN_OUT = {"uva_resnet", "uva_preact"}
 
 
@@ -76,7 +76,7 @@ def test_which_convolutions_have_a_bias():
     }
     assert biases(build_model("uva_preact")) == {"logits/bias"}
     assert biases(build_model("uva_densenet")) == {"stem_conv/bias", "logits/bias"}
-    # The stem, eight blocks of six convolutions, the head.
+    # The stem, eight blocks of six convolutions, and the head.
     assert len(biases(build_model("uva_googlenet"))) == 1 + 8 * 6 + 1
 
 
@@ -118,7 +118,7 @@ def test_kernels_start_with_the_gain_of_the_activation(name, activation):
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_the_head_starts_as_pytorchs(name):
+def test_the_head_starts_as_in_pytorch(name):
     head = build_model(name, num_classes=1000).get_layer("logits")
     bound = 1 / np.sqrt(head.kernel.shape[0])
     for values in (np.asarray(head.kernel), np.asarray(head.bias)):
