@@ -1,7 +1,7 @@
-"""Augmentation and normalisation of whole batches, in the graph.
+"""Augmentation and normalization of whole batches, in the graph.
 
-Every function is pure: the same images and the same stateless seed give the
-same batch, on any device and after any restart.
+Every function is pure: the same images and stateless seed give the same batch, on any
+device and after any restart.
 """
 
 from typing import Literal
@@ -20,21 +20,21 @@ def random_window(
     offsets: Literal["symmetric", "asymmetric"] = "symmetric",
     part: Part = WHOLE,
 ) -> tf.Tensor:
-    """Returns each image shifted by up to `padding` pixels, and maybe mirrored.
+    """Returns each image shifted by up to `padding` pixels, and possibly mirrored.
 
-    The image is padded with zeros on each side and a window of its old size is
-    cut out; all (2 * padding + 1)^2 windows are equally likely, and each is
-    mirrored left to right with probability 1/2 if `flip` (He et al. 2015,
-    section 4.2). Crop and flip are one gather: both only choose pixels.
+    The image is padded with zeros on each side, and a window of the original size is
+    cut out. All (2 * padding + 1)^2 windows are equally likely. With `flip`, each is
+    mirrored left to right with probability 1/2 (He et al. 2015, section 4.2). Crop and
+    flip are one gather, as both only select pixels.
 
     Args:
         images: Tensor (N, H, W, C) of any dtype.
-        padding: Zeros on each side, at least 0.
+        padding: Number of zeros on each side, at least 0.
         flip: Whether half of the windows are mirrored.
         seed: int tensor (2,), the stateless seed.
         offsets: "asymmetric" leaves out the last row and the last column of
             windows, as `randint(0, 2 * padding)` does in the TF1 original.
-        part: Which part of the update's images they are.
+        part: The part of the update to which the images belong.
 
     Returns:
         Tensor of the shape and dtype of `images`.
@@ -59,7 +59,7 @@ def random_window(
 
 
 def _offset(draws: tf.Tensor, places: int) -> tf.Tensor:
-    """Returns draws from [0, 1) as whole numbers from 0 to places - 1, (N, 1)."""
+    """Returns draws from [0, 1) as integers from 0 to places - 1, (N, 1)."""
     return tf.cast(draws * places, tf.int32)[:, tf.newaxis]
 
 
@@ -81,20 +81,20 @@ def whiten(images: tf.Tensor) -> tf.Tensor:
 def standardize(
     images: tf.Tensor, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> tf.Tensor:
-    """Returns (images / 255 - mean) / std, a number a channel.
+    """Returns (images / 255 - mean) / std, per channel.
 
     Args:
         images: uint8 tensor (N, H, W, C).
-        mean: C means on the scale of 0 to 1.
-        std: C deviations on the scale of 0 to 1.
+        mean: C means, in [0, 1].
+        std: C standard deviations, in (0, 1].
 
     Returns:
         float32 tensor (N, H, W, C).
     """
     _, height, width, channels = images.shape
     mean, std = np.asarray(mean), np.asarray(std)
-    # One long row an image: TensorFlow multiplies it several times faster than
-    # rows of three channels.
+    # TensorFlow multiplies one long row per image several times faster than rows of
+    # three channels.
     scale = np.tile(1 / (255 * std), height * width).astype(np.float32)
     offset = np.tile(-mean / std, height * width).astype(np.float32)
     rows = tf.reshape(images, (-1, height * width * channels))
@@ -107,14 +107,14 @@ def cutout(
 ) -> tf.Tensor:
     """Returns each image with a square of zeros (DeVries and Taylor 2017).
 
-    Its centre, `size // 2` pixels from its top and from its left, is uniform over
-    all pixels of the image; what lies outside the image is cut off.
+    The center of the square, `size // 2` pixels from its top and left, is uniform over
+    all pixels of the image. The square is clipped at the border of the image.
 
     Args:
-        images: float32 tensor (N, H, W, C), normalised.
+        images: float32 tensor (N, H, W, C), normalized.
         size: Side of the square, at least 1.
         seed: int tensor (2,), the stateless seed.
-        part: Which part of the update's images they are.
+        part: The part of the update to which the images belong.
 
     Returns:
         float32 tensor (N, H, W, C).
@@ -125,13 +125,13 @@ def cutout(
     columns = _in_square(draws[:, 1], width, size)
     columns = tf.repeat(columns, channels, axis=1)
     square = rows[:, :, tf.newaxis] & columns[:, tf.newaxis, :]
-    # Long rows again, as in `standardize`.
+    # Long rows are faster, as in `standardize`.
     lines = tf.reshape(images, (-1, height, width * channels))
     return tf.reshape(tf.where(square, 0.0, lines), (-1, height, width, channels))
 
 
 def _in_square(draws: tf.Tensor, length: int, size: int) -> tf.Tensor:
-    """Returns which pixels of one axis lie in the square, bool (N, length)."""
+    """Returns whether each pixel of one axis lies in the square, bool (N, length)."""
     distance = tf.range(length) - _offset(draws, length) + size // 2
     return (distance >= 0) & (distance < size)
 
@@ -149,10 +149,10 @@ def mixup(
     from Beta(alpha, alpha) for the whole batch, as in the authors' code.
 
     Args:
-        images: float32 tensor (N, H, W, C), normalised.
+        images: float32 tensor (N, H, W, C), normalized.
         labels: int32 tensor (N,).
         num_classes: Length of a target.
-        alpha: Above 0.
+        alpha: Parameter of the Beta distribution, above 0.
         seed: int tensor (2,), the stateless seed.
 
     Returns:
@@ -172,8 +172,8 @@ def mixup(
 def _beta(alpha: float, seed: tf.Tensor) -> tf.Tensor:
     """Returns a float32 scalar from Beta(alpha, alpha).
 
-    It is G / (G + G') of two draws from Gamma(alpha). Their logarithms are drawn,
-    as G itself would be 0 for a small alpha: G = Gamma(alpha + 1) * U^(1 / alpha).
+    It is G / (G + G') for two draws from Gamma(alpha). The code draws their logarithms,
+    as G would underflow to 0 for a small alpha: G = Gamma(alpha + 1) * U^(1 / alpha).
     """
     gamma_seed, power_seed = tf.unstack(tf.random.split(seed))
     gamma = tf.random.stateless_gamma((2,), gamma_seed, alpha + 1.0)

@@ -1,4 +1,4 @@
-"""Decoded images on disk, memory-mapped, so that a second start is fast."""
+"""A cache of decoded images on disk, memory-mapped for a fast second start."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 _FILES = ("images.npy", "labels.npy")
 _RECORD, _TAG = "cache.json", "CACHEDIR.TAG"
 _NAMES = (*_FILES, _RECORD, _TAG)
-# The first line is that of https://bford.info/cachedir, the second makes it ours.
+# The first line follows https://bford.info/cachedir; the second marks our folders.
 _SIGNATURE = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This folder holds decoded images of resnet_tf; it can be removed.\n"
@@ -33,11 +33,11 @@ def default_cache_dir() -> Path:
 
 
 def split_folder(config: DataConfig, test: bool) -> Path:
-    """Returns where the decoded images of a split lie.
+    """Returns the folder for the decoded images of a split.
 
     Raises:
-        OutputError: If that is inside the user's folder of images, where each folder
-            that is not hidden is a class.
+        OutputError: If it is inside the user's folder of images, where every visible
+            folder is a class.
     """
     home = user_path(config.cache_dir or default_cache_dir())
     folder = home / f"{config.dataset}-{'test' if test else 'train'}"
@@ -52,19 +52,19 @@ def split_folder(config: DataConfig, test: bool) -> Path:
 
 
 def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:
-    """Returns (images, labels), from `folder` where it holds this source.
+    """Returns (images, labels), read from `folder` if it holds this source.
 
-    The folder keeps the source's identity and a SHA-256 of each array. Where one
-    of them does not agree, or nothing is there, the images are decoded and the
-    folder is written again; where it cannot be written, they stay in memory.
+    The folder stores the source's identity and the SHA-256 of each array. If one of
+    them differs, or the folder is empty, the images are decoded and the folder is
+    written again. If it cannot be written, the images stay in memory.
 
     Args:
-        folder: Where this split lies; it holds nothing else.
+        folder: Folder of this split; it must hold nothing else.
         identity: Text that changes whenever the source does.
-        decode: Returns images uint8 (N, H, W, 3) and labels int32 (N,).
+        decode: Function that returns images uint8 (N, H, W, 3) and labels int32 (N,).
 
     Raises:
-        OutputError: If the folder holds anything that is not from here.
+        OutputError: If the folder holds files that this package did not write.
     """
     _require_ours(folder)
     if _is_whole(folder, identity) and (arrays := _mapped(folder)):
@@ -78,7 +78,7 @@ def cached(folder: Path, identity: str, decode: Callable[[], Arrays]) -> Arrays:
 
 
 def _is_whole(folder: Path, identity: str) -> bool:
-    """Returns whether a folder holds this source, every byte as it was written."""
+    """Returns whether a folder holds this source, with every byte intact."""
     try:
         stored = parse_object((folder / _RECORD).read_bytes())
         return stored["identity"] == identity and all(
@@ -108,7 +108,7 @@ def _require_ours(folder: Path) -> None:
     """Raises unless a folder is new, empty, or marked and free of other files.
 
     Raises:
-        OutputError: If not.
+        OutputError: If the folder holds other files.
     """
     names = _NAMES if _is_marked(folder) else ()
     require_own(folder, "cache folder", lambda _: False, names)
@@ -130,7 +130,7 @@ def _is_marked(folder: Path) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    """Removes the files of a cache folder, and the folder if it is empty then."""
+    """Removes the files of a cache folder, and then the empty folder."""
     if os.path.isdir(folder):
         _require_ours(folder)
         for name in _NAMES:

@@ -1,7 +1,7 @@
 """CIFAR from its official files: a folder or an archive, Python or binary version.
 
-https://www.cs.toronto.edu/~kriz/cifar.html says what the files hold. Archives
-are read in place; no pickle is executed and nothing is written to disk.
+https://www.cs.toronto.edu/~kriz/cifar.html describes the files. Archives are read in
+place. No pickle is executed and nothing is written to disk.
 """
 
 import gzip
@@ -30,7 +30,7 @@ from resnet_tf.errors import DataError, MissingDataError
 NUM_TRAIN, NUM_TEST = 50_000, 10_000
 ROW_BYTES = 3 * 32 * 32
 
-# A pickle that Python 3 wrote in protocol 2 takes two bytes for half of the pixels.
+# A pickle written by Python 3 in protocol 2 uses two bytes for half of the pixels.
 _MAX_FILE_BYTES_PER_IMAGE = 2 * ROW_BYTES + 512
 _MAX_OTHER_BYTES = 1 << 20
 _MAX_MEMBERS = 100
@@ -40,8 +40,8 @@ class OfficialFiles(DataSource):
     """CIFAR from a folder or an archive of official files.
 
     Args:
-        config: Which of the data sets.
-        path: What `find` returned.
+        config: The data set.
+        path: Folder or archive that `find` returned.
     """
 
     def __init__(self, config: DataConfig, path: Path):
@@ -63,27 +63,27 @@ class OfficialFiles(DataSource):
 
 
 def official_number(test: bool) -> int:
-    """Returns how many images the official test split, or the training split, has."""
+    """Returns the number of images in the official test split or training split."""
     return NUM_TEST if test else NUM_TRAIN
 
 
 def official_names(dataset: str) -> list[str]:
-    """Returns the names of the folders and archives, of a data set."""
+    """Returns the official folder and archive names of a data set."""
     layouts = LAYOUTS[dataset]
     return [layout.folder for layout in layouts] + [x.archive for x in layouts]
 
 
 def find(dataset: str, data_dir: Path) -> Path | None:
-    """Returns the folder or archive with the official files, None without one.
+    """Returns the folder or archive with the official files, or None.
 
     Args:
         dataset: "cifar10", "cifar100" or "cifar100_coarse".
-        data_dir: That folder or archive itself, or a folder that holds it. A
-            folder of another name than the official one must be complete. An
-            archive goes before a folder in which files are missing or cut off.
+        data_dir: That folder or archive, or a folder that contains it. A folder with an
+            unofficial name must be complete. An archive is preferred to a folder with
+            missing or truncated files.
 
     Raises:
-        DataError: If `data_dir` is a file, but none of the official archives.
+        DataError: If `data_dir` is a file but not an official archive.
     """
     layouts = LAYOUTS[dataset]
     layout, folder = next(_folders(layouts, data_dir), (None, None))
@@ -102,19 +102,19 @@ def find(dataset: str, data_dir: Path) -> Path | None:
 
 
 def half_extracted(dataset: str, archive: Path) -> list[Path]:
-    """Returns the incomplete official folders beside an archive that is used."""
+    """Returns the incomplete official folders next to an archive that is used."""
     if not archive.is_file():
         return []
     return [path for _, path in _folders(LAYOUTS[dataset], archive.parent)]
 
 
 def decode(dataset: str, path: Path, test: bool) -> Arrays:
-    """Returns the official test images, or the 50,000 others, in official order.
+    """Returns the official test images or the 50,000 training images, in order.
 
     Args:
         dataset: "cifar10", "cifar100" (fine labels) or "cifar100_coarse".
-        path: What `find` returned.
-        test: Which split.
+        path: Folder or archive that `find` returned.
+        test: Whether to return the test images.
 
     Returns:
         Images uint8 (N, 32, 32, 3), RGB, and labels int32 (N,).
@@ -151,7 +151,7 @@ def decode(dataset: str, path: Path, test: bool) -> Arrays:
 
 
 def identity(path: Path, test: bool) -> str:
-    """Returns a SHA-256 over the names, sizes and times of the split's files."""
+    """Returns the SHA-256 of the names, sizes and times of the split's files."""
     facts: list = [str(path.resolve()), test]
     names = {n for pair in LAYOUTS.values() for x in pair for n in x.files(test)}
     for file in [path] if path.is_file() else sorted(path / name for name in names):
@@ -172,7 +172,7 @@ def _folders(
 
 
 def _is_whole(layout: Layout, path: Path) -> bool:
-    """Returns whether every file is there and has room for its pixels."""
+    """Returns whether every file exists and is large enough for its pixels."""
     for test in (False, True):
         names = layout.files(test)
         least = official_number(test) // len(names) * ROW_BYTES
@@ -183,7 +183,7 @@ def _is_whole(layout: Layout, path: Path) -> bool:
 
 
 def _is_folder(layout: Layout, path: Path) -> bool:
-    # Unlike `Path.is_dir`, false also for a name that no disk takes.
+    # Unlike `Path.is_dir`, returns False for names that are not valid on the disk.
     if layout.folder in (path.name, os.path.basename(os.path.realpath(path))):
         return os.path.isdir(path)
     files = (path / name for name in (*layout.train, layout.test))
@@ -210,7 +210,7 @@ def _check_size(file: Path, size: int, rows: int) -> None:
 def _from_folder(
     layout: Layout, path: Path, names: tuple[str, ...], rows: int
 ) -> Iterator[tuple[str, bytes]]:
-    """Yields the name and the content of each file."""
+    """Yields the name and content of each file."""
     for name in names:
         file = path / name
         if not file.is_file():
@@ -225,10 +225,10 @@ def _from_folder(
 def _from_archive(
     layout: Layout, path: Path, names: tuple[str, ...], rows: int
 ) -> Iterator[tuple[str, bytes]]:
-    """Yields the name and the content of each wanted member, in one pass.
+    """Yields the name and content of each wanted member, in one pass.
 
-    Only a regular file at the official place is read; every other member is
-    passed over. The archive is read to its end, which checks its checksum.
+    Only regular files at their official paths are read; other members are skipped. The
+    archive is read to its end, which verifies its checksum.
     """
     wanted = {f"{layout.folder}/{name}": name for name in names}
     try:
@@ -249,13 +249,13 @@ def _from_archive(
                 pass
     except DataError:
         raise
-    except Exception as error:  # each damage raises a kind of its own
+    except Exception as error:  # each kind of damage raises a different error
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path} cannot be read: {reason}") from error
 
 
 class _Bounded:
-    """What an archive unpacks to, up to a little more than the official size."""
+    """An unpacked archive, limited to a little more than its official size."""
 
     def __init__(self, stream: gzip.GzipFile, path: Path):
         images = NUM_TRAIN + NUM_TEST
@@ -315,7 +315,7 @@ def _read_batch(
 
 
 def _labels(file: Path, value: object, name: str) -> list[int]:
-    """Returns labels that were pickled as numbers, NumPy scalars or an array."""
+    """Returns labels pickled as numbers, NumPy scalars or an array."""
     try:
         labels = value if isinstance(value, list) else read_array(value).tolist()
         return [label if type(label) is int else read_int(label) for label in labels]
@@ -348,7 +348,7 @@ def _check_labels(file: Path, labels: np.ndarray | list[int], classes: int) -> N
 
 
 def _brief(value: object) -> str:
-    """Returns a short text: a value that shares its parts may print endlessly."""
+    """Returns a short text; a value with shared parts could print endlessly."""
     return repr(value[:80]) if isinstance(value, str) else type(value).__name__
 
 

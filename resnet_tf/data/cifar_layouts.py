@@ -1,4 +1,4 @@
-"""The versions of CIFAR: which files there are and what they hold."""
+"""The official versions of CIFAR: their files and the layout of each file."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class Layout:
         train: Names of the files of the training images, in order.
         test: Name of the file of the test images.
         num_classes: Number of labels.
-        labels: In the Python version, the key of the labels.
-        label_bytes: In the binary version, bytes before the pixels of an image; 0
-            marks the Python version.
-        label_at: Which of these bytes is the label.
+        labels: Key of the labels in the Python version.
+        label_bytes: Number of bytes before the pixels of an image in the binary
+            version; 0 for the Python version.
+        label_at: Index of the label among these bytes.
     """
 
     folder: str
@@ -31,7 +31,7 @@ class Layout:
     label_at: int = 0
 
     def files(self, test: bool) -> tuple[str, ...]:
-        """Returns the names of the files of a split, in order."""
+        """Returns the file names of a split, in order."""
         return (self.test,) if test else self.train
 
 
@@ -88,7 +88,7 @@ LAYOUTS["cifar100_coarse"] = tuple(
 
 
 class Prepared(NamedTuple):
-    """The names that TensorFlow Datasets gives a data set and its labels."""
+    """The names of a data set and its labels in TensorFlow Datasets."""
 
     name: str
     label: str = "label"

@@ -1,18 +1,18 @@
-"""How many images each class gives to a part that is held out."""
+"""The number of images of each class in a held-out part."""
 
 from collections.abc import Sequence
 
 
 def held_out(counts: Sequence[int], total: int) -> list[int]:
-    """Returns how many images of each class are held out.
+    """Returns the number of held-out images of each class.
 
-    Every class with two images or more gives one, the larger classes first; the rest
-    goes to the class with the most images for each that it gives (the method of
-    D'Hondt). The last image of a class is only taken when there is no other left.
+    Every class with at least two images gives one, larger classes first. The rest is
+    distributed in proportion to the class sizes (D'Hondt's method). The last image of a
+    class is taken only if no other image is left.
 
     Args:
-        counts: Images of each class.
-        total: Images to hold out, at most the sum of `counts`.
+        counts: Number of images of each class.
+        total: Number of images to hold out, at most the sum of `counts`.
     """
     order = []
     for label, count in enumerate(counts):
@@ -26,5 +26,6 @@ def held_out(counts: Sequence[int], total: int) -> list[int]:
 
 
 def tenth(counts: Sequence[int]) -> int:
-    """Returns a tenth of each class of two images or more, at least one image each."""
+    """Returns the sum of a tenth of each class of two or more images, at least one
+    each."""
     return sum(max(1, count // 10) for count in counts if count > 1)

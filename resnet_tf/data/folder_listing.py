@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and to which split each belongs."""
+"""The images of a folder and the split of each."""
 
 import hashlib
 import os
@@ -18,9 +18,9 @@ Image = tuple[str, int]
 
 RULE = "an image folder is DIR/CLASS/* or DIR/train/CLASS/* with DIR/test/CLASS/*"
 _VALIDATION = ("val", "valid", "validation")
-# What earlier versions read; runs with the rule "hash" go on with it.
+# The suffixes that earlier versions read; the rule "hash" still uses them.
 _EARLIER = frozenset(".png .jpg .jpeg .bmp .gif .webp .ppm .tif .tiff".split())
-_NAMED = 5  # names in a note; the others are counted
+_NAMED = 5  # names listed in a note; the others are only counted
 
 
 @dataclass
@@ -29,13 +29,13 @@ class Listing:
 
     Attributes:
         class_names: Names of the class folders, sorted.
-        train: Training images by the hash of their path.
-        validation: Validation images by the hash; empty where `default_validation`
-            of the training images are to be taken.
-        test: Test images by the hash.
-        default_validation: Images that validate if the user names no number.
-        passed_over: Files that are no images, by suffix.
-        elsewhere: Images in folders that are not read, by folder.
+        train: Training images, ordered by the hash of their path.
+        validation: Validation images, ordered by the hash of their path; empty if they
+            must be taken from the training images.
+        test: Test images, ordered by the hash of their path.
+        default_validation: Default number of validation images.
+        passed_over: Number of files that are not images, by suffix.
+        elsewhere: Number of images in folders that are not read, by folder.
     """
 
     class_names: tuple[str, ...]
@@ -47,8 +47,11 @@ class Listing:
     elsewhere: Counter = field(default_factory=Counter)
 
     def hold_out(self, size: int, rule: SplitRule) -> None:
-        """Moves training images to `validation` if it is empty: some of each class,
-        or with the rule "hash" the last ones."""
+        """Moves training images to `validation` if it is empty.
+
+        The rule "class" takes images of each class; the rule "hash" takes the last
+        ones.
+        """
         if self.validation:
             return
         if rule == "hash":
@@ -60,29 +63,29 @@ class Listing:
             )
 
     def notes(self) -> Iterator[str]:
-        """Yields what a user should know of the files, one line each."""
+        """Yields notes on the files for the user, one line each."""
         if self.passed_over:
             kinds = _brief(f"{n:,} {name}" for name, n in _counted(self.passed_over))
-            yield f"files that are no images are passed over: {kinds}"
+            yield f"files that are not images are skipped: {kinds}"
         if self.elsewhere:
             places = _brief(f"{n:,} in {name}" for name, n in _counted(self.elsewhere))
-            yield f"images in other folders are passed over: {places}"
+            yield f"images in other folders are skipped: {places}"
         for name in ("train", "validation", "test"):
             labels = {label for _, label in getattr(self, name)}
             lacking = [c for n, c in enumerate(self.class_names) if n not in labels]
             if lacking and (labels or name != "validation"):
                 yield f"classes without a {name} image: {_brief(lacking)}"
         if not self.validation:
-            yield "no image validates"
+            yield "there are no validation images"
 
 
 def list_images(data_dir: Path, rule: SplitRule) -> Listing:
-    """Returns all images below `data_dir`, split and by the SHA-256 of their path.
+    """Returns all images below `data_dir`, split and ordered by their path's SHA-256.
 
     Raises:
         DataError: If the folder cannot be read, there are fewer than two classes, a
-            class without an image, a name that cannot be kept, or the splits differ
-            in their classes.
+            class has no image or a name that cannot be stored, or the splits have
+            different classes.
     """
     parts = _split_folders(data_dir, rule)
     scan = _Scan(data_dir, rule)
@@ -111,12 +114,12 @@ def list_images(data_dir: Path, rule: SplitRule) -> Listing:
 
 
 def normal(name: str) -> str:
-    """Returns the name as every system writes it: some take accents apart."""
+    """Returns the name in NFC form; some systems decompose accents."""
     return unicodedata.normalize("NFC", name)
 
 
 def _split_folders(data_dir: Path, rule: SplitRule) -> dict[str, str]:
-    """Returns the folder of each split, or none where the classes lie in `data_dir`."""
+    """Returns the folder of each split; empty if `data_dir` holds the class folders."""
 
     def has(name: str) -> bool:
         return os.path.isdir(data_dir / name)
@@ -135,18 +138,18 @@ def _split_folders(data_dir: Path, rule: SplitRule) -> dict[str, str]:
         )
     if "test" in found:
         return found | ({"validation": first} if first else {})
-    # Two classes may have these names.
+    # They could be two classes with these names.
     if any(not folder for _, folder in _entries(data_dir / "train")):
         return {}
     return found | {"test": first}
 
 
 class _Scan:
-    """The images of class folders, and what lies there besides.
+    """A scan of class folders for images, which counts the other files.
 
     Args:
         data_dir: The folder.
-        rule: "hash" reads the suffixes that earlier versions read.
+        rule: Rule of the split; "hash" reads only the suffixes of earlier versions.
     """
 
     def __init__(self, data_dir: Path, rule: SplitRule):
@@ -155,7 +158,7 @@ class _Scan:
         self.elsewhere: Counter[str] = Counter()
 
     def classes(self, prefix: str) -> tuple[tuple[str, ...], list[Image]]:
-        """Returns the sorted class names below `prefix`, and its images by hash."""
+        """Returns the sorted class names below `prefix`, and the images by hash."""
         folders = []
         for name, is_folder in _entries(self._root / prefix):
             if is_folder:
@@ -179,7 +182,7 @@ class _Scan:
         return names, images
 
     def beside(self, read: set[str]) -> None:
-        """Counts the images in folders that are no split."""
+        """Counts the images in folders that are not a split."""
         for name, is_folder in _entries(self._root):
             if not is_folder:
                 self._pass_over(name)
@@ -187,7 +190,7 @@ class _Scan:
                 self._count(name)
 
     def _images(self, prefix: str) -> Iterator[str]:
-        """Yields the images of a class folder and counts what else is there."""
+        """Yields the images of a class folder and counts its other files."""
         for name, is_folder in _entries(self._root / prefix):
             if is_folder:
                 self._count(f"{prefix}{name}")
@@ -216,14 +219,14 @@ class _Scan:
                 self.elsewhere[folder] += images
 
     def _nearby(self, prefix: str, folder: str) -> str:
-        """Returns what an empty class folder holds deeper, for its error."""
+        """Returns a note on images deeper in an empty class folder, for its error."""
         start = f"{prefix}{folder}/"
         found = sum(n for name, n in self.elsewhere.items() if name.startswith(start))
-        return f", it holds {found:,} in folders of its own" if found else ""
+        return f", it holds {found:,} in subfolders" if found else ""
 
 
 def _entries(folder: Path) -> list[tuple[str, bool]]:
-    """Returns (name, whether it is a folder) of what lies there, hidden files not."""
+    """Returns (name, whether it is a folder) of each entry that is not hidden."""
     try:
         with os.scandir(folder) as entries:
             return [(e.name, e.is_dir()) for e in entries if not e.name.startswith(".")]
@@ -232,7 +235,7 @@ def _entries(folder: Path) -> list[tuple[str, bool]]:
 
 
 def _require_names(folder: Path, names: tuple[str, ...]) -> None:
-    """Raises a DataError unless the names are two or more that every file can keep."""
+    """Raises a DataError unless there are at least two names that can be stored."""
     if len(names) < 2:
         raise DataError(
             f"{folder} must hold at least 2 class folders, it holds {len(names)}; "
@@ -267,7 +270,7 @@ def _require_same(
 def _test_taken(
     images: list[Image], classes: int, rule: SplitRule
 ) -> tuple[list[Image], list[Image]]:
-    """Returns the images without the test images, and those."""
+    """Returns the images without the test images, and the test images."""
     if rule == "hash":
         border = len(images) - max(1, len(images) // 10)
         return images[:border], images[border:]
@@ -278,7 +281,7 @@ def _test_taken(
 def _parted(
     images: list[Image], classes: int, size: int
 ) -> tuple[list[Image], list[Image]]:
-    """Returns the images without the last ones of each class, and those."""
+    """Returns the images without the last ones of each class, and the last ones."""
     counts = Counter(label for _, label in images)
     left = held_out([counts[label] for label in range(classes)], size)
     kept, taken = [], []
@@ -296,7 +299,7 @@ def _digest(name: str) -> bytes:
 
 
 def _counted(numbers: Counter[str]) -> list[tuple[str, int]]:
-    """Returns (name, number), the largest number first."""
+    """Returns (name, number), sorted with the largest number first."""
     return sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
 
 

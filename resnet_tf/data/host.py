@@ -1,4 +1,4 @@
-"""Whether a download is available, found out within seconds."""
+"""A check, within seconds, of whether a download is possible."""
 
 import http.client
 import threading
@@ -9,10 +9,10 @@ PROBE_SECONDS = 5.0
 
 
 def answers(host: str) -> bool:
-    """Returns whether `host` answers HTTPS within `PROBE_SECONDS`, in whatever words.
+    """Returns whether `host` answers HTTPS within `PROBE_SECONDS`, with any status.
 
-    Proxies of the environment are used, as a download would. The question is asked
-    in a thread of its own, as no time limit applies to the look-up of a name.
+    The request uses the proxies of the environment, like a download. It runs in a
+    separate thread, as name resolution has no time limit.
     """
     heard: list[bool] = []
 

@@ -1,8 +1,8 @@
-"""What an image file may claim, checked before a decoder reads it.
+"""Limits on the sizes that an image file claims, checked before decoding.
 
-Decoders allocate what the file claims: a TIFF of 16x16 pixels may name a tile of
-40,000x40,000, and thousands of tags may name the same bytes. The checks read a few
-bytes of headers; their memory and time follow from the size of the file alone.
+Decoders allocate the memory that the file claims: a TIFF of 16x16 pixels can claim a
+tile of 40,000x40,000, and thousands of tags can refer to the same bytes. The checks
+read a few bytes of headers; their memory and time depend only on the size of the file.
 """
 
 import io
@@ -17,7 +17,7 @@ MAX_BYTES = 1 << 30
 _MAX_SCANS, _MAX_SEGMENTS = 100, 1000
 _SMALL = 65_536  # bytes
 
-# Bytes of a value by the type of its TIFF tag; decoders pass over other types.
+# Bytes of a value by the type of its TIFF tag; decoders skip other types.
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8}
 _TYPE_BYTES |= {11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _WIDTH, _HEIGHT, _STRIP_ROWS, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 278, 322, 323
@@ -26,24 +26,24 @@ _ONE_STRIP = 2**32 - 1
 # Tags that point to further directories: EXIF, GPS and interoperability.
 _DIRECTORIES = {34665, 34853, 40965}
 
-# A zero behind 0xff marks image data; 0xd0 to 0xd7 may lie within a scan.
+# A zero after 0xff marks image data; 0xd0 to 0xd7 can occur within a scan.
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _START_OF_SCAN, _END_OF_IMAGE, _EXIF, _PICTURES = 0xDA, 0xD9, 0xE1, 0xE2
 
 
 class TooManyPixelsError(ValueError):
-    """An image, or a tile or strip of it, has more pixels than are decoded."""
+    """An image, or one of its tiles or strips, has too many pixels."""
 
 
 def require_bounded(file: BinaryIO, max_pixels: int) -> None:
-    """Raises an error if decoding a file could take more than its size allows.
+    """Raises an error if decoding a file could take too much memory or time.
 
     Args:
-        file: An image file of any format, open for reading; it is left at its start.
-        max_pixels: The most pixels of an image, a tile or a strip.
+        file: An image file of any format, open for reading; its position is reset to 0.
+        max_pixels: Maximum number of pixels of an image, a tile or a strip.
 
     Raises:
-        TooManyPixelsError: If a tile or strip of a TIFF is larger.
+        TooManyPixelsError: If an image, tile or strip of a TIFF is larger.
         ValueError: If the file is too large or its parts claim too much.
     """
     size = os.fstat(file.fileno()).st_size
@@ -61,12 +61,12 @@ def require_bounded(file: BinaryIO, max_pixels: int) -> None:
 def require_directories(file: BinaryIO, max_pixels: int) -> None:
     """Raises an error if the tags of a TIFF or of EXIF claim too much.
 
-    The values of an honest file hardly overlap, so together they are about as large as
-    the file; damaged ones may be a few times as large.
+    The values of an intact file hardly overlap, so together they are about as large as
+    the file. In a damaged file they can be a few times as large.
 
     Args:
         file: A TIFF file, or an EXIF block without its prefix.
-        max_pixels: The most pixels of a tile or strip.
+        max_pixels: Maximum number of pixels of the image, a tile or a strip.
 
     Raises:
         TooManyPixelsError: If the image, a tile or a strip is larger.
@@ -92,7 +92,7 @@ def require_directories(file: BinaryIO, max_pixels: int) -> None:
             if tag in _DIRECTORIES:
                 pending.append(number)
             elif tag in _SIDES and place == first:
-                # Where a tag is repeated, decoders differ in the one they take.
+                # If a tag is repeated, decoders differ in the value they use.
                 sides[tag] = max(sides[tag], number)
     _require_sides(sides, max_pixels)
 
@@ -100,7 +100,7 @@ def require_directories(file: BinaryIO, max_pixels: int) -> None:
 def _entries(
     file: BinaryIO, place: int, order: str, big: bool, end: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Yields (tag, bytes that reading it takes, number that stands in it)."""
+    """Yields (tag, number of bytes read for it, number stored in it)."""
     file.seek(place)
     width = 8 if big else 2
     count = _number(file.read(width), order)
@@ -134,7 +134,7 @@ def _require_sides(sides: dict[int, int], max_pixels: int) -> None:
 
 
 def _require_jpeg(content: mmap.mmap, max_pixels: int) -> None:
-    """Raises an error if a JPEG has too many parts, or its EXIF claims too much."""
+    """Raises an error if a JPEG has too many parts or its EXIF claims too much."""
     exif, pictures, scans, segments, place = [], b"", 0, 0, 2
     while match := _JPEG_MARKER.search(content, place):
         marker, place = match[1][0], match.end()

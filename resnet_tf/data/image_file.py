@@ -1,4 +1,4 @@
-"""An image file of any size and kind as a small square."""
+"""Image files of any size and format, read as small squares."""
 
 import io
 import os
@@ -16,13 +16,13 @@ from resnet_tf.disk import open_regular
 from resnet_tf.errors import DataError, MissingDataError
 
 MAX_PIXELS = 100_000_000
-# By suffix, what the decoders below read; a file without a suffix is known by content.
+# The suffixes of images; a file without a suffix is recognized by its content.
 SUFFIXES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .mpo .bmp .gif .webp .avif .ppm .pgm .pbm "
     ".pnm .tif .tiff".split()
 )
 
-# These decoders and none of the others that Pillow would try.
+# Only these decoders are used, not the others that Pillow would try.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "AVIF", "PPM", "TIFF")
 _NAMED = "PNG, JPEG, BMP, GIF, WEBP, AVIF, PPM, TIFF"
 _STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
@@ -33,9 +33,9 @@ _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}  # bytes
 def read_image(path: Path, side: int) -> np.ndarray:
     """Returns the central square of an image.
 
-    The EXIF orientation is applied, transparent pixels lie on black, greys of 16
-    bits are scaled to 8. The largest central square is resized to `side`
-    (bilinear, antialiased where it shrinks).
+    The EXIF orientation is applied, transparent pixels become black, and 16-bit grays
+    are scaled to 8 bits. The largest central square is resized to `side` (bilinear,
+    antialiased if it shrinks).
 
     Args:
         path: A regular file in one of the formats of `SUFFIXES`, whatever its name.
@@ -45,11 +45,11 @@ def read_image(path: Path, side: int) -> np.ndarray:
         uint8 array (side, side, 3), RGB.
 
     Raises:
-        DataError: If it is no image, no regular file, damaged, or has over
-            `MAX_PIXELS`.
+        DataError: If it is not an image or not a regular file, is damaged, or has over
+            `MAX_PIXELS` pixels.
     """
     with warnings.catch_warnings():
-        # Pillow warns of odd metadata and of sizes that `MAX_PIXELS` allows.
+        # Pillow warns about unusual metadata and about sizes that `MAX_PIXELS` allows.
         warnings.simplefilter("ignore")
         return _read(path, side)
 
@@ -68,12 +68,12 @@ def _read(path: Path, side: int) -> np.ndarray:
         raise DataError(f"{path} must have at most {MAX_PIXELS} pixels") from error
     except Image.UnidentifiedImageError as error:
         raise DataError(f"{path} must be an image ({_NAMED})") from error
-    except Exception as error:  # each decoder has errors of its own
+    except Exception as error:  # each decoder raises different errors
         raise unreadable(path, error) from error
 
 
 def _formats() -> list[str]:
-    """Returns those of `_FORMATS` that Pillow can read here."""
+    """Returns the names in `_FORMATS` that the installed Pillow can read."""
     from PIL import Image
 
     Image.init()
@@ -81,7 +81,7 @@ def _formats() -> list[str]:
 
 
 def _require_image_bounded(image) -> None:
-    """Raises an error if an open image is too large or its EXIF claims too much."""
+    """Raises an error if an open image or its EXIF block is too large."""
     if image.width * image.height > MAX_PIXELS:
         raise TooManyPixelsError
     exif = image.info.get("exif", b"")
@@ -101,13 +101,15 @@ def unreadable(path: Path, error: Exception) -> DataError:
 
 
 def is_image_name(name: str) -> bool:
-    """Returns whether a file is an image by its suffix."""
+    """Returns whether a file name has the suffix of an image."""
     return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def is_image(path: Path) -> bool:
-    """Returns whether a file is an image: by its suffix, else, without one, by its
-    first bytes. A file without a suffix that cannot be read is none."""
+    """Returns whether a file is an image, by its suffix or else its first bytes.
+
+    A file without a suffix that cannot be read is not an image.
+    """
     if os.path.splitext(path.name)[1]:
         return is_image_name(path.name)
     try:
@@ -118,7 +120,7 @@ def is_image(path: Path) -> bool:
 
 
 def _is_image_start(head: bytes) -> bool:
-    """Returns whether the first 32 bytes of a file are those of a known format."""
+    """Returns whether the first 32 bytes of a file belong to a known format."""
     bitmap = int.from_bytes(head[14:18], "little") in _BMP_HEADERS
     return (
         head.startswith(_STARTS)
@@ -130,7 +132,7 @@ def _is_image_start(head: bytes) -> bool:
 
 
 def _rgb(image):
-    """Returns an image of any mode as one of mode RGB."""
+    """Returns an image of any mode converted to RGB."""
     from PIL import Image
 
     if image.mode == "I" or image.mode.startswith("I;16"):
@@ -146,7 +148,7 @@ def _rgb(image):
 
 
 def _eight_bits(greys: np.ndarray) -> np.ndarray:
-    """Returns greys of 16 bits scaled to 8, uint8 of the same shape."""
+    """Returns 16-bit grays scaled to 8 bits, uint8 of the same shape."""
     low, high = int(greys.min()), int(greys.max())
     if low < 0 or high > 65535:
         raise ValueError(f"its greys must be 0 to 65535, they are {low} to {high}")

@@ -1,4 +1,4 @@
-"""Images in a user's own folder: one folder a class, files of any size."""
+"""Images in a user's own folder: one folder per class, files of any size."""
 
 import functools
 import hashlib
@@ -17,23 +17,22 @@ from resnet_tf.data.split import DataSource
 from resnet_tf.disk import user_path
 from resnet_tf.errors import DataError, SettingError
 
-_NAMED = 5  # images in an error; the others are counted
+_NAMED = 5  # images named in an error; the others are only counted
 
 
 class ImageFolder(DataSource):
-    """The images in `data_dir`, DIR below. It is listed once.
+    """The images in `data_dir`, called DIR below, which is listed once.
 
-    Images lie directly in the folder of their class and end in one of `SUFFIXES`, or
-    have no suffix and begin as an image does; hidden files and other files are passed
-    over. Where there are DIR/train and DIR/test, each holds the class folders, and so
-    does DIR/val, whose images validate; without DIR/test they are the test images.
-    Otherwise DIR holds the class folders, and a tenth of each class are test images:
-    those with the largest SHA-256 of their path relative to DIR (with "/", Unicode
-    NFC), at least one of each class that has two.
+    Images lie directly in the folder of their class. They have one of `SUFFIXES`, or no
+    suffix and the first bytes of an image. Hidden files and other files are skipped. If
+    there are DIR/train and DIR/test, each holds the class folders. So does DIR/val with
+    the validation images; without DIR/test, these are the test images. Otherwise DIR
+    holds the class folders, and a tenth of each class are test images: the images with
+    the largest SHA-256 of their path relative to DIR (with "/", Unicode NFC), at least
+    one of each class with two images.
 
     With `folder_split="hash"`, as in earlier versions, a tenth of all images are test
-    images, by the hash alone, without DIR/val and without the suffixes that came
-    later.
+    images, by the hash alone. DIR/val and newer suffixes are not read.
 
     Raises:
         SettingError: If `data_dir` is None.
@@ -49,11 +48,11 @@ class ImageFolder(DataSource):
 
     @functools.cached_property
     def _listing(self) -> Listing:
-        """The images, once those that validate are held out.
+        """The images, with the validation images held out.
 
         Raises:
-            DataError: If there are fewer than two classes, a class without an image,
-                or the splits differ in their classes.
+            DataError: If there are fewer than two classes, a class has no image, or the
+                splits have different classes.
         """
         rule = self.config.folder_split
         listing = list_images(self._root, rule)
@@ -77,8 +76,7 @@ class ImageFolder(DataSource):
             yield f"{self._root}: {note}"
 
     def identity(self, test: bool) -> str:
-        """Returns a SHA-256 over the names, sizes and times of the split's files, in
-        their order."""
+        """Returns the SHA-256 of the names, sizes and times of the split's files."""
         root, side = self._root, self.config.stored_side
         facts = [str(root.resolve()), test, side, self.class_names]
         for name, label in self._files(test):
@@ -90,18 +88,18 @@ class ImageFolder(DataSource):
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def decode(self, test: bool) -> Arrays:
-        """Returns the test images, or all others with the validation images last.
+        """Returns the test images or all other images, with the validation images last.
 
-        Each part is in the order of the SHA-256 of the path. The images are mapped
+        Each part is ordered by the SHA-256 of the path. The images are memory-mapped
         from an unnamed file on disk.
 
         Raises:
-            DataError: If files are no images, damaged, or have over `MAX_PIXELS`, or
-                there is no room for the unnamed file.
+            DataError: If files are not images, are damaged or have over `MAX_PIXELS`
+                pixels, or there is no space for the unnamed file.
         """
         files, side = self._files(test), self.config.stored_side
         _require_room(len(files) * side * side * 3)
-        # Not in memory: at 256x256 a hundred thousand images are 20 GB.
+        # On disk, as a hundred thousand images of 256x256 pixels take 20 GB.
         with tempfile.TemporaryFile() as file:
             images = np.memmap(file, np.uint8, "w+", shape=(len(files), side, side, 3))
         errors: list[DataError] = []
@@ -128,11 +126,12 @@ class ImageFolder(DataSource):
 
 
 def _require_room(size: int) -> None:
-    """Raises unless the folder of temporary files has room: a mapped page without
-    room on the disk would kill the process.
+    """Raises unless the folder of temporary files has enough free space.
+
+    Without it, writing to a mapped page would kill the process.
 
     Raises:
-        DataError: If it has not.
+        DataError: If the free space is too small.
     """
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free

@@ -1,4 +1,4 @@
-"""Arrays and numbers of NumPy as a pickle describes them, read without calling it."""
+"""NumPy arrays and numbers from the description in a pickle, without calls."""
 
 import math
 
@@ -12,31 +12,31 @@ ARRAY_SYMBOLS = {
     for name in ("multiarray._reconstruct", "multiarray.scalar", "numeric._frombuffer")
 } | {"numpy.ndarray", "numpy.dtype", "_codecs.encode"}
 
-# Integers of 1 to 8 bytes; bool and float are none.
+# Integers of 1 to 8 bytes; bool and float are not allowed.
 _KINDS = {f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)}
 
 
 class ArrayError(ValueError):
-    """A value of a pickle is no array or number of whole numbers."""
+    """A value of a pickle is not an integer array or number."""
 
 
 def read_array(value: object) -> np.ndarray:
-    """Returns the array that a pickle describes, of integers in any byte order.
+    """Returns the integer array that a pickle describes, in any byte order.
 
     Args:
-        value: From `read_pickle`, with `ARRAY_SYMBOLS` allowed; written by Python 2
-            or 3 in any protocol.
+        value: Value from `read_pickle`, with `ARRAY_SYMBOLS` allowed; written by Python
+            2 or 3 in any protocol.
 
     Returns:
-        An array of one or two dimensions, read-only.
+        Read-only array of one or two dimensions.
 
     Raises:
-        ArrayError: One line.
+        ArrayError: If the value is not such an array, in one line.
     """
     shape, kind, fortran, data = _parts(value)
     dtype = _dtype(kind)
     content = _content(data)
-    # Not NumPy's own product: it may overflow.
+    # Not `np.prod`, which can overflow.
     size = math.prod(shape) * dtype.itemsize
     if len(content) != size:
         raise ArrayError(f"it must have {size} bytes, it has {len(content)}")
@@ -48,7 +48,7 @@ def read_int(value: object) -> int:
     """Returns the number that a pickled NumPy integer describes.
 
     Raises:
-        ArrayError: One line.
+        ArrayError: If the value is not such a number, in one line.
     """
     match value:
         case Call(
@@ -62,7 +62,7 @@ def read_int(value: object) -> int:
 
 
 def _parts(value: object) -> tuple[tuple[int, ...], object, bool, object]:
-    """Returns (shape, type, whether columns come first, bytes)."""
+    """Returns (shape, type, whether the order is Fortran's, bytes)."""
     match value:
         case Call(
             Symbol("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct"),
@@ -94,7 +94,7 @@ def _dtype(value: object) -> np.dtype:
 
 
 def _content(data: object) -> bytes:
-    """Returns the bytes of an array as Python 2 or 3 wrote them, or none."""
+    """Returns the bytes of an array that Python 2 or 3 wrote, or empty bytes."""
     match data:
         case bytes():
             return data

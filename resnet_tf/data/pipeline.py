@@ -1,7 +1,7 @@
-"""From images in memory to batches; the position is the step and nothing else.
+"""The input pipeline, from images in memory to batches.
 
-Order and augmentation follow from (seed, step) alone, so a run resumes exactly
-from its step number: no iterator is ever saved.
+Order and augmentation depend only on (seed, step), so a run resumes exactly from its
+step number: no iterator is ever saved.
 """
 
 import os
@@ -21,16 +21,16 @@ from resnet_tf.errors import SettingError
 _ORDER, _AUGMENT, _WINDOW, _CUTOUT, _MIXUP = range(5)
 _LARGEST_COPY = 512 * 2**20  # bytes
 _MOST_CALLS = 8
-# No branch below depends on a tensor, and AutoGraph takes a second to find that out.
+# No branch below depends on a tensor, so AutoGraph's analysis would waste a second.
 _no_autograph = tf.autograph.experimental.do_not_convert
 
 
 def normalize(images: tf.Tensor, config: DataConfig) -> tf.Tensor:
-    """Returns stored images as the network sees them, resized where they must be.
+    """Returns stored images resized (if necessary) and normalized for the network.
 
     Args:
         images: uint8 tensor (N, side, side, 3).
-        config: `image_size`, `resize`, `normalization` and its numbers.
+        config: Uses `image_size`, `resize`, `normalization` and its parameters.
 
     Returns:
         float32 tensor (N, image_size, image_size, 3).
@@ -44,19 +44,19 @@ def augment(
     """Returns the training images of update `step`, cropped, flipped and resized.
 
     With `padding_color="mean"` the stored images are normalized first, so that the
-    zeros around them have the mean color.
+    padding of zeros has the mean color.
 
     Args:
         images: uint8 tensor (N, side, side, 3).
-        config: The crop and its numbers, `flip`, `image_size` and `resize`; for the
-            mean color `normalization` too.
-        seed: The run's seed.
-        step: Number of the update, from 0; int64 scalar.
-        part: Which part of the update's images they are.
+        config: Uses the crop and its parameters, `flip`, `image_size` and `resize`; for
+            the mean color also `normalization`.
+        seed: Seed of the run.
+        step: Index of the update, from 0; int64 scalar.
+        part: The part of the update to which the images belong.
 
     Returns:
-        Tensor (N, image_size, image_size, 3): uint8 pixels, or float32 as the network
-        sees them where the padding has the mean color.
+        Tensor (N, image_size, image_size, 3): uint8 pixels, or normalized float32 if
+        the padding has the mean color.
     """
     seeds = _seed(seed, _AUGMENT, step)
     if config.crop == "resized":
@@ -97,16 +97,16 @@ def prepare(
     num_classes: int,
     part: Part = WHOLE,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns stored images and labels as the network sees them in update `step`.
+    """Returns the augmented, normalized images and the labels of update `step`.
 
     Args:
         images: uint8 tensor (N, side, side, 3).
         labels: int32 tensor (N,).
-        config: Augmentation and normalisation.
-        seed: The run's seed.
-        step: Number of the update, from 0; int64 scalar.
+        config: Augmentation and normalization.
+        seed: Seed of the run.
+        step: Index of the update, from 0; int64 scalar.
         num_classes: Length of mixup's targets.
-        part: Which part of the update's images they are; all of them with mixup.
+        part: The part of the update to which the images belong; `WHOLE` with mixup.
 
     Returns:
         Images float32 (N, image_size, image_size, 3), and the labels or, with
@@ -134,25 +134,24 @@ def batch_indices(
     """Returns the image indices of each update from `start_step` on, endlessly.
 
     Args:
-        num_images: Images to choose from.
-        batch_size: Images in an update.
-        seed: The run's seed.
-        start_step: Number of the first update.
-        sampling: "permutation": the epochs follow each other without a gap; each
-            is a new permutation of all images, and a batch may begin in one and
-            end in the next. "window", a habit of the TF1 original: the images are
-            shuffled once, and an update takes neighbours from a start that is
-            uniform from 0 to num_images - batch_size - 1; the last is never used.
-        drop_last: Whether an epoch ends at its last full batch, so that every batch
-            lies in one epoch and each epoch leaves out other images; for
-            "permutation".
+        num_images: Number of training images.
+        batch_size: Number of images in an update.
+        seed: Seed of the run.
+        start_step: Index of the first update.
+        sampling: "permutation": each epoch is a new permutation of all images, and a
+            batch can begin in one epoch and end in the next. "window", as in the TF1
+            original: the images are shuffled once, and an update takes neighbors from a
+            start that is uniform from 0 to num_images - batch_size - 1; the last image
+            is never used.
+        drop_last: Whether an epoch ends at its last full batch, so that no batch spans
+            two epochs and each epoch skips different images; only for "permutation".
 
     Returns:
         Data set of int32 tensors (batch_size,).
 
     Raises:
-        SettingError: If no window is smaller than the data set, or no full batch is
-            in an epoch that ends at its last one.
+        SettingError: If a window is not smaller than the data set, or `drop_last` is
+            set and an epoch has no full batch.
     """
     if sampling == "window":
         return _windows(num_images, batch_size, seed, start_step)
@@ -208,21 +207,22 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Returns the batches of each update from `start_step` on, endlessly.
 
-    The parts of an update together are the whole batch, in its order.
+    The parts of an update, concatenated, are the whole batch in its order.
 
     Args:
         split: The training images.
-        config: Sampling, augmentation and normalisation.
-        batch_size: Images in an update.
-        seed: The run's seed.
-        start_step: Number of the first update, from 0.
-        num_classes: Length of mixup's targets; by default the split's classes.
-        part: Which part of each batch is wanted; the parts must divide it.
+        config: Sampling, augmentation and normalization.
+        batch_size: Number of images in an update.
+        seed: Seed of the run.
+        start_step: Index of the first update, from 0.
+        num_classes: Length of mixup's targets; by default the number of classes.
+        part: The part of each batch to return; the number of parts must divide the
+            batch.
 
     Returns:
         Data set of (images float32 (N, image_size, image_size, 3), labels int32
-        (N,)) with the N images of the part; with mixup, instead of labels, targets
-        float32 (N, num_classes).
+        (N,)) with the N images of the part; with mixup, targets float32 (N,
+        num_classes) replace the labels.
 
     Raises:
         SettingError: If a batch is too large for `sampling` or `drop_last`.
@@ -242,7 +242,7 @@ def training_batches(
 
     order = config.sampling, config.drop_last
     indices = batch_indices(len(split), batch_size, seed, start_step, *order)
-    # A call depends on its step alone and the order is kept: no bit changes.
+    # Parallel calls change no bit: each depends only on its step, and order is kept.
     batches = indices.enumerate(start_step).map(batch, _parallel_calls())
     return batches.prefetch(4).with_options(_options())
 
@@ -250,8 +250,8 @@ def training_batches(
 def _gatherer(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from indices (N,) to those rows of `array`.
 
-    A large array is read where it is, which may be on disk; a small one is copied
-    into TensorFlow's memory.
+    A large array is read in place, possibly from disk; a small one is copied into
+    TensorFlow's memory.
     """
     if array.nbytes <= _LARGEST_COPY:
         with tf.device("CPU"):
@@ -268,9 +268,9 @@ def _gatherer(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _parallel_calls() -> int | None:
-    """Returns how many batches are prepared at once, None for one after another.
+    """Returns the number of batches prepared in parallel, None for sequential calls.
 
-    Each holds its images as float32: 150 MB for 256 images of 224 pixels.
+    Each batch holds its images as float32: 150 MB for 256 images of 224 pixels.
     """
     if not tf.config.list_physical_devices("GPU"):
         return None
@@ -278,10 +278,10 @@ def _parallel_calls() -> int | None:
 
 
 def _options() -> tf.data.Options:
-    """Returns one thread for the input where the CPU also does the training.
+    """Returns options that limit the input to one thread if the CPU also trains.
 
-    More would take turns with the step's own threads; `docs/performance.md`
-    has what the input costs.
+    More threads would compete with the threads of the step; `docs/performance.md` lists
+    the cost of the input.
     """
     options = tf.data.Options()
     options.deterministic = True

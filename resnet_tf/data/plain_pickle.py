@@ -1,8 +1,8 @@
-"""Pickles read as data: nothing they name is imported, called or executed.
+"""A reader of pickles as data: it imports, calls and executes nothing.
 
-A small machine runs over the opcodes that the standard library disassembles. It
-builds plain containers; what a pickle would import, call or look up elsewhere
-stays a description, for the caller to match against what it expects.
+A small machine interprets the opcodes that the standard library disassembles. It builds
+plain containers. Imports, calls and outside references of a pickle become descriptions,
+which the caller compares with its expectations.
 """
 
 import io
@@ -10,15 +10,15 @@ import pickletools
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-# An opcode makes one object, one memo entry or one level of marks at most, so this
-# bounds them all; a CIFAR-100 file or a network of 1,202 layers has a fifth of it.
+# An opcode makes at most one object, one memo entry or one level of marks, so this
+# limits all of them. A CIFAR-100 file or a network of 1,202 layers has a fifth of it.
 MAX_OPCODES = 1_000_000
 _MAX_INT_BITS = 2048
 _MAX_KEY_BITS, _MAX_KEY_LENGTH = 64, 1024
 _MAX_NAME_LENGTH = 256
 
-# Modules and builtins that reach the system. Data has no use for them, so a pickle
-# that names one is an attack: it is refused even where any name may occur.
+# Modules and builtins that reach the system. Data does not need them, so a pickle that
+# names one is treated as an attack: it is refused even if any other name is allowed.
 _ATTACKS = frozenset(
     "os posix nt subprocess sys shutil socket pty commands importlib imp zipimport "
     "runpy code codeop pdb bdb timeit cProfile profile trace marshal pickle _pickle "
@@ -32,12 +32,12 @@ _ATTACKING_BUILTINS = frozenset(
 
 
 class PickleError(ValueError):
-    """A pickle is damaged, too large, or names what the caller does not allow."""
+    """A pickle is damaged, too large, or names a global that is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A class or function that the pickle names; it is never imported."""
+    """A class or function named in the pickle; it is never imported."""
 
     module: str
     name: str
@@ -45,15 +45,15 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Call:
-    """A call that the pickle asks for; it is never made.
+    """A call described in the pickle; it is never made.
 
     Attributes:
-        function: What would be called; a `Symbol`, or where any name may occur
-            also the result of another call or a `PersistentId`.
-        args: Its arguments.
-        state: What would restore the result's state (BUILD), in order.
-        items: What would be set in the result by key (SETITEMS).
-        elements: What would be appended to the result (APPENDS).
+        function: The callee: a `Symbol` or, if any name is allowed, also the result of
+            another call or a `PersistentId`.
+        args: Arguments of the call.
+        state: Values to restore the state of the result (BUILD), in order.
+        items: Values to set in the result by key (SETITEMS).
+        elements: Values to append to the result (APPENDS).
     """
 
     function: object
@@ -65,14 +65,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PersistentId:
-    """The name of something that lies outside the pickle."""
+    """A reference to an object outside the pickle."""
 
     value: object
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OddKey:
-    """A key or member of a set that is never hashed, such as a tuple."""
+    """A key or set member that is never hashed, e.g. a tuple."""
 
     value: object
 
@@ -80,25 +80,25 @@ class OddKey:
 def read_pickle(
     data: bytes, allowed: Collection[str] | None, start: int = 0
 ) -> tuple[object, int]:
-    """Returns the value of the pickle that begins at `start`, and where it ends.
+    """Returns the value of the pickle that begins at `start`, and the index of its end.
 
-    Protocols 0 to 5. The value is made of None, bool, int, float, str, bytes,
-    list, tuple, dict, set and frozenset, of `Symbol`, `Call` and `PersistentId`.
-    Strings of Python 2 are str, one character a byte (`encode("latin-1")` gives
-    the bytes); a bytearray is bytes. What the pickle holds once is one object
-    however often it occurs, so a walk over the value must remember what it saw,
-    and it may be nested deeper than Python's recursion.
+    Reads protocols 0 to 5. The value consists of None, bool, int, float, str, bytes,
+    list, tuple, dict, set, frozenset, `Symbol`, `Call` and `PersistentId`. Strings of
+    Python 2 become str with one character per byte (`encode("latin-1")` returns the
+    bytes); a bytearray becomes bytes. An object that the pickle stores once is one
+    object however often it occurs, so a walk over the value must remember visited
+    objects. The value can be nested deeper than Python's recursion limit.
 
     Args:
-        data: One pickle or several that follow each other.
-        allowed: The "module.name" of each global that may occur; None for any but
-            those that reach the system, such as "os.system".
+        data: One pickle or several consecutive pickles.
+        allowed: The "module.name" of each allowed global; None allows all except those
+            that reach the system, e.g. "os.system".
         start: Index of the pickle's first byte.
 
     Raises:
-        PickleError: One line, if the pickle is damaged, asks for a global that
-            is not allowed or for what a description cannot hold, sets a key of a
-            dict twice, or has more than `MAX_OPCODES` opcodes.
+        PickleError: With a one-line message, if the pickle is damaged, names a global
+            that is not allowed, uses an unsupported feature, sets a key of a dict
+            twice, or has more than `MAX_OPCODES` opcodes.
     """
     stream = io.BytesIO(data)
     stream.seek(start)
@@ -113,23 +113,23 @@ def read_pickle(
     except (IndexError, KeyError):
         reason = "it takes what is not on the stack or in the memo"
     except ValueError as error:
-        # The disassembler may quote much of the file.
+        # The disassembler's message can quote much of the file.
         reason = str(error)[:160]
     raise PickleError(f"pickle refused near byte {stream.tell()}: {reason}")
 
 
 class _Machine:
-    """The stack and the memo while a pickle is read."""
+    """The stack and memo during the reading of a pickle."""
 
     def __init__(self, allowed: frozenset[str] | None):
         self._allowed = allowed
         self._stack: list = []
-        # The stacks below the open marks: nothing reaches through a mark.
+        # The stacks below the open marks; no opcode reaches through a mark.
         self._below: list[list] = []
         self._memo: dict[int, object] = {}
 
     def step(self, name: str, argument: object) -> None:
-        """Does what one opcode says."""
+        """Interprets one opcode."""
         if name in _LITERALS:
             self._stack.append(_literal(argument))
         elif name in _CONSTANTS:
@@ -150,7 +150,7 @@ class _Machine:
         return self._stack[0]
 
     def _marked(self) -> list:
-        """Takes the last mark and all above it."""
+        """Pops the last mark and returns the items above it."""
         items, self._stack = self._stack, self._below.pop()
         return items
 
@@ -245,16 +245,16 @@ class _Machine:
         target.update(self._keys(items))
 
     def _pairs(self, items: list) -> Iterable[tuple[object, object]]:
-        """Returns keys and values that came in turn."""
+        """Returns (key, value) pairs from alternating keys and values."""
         if len(items) % 2:
             raise PickleError("a key has no value")
         return zip(self._keys(items[::2]), items[1::2], strict=True)
 
     def _keys(self, items: list) -> list:
-        """Returns the items where each is quick to hash and compare.
+        """Returns the items as keys that are fast to hash and compare.
 
-        The hash of a tuple of tuples may take forever, or overflow the C stack.
-        Bytes that Python 3 wrote in an old protocol, as a call, are bytes again.
+        The hash of a tuple of tuples can take forever or overflow the C stack. Bytes
+        that Python 3 wrote as a call in an old protocol become bytes again.
         """
         items = list(map(_bytes_again, items))
         if self._allowed is None:
@@ -323,7 +323,7 @@ class _Machine:
 
 
 def _bytes_again(value: object) -> object:
-    """Returns the bytes that a short call of `_codecs.encode` stands for."""
+    """Returns the bytes that a short call of `_codecs.encode` describes."""
     match value:
         case Call(Symbol("_codecs", "encode"), (str(text), "latin1")):
             if len(text) <= _MAX_KEY_LENGTH and max(text, default="") <= "\xff":
@@ -332,14 +332,14 @@ def _bytes_again(value: object) -> object:
 
 
 def _literal(value: object) -> object:
-    """Returns the argument of an opcode, as long as it is cheap to work with."""
+    """Returns the argument of an opcode; raises if an int is too large."""
     if isinstance(value, int) and value.bit_length() > _MAX_INT_BITS:
         raise PickleError(f"an int must have at most {_MAX_INT_BITS} bits")
     return bytes(value) if isinstance(value, bytearray) else value
 
 
 def _is_small(key: object) -> bool:
-    """Returns whether a key is quick to hash and to compare."""
+    """Returns whether a key is fast to hash and compare."""
     if isinstance(key, str | bytes):
         return len(key) <= _MAX_KEY_LENGTH
     if isinstance(key, int):

@@ -1,7 +1,7 @@
-"""Images of another size: as a whole, or a random part of each.
+"""Resizing of whole images, or of a random part of each image.
 
-Both are bilinear with half-pixel centres, widened when they shrink (the
-antialiasing of Pillow), and give uint8 again. Pure functions, as in `augment`.
+Both are bilinear with half-pixel centers, with a wider filter when they shrink (the
+antialiasing of Pillow), and return uint8. All functions are pure, as in `augment`.
 """
 
 import math
@@ -14,12 +14,12 @@ _TRIES = 10
 
 
 def resize_and_crop(images: tf.Tensor, side: int, size: int) -> tf.Tensor:
-    """Returns the centre of the images, after a resize where they need one.
+    """Returns the center of the images, resized first if necessary.
 
     Args:
         images: uint8 or float32 tensor (N, H, W, C), H and W known.
         side: Height and width to resize to.
-        size: Height and width of the centre that is kept, at most `side`.
+        size: Height and width of the center crop, at most `side`.
 
     Returns:
         Tensor (N, size, size, C) of the dtype of `images`.
@@ -45,13 +45,13 @@ def random_resized_crop(
     seed: tf.Tensor,
     part: Part = WHOLE,
 ) -> tf.Tensor:
-    """Returns a random part of each image, resized to `size` and maybe mirrored.
+    """Returns a random part of each image, resized to `size` and possibly mirrored.
 
-    The rule of torchvision's `RandomResizedCrop` (Szegedy et al. 2015, section 6):
-    the part's share of the area is uniform in `scale`, the logarithm of its
-    width / height uniform in that of `ratio`, both sides are rounded; of ten tries
-    the first that fits into the image counts, at a place uniform among all. Where
-    none fits it is the largest central part with a width / height in `ratio`.
+    This is the rule of torchvision's `RandomResizedCrop` (Szegedy et al. 2015, section
+    6). The part's share of the area is uniform in `scale`. The logarithm of its width /
+    height is uniform between the logarithms of `ratio`. Both sides are rounded. The
+    first of ten tries that fits into the image is used, at a uniformly random position.
+    If none fits, the largest central part with a width / height in `ratio` is used.
 
     Args:
         images: uint8 tensor (N, H, W, C), H and W known.
@@ -60,7 +60,7 @@ def random_resized_crop(
         ratio: Smallest and largest width / height, above 0.
         flip: Whether half of the results are mirrored left to right.
         seed: int tensor (2,), the stateless seed.
-        part: Which part of the update's images they are.
+        part: The part of the update to which the images belong.
 
     Returns:
         uint8 tensor (N, size, size, C).
@@ -87,14 +87,16 @@ def random_resized_crop(
 
 
 def _between(limits, draws: tf.Tensor) -> tf.Tensor:
-    """Returns draws from [0, 1) spread evenly between two limits."""
+    """Returns draws from [0, 1) mapped linearly to the range between two limits."""
     low, high = limits
     return low + draws * (high - low)
 
 
 def _central_part(height: int, width: int, ratio: tuple[float, float]):
-    """Returns (height, width) of the largest part with a width / height in `ratio`,
-    at least one pixel."""
+    """Returns (height, width) of the largest part with a width / height in `ratio`.
+
+    Both are at least one pixel.
+    """
     if width < ratio[0] * height:
         return max(1, round(width / ratio[0])), width
     if width > ratio[1] * height:
@@ -103,14 +105,14 @@ def _central_part(height: int, width: int, ratio: tuple[float, float]):
 
 
 def _part(lengths, central: int, first, draws, source: int):
-    """Returns how long the part is along one axis and where it starts, each (N, 1).
+    """Returns the length and the start of the part along one axis, each (N, 1).
 
     Args:
-        lengths: Its length in each try, float32 (N, 10).
-        central: Its length where no try fits.
-        first: The first try that fits, int32 (N, 1); 10 for none.
-        draws: Its place among all, in [0, 1), (N, 1).
-        source: Pixels of the image along this axis.
+        lengths: Length of the part in each try, float32 (N, 10).
+        central: Length of the part if no try fits.
+        first: Index of the first try that fits, int32 (N, 1); 10 if none fits.
+        draws: Relative position of the part, in [0, 1), (N, 1).
+        source: Number of pixels of the image along this axis.
     """
     lengths = tf.pad(lengths, [[0, 0], [0, 1]], constant_values=float(central))
     length = tf.gather(lengths, first, axis=1, batch_dims=1)
@@ -122,14 +124,15 @@ def _part(lengths, central: int, first, draws, source: int):
 def _resizing(length, start, source: int, places: tf.Tensor) -> tf.Tensor:
     """Returns the matrices (N, size, source) that resize a part of one axis.
 
-    A row holds the share of each source pixel in one pixel of the result: it falls
-    linearly with the distance of their centres and is 0 outside the part.
+    A row holds the share of each source pixel in one pixel of the result. The share
+    falls linearly with the distance of the centers and is 0 outside the part.
 
     Args:
-        length: Pixels of the part, (N, 1).
-        start: The first of them, (N, 1).
-        source: Pixels of the image along this axis.
-        places: Centres of the result's pixels in the part, in (0, 1), (N, size).
+        length: Number of pixels of the part, (N, 1).
+        start: Index of the part's first pixel, (N, 1).
+        source: Number of pixels of the image along this axis.
+        places: Centers of the result's pixels relative to the part, in (0, 1), (N,
+            size).
     """
     pixels = tf.range(source, dtype=tf.float32) + 0.5
     inside = (pixels > start) & (pixels < start + length)
@@ -141,7 +144,7 @@ def _resizing(length, start, source: int, places: tf.Tensor) -> tf.Tensor:
 
 
 def _resize_rows(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
-    """Returns images (N, H, W, C) times (N, size, H), transposed: (N, W, size, C)."""
+    """Returns images (N, H, W, C) times matrices (N, size, H), as (N, W, size, C)."""
     _, height, width, channels = images.shape
     lines = matrices @ tf.reshape(images, (-1, height, width * channels))
     size = matrices.shape[1]

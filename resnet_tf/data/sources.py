@@ -1,4 +1,4 @@
-"""From a `DataConfig` to the images of a split."""
+"""The loading of splits, as a `DataConfig` describes them."""
 
 import importlib
 import typing
@@ -15,7 +15,7 @@ def source_of(config: DataConfig) -> DataSource:
 
     Raises:
         DataError: If `data_dir` cannot hold the data set.
-        SettingError: If `data_dir` must be given and is not.
+        SettingError: If `data_dir` is required and missing.
     """
     module, name = DATASETS[config.dataset].source.split(":")
     return getattr(importlib.import_module(f"resnet_tf.data.{module}"), name)(config)
@@ -24,7 +24,7 @@ def source_of(config: DataConfig) -> DataSource:
 def dataset_info(
     dataset: str | None, data_dir: str | None, folder_split: str = "class"
 ) -> DatasetInfo | None:
-    """Returns the facts that only the disk knows, None for a built-in data set.
+    """Returns the facts about a folder of images, None for a built-in data set.
 
     Args:
         dataset: A value of `DataConfig.dataset`, or None.
@@ -33,7 +33,7 @@ def dataset_info(
 
     Raises:
         DataError: If the folder cannot be listed.
-        SettingError: If there is none.
+        SettingError: If no folder is given.
     """
     row = DATASETS.get(dataset)
     if row is None or not row.of_folders:
@@ -43,10 +43,10 @@ def dataset_info(
 
 
 def ensure_available(config: DataConfig) -> None:
-    """Raises within seconds if the data set is not here and cannot be downloaded.
+    """Raises within seconds if the data set is missing and cannot be downloaded.
 
     Raises:
-        DataError: If so.
+        DataError: If the data set is not available.
     """
     source_of(config).ensure_available()
 
@@ -54,8 +54,8 @@ def ensure_available(config: DataConfig) -> None:
 def load_split(config: DataConfig, name: SplitName) -> Split:
     """Returns the images of one split, in their official order.
 
-    The validation split is the last `validation_size` images of the official
-    training set; the training split is what goes before it.
+    The validation split is the last `validation_size` images of the official training
+    set; the training split is the rest.
 
     Args:
         config: The data set and the size of the validation split.
@@ -63,7 +63,7 @@ def load_split(config: DataConfig, name: SplitName) -> Split:
 
     Raises:
         DataError: If the data set is missing, incomplete or damaged.
-        SettingError: If there is no such split.
+        SettingError: If the split does not exist.
     """
     require_split(name)
     source = source_of(config)
@@ -73,7 +73,7 @@ def load_split(config: DataConfig, name: SplitName) -> Split:
 
 
 def load_splits(config: DataConfig) -> tuple[Split, Split, Split]:
-    """Returns the train, validation and test images; each source is read once.
+    """Returns the training, validation and test images; each source is read once.
 
     Raises:
         DataError: If the data set is missing, incomplete or damaged.
@@ -84,7 +84,7 @@ def load_splits(config: DataConfig) -> tuple[Split, Split, Split]:
 
 
 def _whole(source: DataSource, test: bool, said: bool = True) -> Split:
-    """Returns the official test images, or all others, as one checked split."""
+    """Returns the official test images or all other images, as one checked split."""
     split = _load(source, test)
     _check(source.config, split)
     official = source.official(test)
@@ -109,7 +109,7 @@ def _load(source: DataSource, test: bool) -> Split:
 
 
 def _parted(config: DataConfig, split: Split) -> dict[str, Split]:
-    """Returns the training and the validation part of the official training set."""
+    """Returns the training and validation parts of the official training set."""
     border = len(split) - config.validation_size
     if border <= 0:
         raise DataError(
@@ -123,10 +123,10 @@ def _parted(config: DataConfig, split: Split) -> dict[str, Split]:
 
 
 def require_split(name: str) -> None:
-    """Raises unless there is a split of this name.
+    """Raises unless the split exists.
 
     Raises:
-        SettingError: If not.
+        SettingError: If the name is unknown.
     """
     known = typing.get_args(SplitName)
     if name not in known:
@@ -142,11 +142,11 @@ def require_classes(
 
     Args:
         split: The images.
-        num_classes: Logits of the network.
-        names: Of the classes in the order of their logits, None if not known.
+        num_classes: Number of logits of the network.
+        names: Class names in the order of the logits, None if unknown.
 
     Raises:
-        DataError: If it has others, or as many in another order.
+        DataError: If the split has other classes, or the same in another order.
     """
     if len(split.class_names) != num_classes:
         raise DataError(

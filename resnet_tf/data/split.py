@@ -1,4 +1,4 @@
-"""A source of images, and the split that it hands over."""
+"""The interface of a data source, and the splits that it loads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Split:
         name: "train", "validation" or "test".
         images: uint8 array (N, side, side, 3), RGB, 0 to 255.
         labels: int32 array (N,), from 0 to len(class_names) - 1.
-        class_names: One name a label.
+        class_names: One name per label.
     """
 
     name: SplitName
@@ -32,7 +32,7 @@ class Split:
         return len(self.labels)
 
     def part(self, name: SplitName, start: int, stop: int) -> "Split":
-        """Returns the images from index `start` to `stop` as a split `name`."""
+        """Returns the images from index `start` to `stop` as a split called `name`."""
         return Split(
             name, self.images[start:stop], self.labels[start:stop], self.class_names
         )
@@ -41,13 +41,13 @@ class Split:
 class DataSource:
     """The images of a data set on this machine.
 
-    `resnet_tf.config.DATASETS` names the source of each data set. An object lives for
-    one load, so it may keep the files that it found. `test` asks for the test images,
-    else for all others; those that validate come last. Every method raises a
-    `DataError` if a file is missing or damaged.
+    `resnet_tf.config.DATASETS` names the source of each data set. An object is used for
+    one load, so it can keep the list of files that it found. The argument `test`
+    selects the test images, else all other images, with the validation images last.
+    Every method raises a `DataError` if a file is missing or damaged.
 
     Args:
-        config: The data set, where it lies, and the size of the validation split.
+        config: The data set, its location, and the size of the validation split.
 
     Attributes:
         is_cached: Whether decoded images are kept on disk for the next start.
@@ -60,7 +60,7 @@ class DataSource:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """One name a label, in the order of the labels."""
+        """One name per label, in the order of the labels."""
         return DATASETS[self.config.dataset].class_names
 
     def info(self) -> DatasetInfo:
@@ -68,14 +68,14 @@ class DataSource:
         return DATASETS[self.config.dataset].info
 
     def ensure_available(self) -> None:
-        """Raises within seconds if the images are neither here nor to download."""
+        """Raises within seconds if the images are missing and cannot be downloaded."""
 
     def official(self, test: bool) -> int | None:
-        """Returns how many images the authors published, None if that is not known."""
+        """Returns the number of images that the authors published, None if unknown."""
         return None
 
     def notes(self) -> Iterable[str]:
-        """Returns what a user should know of the files, one line each."""
+        """Returns notes on the files for the user, one line each."""
         return ()
 
     def identity(self, test: bool) -> str:

@@ -1,8 +1,8 @@
-"""The members of a tar stream, read with bounded headers.
+"""The members of a tar stream, with bounded headers.
 
 Python's `tarfile` parses extended headers of any size, some in quadratic time
-(CVE-2024-6232). Here they are passed over: the members that the package reads have
-short names and plain sizes.
+(CVE-2024-6232). This module skips them: the members that the package reads have short
+names and plain sizes.
 """
 
 import tarfile
@@ -21,7 +21,7 @@ _EXTENDED = {
     tarfile.GNUTYPE_LONGLINK: "GNU",
 }
 
-# Members of these types have no content, whatever their header says.
+# Members of these types have no content, even if their header states a size.
 _EMPTY = {
     tarfile.LNKTYPE,
     tarfile.SYMTYPE,
@@ -37,19 +37,19 @@ class TarError(ValueError):
 
 
 class Readable(Protocol):
-    """What gives up to `size` bytes at a time, fewer only at its end."""
+    """A stream whose `read` returns `size` bytes, or fewer at its end."""
 
     def read(self, size: int) -> bytes: ...
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member as its own header describes it.
+    """A member as described by its own header.
 
     Attributes:
-        name: Its path in the archive.
-        size: Its bytes; 0 for a link, a folder or a device.
-        regular: Whether it is a plain file.
+        name: Path in the archive.
+        size: Size in bytes; 0 for a link, a folder or a device.
+        regular: Whether the member is a regular file.
     """
 
     name: str
@@ -58,10 +58,10 @@ class Member:
 
 
 def members(stream: Readable) -> Iterator[tuple[Member, "Content"]]:
-    """Yields each member with its content, which is passed over where it is not read.
+    """Yields each member with its content, which is skipped if not read.
 
     Raises:
-        TarError: One line.
+        TarError: If the archive is damaged or has too many or too large headers.
     """
     for count in range(_MAX_HEADERS):
         block = stream.read(_BLOCK)
@@ -89,11 +89,11 @@ def members(stream: Readable) -> Iterator[tuple[Member, "Content"]]:
 
 
 class Content:
-    """The bytes of a member, once.
+    """The bytes of a member, which can be read once.
 
     Args:
-        stream: Where they come next.
-        size: How many they are.
+        stream: The stream, positioned at the content.
+        size: Number of bytes.
     """
 
     def __init__(self, stream: Readable, size: int):
@@ -101,19 +101,19 @@ class Content:
         self._left = -(-size // _BLOCK) * _BLOCK
 
     def read(self) -> bytes:
-        """Returns them all.
+        """Returns all bytes.
 
         Raises:
-            TarError: If the stream ends before.
+            TarError: If the stream ends early.
         """
         content = self._take(self._left)
         return content[: self._size]
 
     def skip(self) -> None:
-        """Passes over those that were not read.
+        """Skips the bytes that were not read.
 
         Raises:
-            TarError: If the stream ends before.
+            TarError: If the stream ends early.
         """
         while self._left:
             self._take(min(self._left, 1 << 20))

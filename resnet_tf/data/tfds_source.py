@@ -1,4 +1,4 @@
-"""CIFAR, and how TensorFlow Datasets finds, downloads and decodes it."""
+"""CIFAR from TensorFlow Datasets (TFDS): found, downloaded and decoded."""
 
 import functools
 import hashlib
@@ -30,11 +30,13 @@ def data_dir(config: DataConfig) -> Path:
 
 
 def cifar(config: DataConfig) -> DataSource:
-    """Returns the source of CIFAR: prepared data of TFDS, else the official files,
-    else TFDS, which downloads them.
+    """Returns the source of CIFAR.
+
+    This is data prepared by TFDS if present, else the official files if present, else
+    TFDS, which downloads them.
 
     Raises:
-        DataError: If `data_dir` is a file, but none of the official archives.
+        DataError: If `data_dir` is a file but not an official archive.
     """
     if prepared_version(config) is None:
         path = cifar_files.find(config.dataset, data_dir(config))
@@ -44,7 +46,7 @@ def cifar(config: DataConfig) -> DataSource:
 
 
 class TfdsSource(DataSource):
-    """CIFAR as TensorFlow Datasets prepares it."""
+    """CIFAR as prepared by TensorFlow Datasets."""
 
     def ensure_available(self) -> None:
         config = self.config
@@ -78,21 +80,21 @@ def _split(test: bool) -> str:
 
 
 def prepared_version(config: DataConfig) -> str | None:
-    """Returns the newest version of which the description is on disk."""
+    """Returns the newest version whose description is on disk, or None."""
     home = data_dir(config) / _prepared(config)
     versions = [v for v in _versions(home) if os.path.isfile(home / v / _INFO)]
     return max(versions, key=lambda v: [int(n) for n in v.split(".")], default=None)
 
 
 def _prepared(config: DataConfig) -> str:
-    """Returns the name under which TFDS has the data set."""
+    """Returns the name of the data set in TFDS."""
     return PREPARED[config.dataset].name
 
 
 def _versions(home: Path) -> list[str]:
     try:
         return sorted(filter(_VERSION.fullmatch, os.listdir(home)))
-    except OSError:  # not there, or not ours to read
+    except OSError:  # missing or not readable
         return []
 
 
@@ -133,7 +135,7 @@ def _download(config: DataConfig) -> str:
 
 
 def _identity(config: DataConfig, version: str, split: str) -> str:
-    """Returns a SHA-256 over the description and the files of the split."""
+    """Returns the SHA-256 of the description and the file facts of the split."""
     folder = data_dir(config) / _prepared(config) / version
     facts = [config.dataset, version, split, str(folder.resolve())]
     records = _records(folder, _prepared(config), split)
@@ -151,7 +153,7 @@ def _records(folder: Path, dataset: str, split: str) -> list[Path]:
     """Returns the files of a split.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there are no files.
     """
     if not (records := sorted(folder.glob(f"{dataset}-{split}.*"))):
         raise MissingDataError(
@@ -176,7 +178,7 @@ def _decode(config: DataConfig, version: str, split: str) -> Arrays:
             name: np.concatenate([batch[name] for batch in batches])
             for name in ("id", "image", label)
         }
-    except Exception as error:  # each damaged file raises a kind of its own
+    except Exception as error:  # each kind of damage raises a different error
         reason = " ".join(str(error).split())[:300]
         folder = data_dir(config) / _prepared(config) / version
         files = _records(folder, _prepared(config), split)

@@ -1,4 +1,4 @@
-"""Images as the network sees them, brought back to pixels."""
+"""Conversion of normalized images back to pixels."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,12 +7,13 @@ from resnet_tf.config import DataConfig
 
 
 def visible(images: tf.Tensor, config: DataConfig) -> np.ndarray:
-    """Returns normalised images (N, H, W, 3) as uint8; whitened ones with a mean of
-    128 and a deviation of 64.
+    """Returns normalized images as uint8 pixels (N, H, W, 3).
+
+    Whitened images get a mean of 128 and a deviation of 64.
 
     Args:
-        images: float32, as the pipeline gives them.
-        config: How they were normalised.
+        images: float32 tensor (N, H, W, 3), from the pipeline.
+        config: The normalization of the images.
     """
     if config.normalization == "mean_std":
         mean, std = config.channel_mean, config.channel_std

@@ -464,7 +464,7 @@ def test_classes_that_no_split_can_share_are_named(tmp_path):
     assert (notes(root, "class", 0)) == [
         "classes without a train image: c00",
         "classes without a test image: c01, c02, c03, c04, c05 and 34 more",
-        "no image validates",
+        "there are no validation images",
     ]
     root = folder_of(tmp_path / "4", {f"c{n}": 4 for n in range(100)})
     assert describe(root) == FolderInfo(describe(root).class_names, 300, 100, 100)
@@ -481,15 +481,15 @@ def test_files_that_are_passed_over_are_counted(tmp_path):
     (root / "b" / "whole").write_bytes(image)
     os.mkfifo(root / "b" / "pipe")
     assert (notes(root, "class", 2)) == [
-        "files that are no images are passed over: 2 .heic, 2 without a suffix, "
+        "files that are not images are skipped: 2 .heic, 2 without a suffix, "
         "1 .bak, 1 .txt",
-        "images in other folders are passed over: 1 in a/deeper",
+        "images in other folders are skipped: 1 in a/deeper",
     ]
     assert describe(root).num_train + describe(root).num_test == 7
     for path in (root / "a").glob("*.*"):
         path.unlink()
     message = refused(describe, root)
-    assert ", it holds 1 in folders of its own; an image folder is DIR/CL" in message
+    assert ", it holds 1 in subfolders; an image folder is DIR/CL" in message
 
 
 def test_a_validation_folder(tmp_path):
@@ -501,7 +501,7 @@ def test_a_validation_folder(tmp_path):
         assert labels_of(root, 6) == [[5, 5], [3, 3], [2, 2]]
     assert describe(root, "hash") == FolderInfo(("a", "b"), 10, 4, 1)
     assert (notes(root, "hash", 1))[0] == (
-        "images in other folders are passed over: 6 in validation"
+        "images in other folders are skipped: 6 in validation"
     )
     (root / "val").mkdir()
     assert "one validation folder, it holds val and valid" in refused(describe, root)

@@ -1,4 +1,4 @@
-"""The handwritten digits that are part of the package."""
+"""The handwritten digits included in the package."""
 
 import io
 from importlib import resources
@@ -13,12 +13,11 @@ NUM_TEST = 360
 
 
 class Digits(DataSource):
-    """The handwritten digits, which take milliseconds to decode.
+    """The handwritten digits, which are decoded in milliseconds.
 
-    1,797 digits of 8x8 pixels with 17 grey levels, each pixel shown as 4x4
-    pixels of 0 to 255 in three equal channels. The stored permutation is
-    stratified: 1,437 images to train and validate on (the last 180 validate, by
-    default), then 360 test images.
+    1,797 digits of 8x8 pixels with 17 gray levels. Each pixel becomes 4x4 pixels, 0 to
+    255, in three equal channels. The stored permutation is stratified: 1,437 training
+    and validation images (by default the last 180 validate), then 360 test images.
 
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten
     Digits", UCI Machine Learning Repository, 1998,
@@ -28,7 +27,7 @@ class Digits(DataSource):
     is_cached = False
 
     def decode(self, test: bool) -> Arrays:
-        """Returns the test images, or all others in their stored order."""
+        """Returns the test images or all other images, in their stored order."""
         blob = resources.files(__package__).joinpath("digits.npz").read_bytes()
         with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
             order = stored["order"][-NUM_TEST:] if test else stored["order"][:-NUM_TEST]
@@ -40,7 +39,7 @@ class Digits(DataSource):
 
 
 def load(test: bool) -> Split:
-    """Returns the test images, or all others."""
+    """Returns the test images or all other images."""
     digits = Digits(DataConfig(dataset="digits"))
     name = "test" if test else "train"
     return Split(name, *digits.decode(test), digits.class_names)

@@ -2,8 +2,8 @@
 
     pip install scikit-learn && python -m resnet_tf.data.digits.make
 
-The stored order sorts the shuffled images of each class by their relative rank,
-so that every contiguous range of it, and so each split, is stratified.
+The stored order shuffles the images of each class and sorts all images by their
+relative rank in the class. So every contiguous range, e.g. each split, is stratified.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ SEED = 0
 
 
 def stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Returns a permutation of which every range has nearly equal class shares."""
+    """Returns a permutation in which every range has nearly equal class shares."""
     generator = np.random.default_rng(seed)
     rank = np.empty(len(labels))
     for label in np.unique(labels):
