@@ -75,7 +75,7 @@ class ResidualBlock(_TwoConvolutions):
         filters: Output channels.
         strides: 1, or 2 to halve height and width.
         **kwargs: `shortcut` (a kind of `make_shortcut`), `stride_padding` (zeros of
-            the first convolution at stride 2, see `conv`) and those of `Block`.
+            the first convolution at stride 2, see `conv`) and the arguments of `Block`.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
@@ -124,7 +124,7 @@ class PreActResidualBlock(_TwoConvolutions):
         preactivate: Whether BN and ReLU precede the first convolution; False for a
             block whose input comes from BN and ReLU.
         **kwargs: `shortcut` (a kind of `make_shortcut`), `stride_padding` (zeros of
-            the first convolution at stride 2, see `conv`) and those of `Block`.
+            the first convolution at stride 2, see `conv`) and the arguments of `Block`.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
