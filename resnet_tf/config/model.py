@@ -6,22 +6,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from resnet_tf.config.fields import FieldSpec, Section, field, section_fields, unknown
+from resnet_tf.config.layers import Part, densenet_layers, resnet_layers
 from resnet_tf.config.networks import (
     BOTTLENECK,
     DENSENET,
     FAMILIES,
     NETWORKS,
+    PUBLISHED_CLASSES,
     RESNET,
     families_with,
     require_same_network,
     residual_layers,
 )
-from resnet_tf.config.size import (
-    NetworkSize,
-    bottleneck_size,
-    dense_size,
-    residual_size,
-)
+from resnet_tf.config.size import NetworkSize, sized
 from resnet_tf.errors import SettingError
 
 MAX_PARAMETERS = 500_000_000
@@ -259,31 +256,32 @@ def named_network(name: str, **values) -> ModelConfig:
     return config
 
 
+def shaped_layers(config: ModelConfig) -> Part | None:
+    """Returns the layers of a network with settings of size, None for another."""
+    if config.model == RESNET:
+        kind = config.bottleneck, config.order, config.shortcut
+        return resnet_layers(config.num_residual_blocks, *kind)
+    if config.model == DENSENET:
+        size = config.depth, config.growth_rate, config.stem_filters
+        return densenet_layers(*size, config.bottleneck, config.compression)
+    return None
+
+
 def network_size(config: ModelConfig) -> NetworkSize:
     """Returns the exact size of a network.
 
     Raises:
         SettingError: If a transition of a densely connected network keeps no channel.
     """
-    if config.model == RESNET and config.bottleneck:
-        body, features = bottleneck_size(config.num_residual_blocks)
-    elif config.model == RESNET:
-        projects = config.shortcut == "B"
-        body, features = residual_size(config.num_residual_blocks, projects)
-    elif config.model == DENSENET:
-        growth, bottleneck = config.growth_rate, config.bottleneck
-        body, features = dense_size(
-            (config.depth - 4) // (6 if bottleneck else 3),
-            growth,
-            config.stem_filters or (2 * growth if bottleneck else 16),
-            bottleneck,
-            config.compression,
-        )
+    if layers := shaped_layers(config):
+        body, features = sized(layers)
     else:
         row = FAMILIES[config.model]
-        head, features = 10 * (row.features + 1), row.features
+        features = row.features
+        head = (features + 1) * PUBLISHED_CLASSES
         body = NetworkSize(row.published.parameters - head, row.statistics)
-    return body + NetworkSize((features + 1) * config.num_classes, 0)
+    head = (features + 1) * config.num_classes
+    return NetworkSize(body.parameters + head, body.statistics)
 
 
 def other_family(spec: FieldSpec, model: str) -> str:

@@ -25,6 +25,9 @@ HEAD = "logits"
 
 CIFAR_SIDE = 32
 
+# The classes of the networks that the rows count.
+PUBLISHED_CLASSES = 10
+
 # The code of the UvA Deep Learning tutorial 5.
 UVA_URL = "https://github.com/phlippe/uvadlc_notebooks"
 

@@ -15,13 +15,13 @@ from resnet_tf.checkpoints.state_dict import StateDict
 from resnet_tf.checkpoints.torch_layout import head_classes
 from resnet_tf.checkpoints.torchvision import current_names
 from resnet_tf.config import HEAD, ExperimentConfig
+from resnet_tf.config.layers import STAGES
 from resnet_tf.errors import CheckpointError
 from resnet_tf.interop.classes import data_of_classes
 from resnet_tf.interop.pytorch import pytorch_logits
 from resnet_tf.interop.shapes import checked_assign
 from resnet_tf.interop.source import Published, Source
 from resnet_tf.layers import compressed
-from resnet_tf.models.densenet import STAGES
 
 # Channels of a bottleneck's 1x1 convolution, as a multiple of the growth rate.
 _WIDE = 4

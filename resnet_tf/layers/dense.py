@@ -268,22 +268,6 @@ def _dropped(layer: DenseLayer | Transition, x: tf.Tensor, name: str, training):
     return dropout(x, layer.dropout_rate, f"{layer.name}/{name}")
 
 
-def compressed(channels: int, compression: float) -> int:
-    """Returns floor(compression * channels), computed from the exact product.
-
-    Args:
-        channels: Channels before a transition.
-        compression: Share of the channels to keep, theta, in (0, 1].
-
-    Raises:
-        ValueError: If `compression` is out of (0, 1].
-    """
-    if not 0 < compression <= 1:
-        raise ValueError(f"compression must be in (0, 1], received {compression}")
-    # In floating point 0.29 * 100 is just below 29; the small term corrects this.
-    return int(compression * channels + 1e-6)
-
-
 def recomputed(function: Callable, delayed: int) -> Callable:
     """Returns `function` with a gradient that keeps only the arguments in memory.
 

@@ -3,10 +3,9 @@
 import keras
 
 from resnet_tf.config import ModelConfig
+from resnet_tf.config.layers import STAGES
 from resnet_tf.models.parts import Parts
 from resnet_tf.models.stages import dense_stages
-
-STAGES = 3
 
 
 def build_densenet(

@@ -3,11 +3,10 @@
 import keras
 
 from resnet_tf.config import ModelConfig
+from resnet_tf.config.layers import STAGE_FILTERS
 from resnet_tf.layers import PreActBottleneckBlock, PreActResidualBlock, ResidualBlock
 from resnet_tf.models.parts import Parts
 from resnet_tf.models.stages import Place, residual_stages
-
-STAGE_FILTERS = (16, 32, 64)
 
 
 def build_resnet(
