@@ -24,8 +24,11 @@ RECORDS = [p for folder in ("", "benchmarks/", "comparison/", "reliability/")
            for p in sorted(ROOT.glob(f"docs/{folder}*.json"))]  # fmt: skip
 
 
+RIDDLES = r"\b(?:that of|those of|cannot be had|told apart|beside|mend|nothing but)\b"
+
+
 def anchors(text: str) -> set[str]:
-    """Returns what GitHub calls the headings of a page."""
+    """Returns the anchors that GitHub gives the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
 
@@ -38,6 +41,16 @@ def test_links_lead_somewhere(page):
         linked = page.parent / name if name else page
         assert linked.exists(), target
         assert not anchor or anchor in anchors(linked.read_text()), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_text_has_no_riddles(page):
+    """Checks the text that is written by hand for words that nobody says."""
+    text = re.sub(r"<!-- begin: (\w+) -->.*?<!-- end: \1 -->", "", page.read_text(),
+                  flags=re.DOTALL)  # fmt: skip
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    if page.parent.name != "comparison":  # the report of a program
+        assert re.findall(RIDDLES, text, re.IGNORECASE) == []
 
 
 def test_the_index_has_every_page():

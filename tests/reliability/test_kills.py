@@ -10,7 +10,7 @@ from tests.reliability import kills as benchmark
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_kill_between_two_reports_at_most():
+def test_at_most_one_kill_comes_between_two_reports():
     ends = benchmark.draw(50, 0)
     assert ends == benchmark.draw(50, 0) != benchmark.draw(50, 1)
     intervals = [(end.step - 1) // benchmark.REPORT_FREQ for end in ends]
@@ -22,7 +22,7 @@ def test_a_kill_between_two_reports_at_most():
 
 
 @pytest.mark.slow
-def test_killed_runs_end_as_if_nobody_had_touched_them(tmp_path):
+def test_killed_runs_end_like_undisturbed_ones(tmp_path):
     target = tmp_path / "record" / "kills.json"
     command = [sys.executable, "-m", "tests.reliability.kills", "--kills=3"]
     command.append(f"--json_output={target}")

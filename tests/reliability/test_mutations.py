@@ -66,7 +66,7 @@ def test_what_counts_as_a_finding(answer):
     assert answer(lines) == ({"an error of many lines": 1}, True)
 
 
-def test_what_takes_long_or_much_is_a_finding(answer, monkeypatch):
+def test_a_slow_or_large_answer_is_a_finding(answer, monkeypatch):
     monkeypatch.setattr(tally, "SLOW_SECONDS", -1.0)
     assert answer(lambda: "saved") == ({"the same": 1}, True)
     monkeypatch.undo()
@@ -74,7 +74,7 @@ def test_what_takes_long_or_much_is_a_finding(answer, monkeypatch):
     assert answer(lambda: "saved") == ({"the same": 1}, True)
 
 
-def test_no_reader_takes_a_damaged_file_for_a_whole_one(tiny, tmp_path):
+def test_no_reader_accepts_a_damaged_file_as_whole(tiny, tmp_path):
     config = tiny()
     save_checkpoint(tmp_path / "c", build_model(config.model), config, {"step": 3})
     work = tmp_path / "work"

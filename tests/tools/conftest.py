@@ -1,4 +1,4 @@
-"""What generates the pages is imported as scripts are, from its own folder."""
+"""The tools import each other as scripts do, from their own folder."""
 
 import sys
 from pathlib import Path

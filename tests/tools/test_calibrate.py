@@ -29,7 +29,7 @@ def folder(tiny, tmp_path):
     return tmp_path / "model_8"
 
 
-def test_the_temperature_is_that_of_the_validation_images(folder):
+def test_the_temperature_fits_the_validation_images(folder):
     temperature = calibrate(folder)
     metrics = json.loads((folder / "metrics.json").read_text())
     found = metrics["calibration"]
@@ -55,7 +55,7 @@ def test_the_temperature_is_that_of_the_validation_images(folder):
     assert cross_entropy(temperature) < cross_entropy(1.1 * temperature)
 
 
-def test_the_card_says_so(tiny):
+def test_the_card_states_the_temperature(tiny):
     metrics = {
         "command": "python train.py", "seconds": 9.0, "images_per_second": 1.0,
         "machine": {"cpu": "C", "cores": 2, "system": "S"}, "versions": {},

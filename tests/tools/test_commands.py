@@ -8,7 +8,7 @@ from paths import ROOT
 from resnet_tf.config import iter_settings
 
 
-def test_a_table_says_what_an_argument_is():
+def test_a_table_describes_each_argument():
     lines = reference("predict").splitlines()
     assert (
         "| `IMAGE ...` | required | Image files of any size, folders" in lines[4][:65]
@@ -60,7 +60,7 @@ def test_every_setting_is_there_once():
     assert "| `--nesterov` | no |" in text
 
 
-def test_an_error_of_several_lines_is_one_sentence(monkeypatch):
+def test_an_error_of_several_lines_becomes_one_sentence(monkeypatch):
     def run():
         """Does it.
 
@@ -83,8 +83,8 @@ def test_the_code_of_a_process_that_failed_comes_last():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_says_when_and_shows_how(name):
-    """What no generator writes."""
+def test_a_page_has_a_purpose_and_examples(name):
+    """Checks the text that is written by hand."""
     text = (ROOT / f"docs/commands/{name}.md").read_text()
     by_hand = text.partition("<!-- end: about -->")[2].partition("<!-- begin")[0]
     called = f"python {name}.py" if (ROOT / f"{name}.py").exists() else None

@@ -19,6 +19,6 @@ def test_the_parts_are_the_sections_of_the_report():
     assert f"commit {record['commit']}" in " ".join(parts["origin"].split())
 
 
-def test_a_report_without_another_checkpoint_is_no_such_page():
+def test_the_report_needs_another_checkpoint():
     with pytest.raises(KeyError, match="Against another checkpoint"):
         made({**read(), "pair": None})

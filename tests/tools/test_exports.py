@@ -31,12 +31,12 @@ def test_a_row():
     ]
 
 
-def test_a_row_beyond_its_bound_says_so():
+def test_a_row_names_its_failures():
     record = {**RECORD, "failures": ["the error is 0.80 points worse"]}
     assert exports._row(record)[-1] == "the error is 0.80 points worse"
 
 
-def test_every_released_model_is_shown_with_its_int8_file():
+def test_every_released_model_has_a_row_for_its_int8_file():
     models = pretrained_names()
     text = exports.exports()
     assert text.count("| `tflite_int8` |") == len(models)

@@ -45,7 +45,7 @@ def test_the_best_plan_comes_first():
     ]
 
 
-def test_growth_that_does_not_pay():
+def test_scratch_comes_first_if_it_is_best():
     plans = {"scratch": [leg("ResNet-56", 11.0, 400)]}
     plans["grown"] = [leg("ResNet-20", 14.0, 200), leg("ResNet-56", 12.0, 200)]
     first, second = growth({**PLACE, "plans": plans}).splitlines()[2:]

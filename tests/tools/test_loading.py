@@ -14,20 +14,23 @@ from resnet_tf.config import ExperimentConfig
 ROOT = Path(__file__).parents[2]
 # The test of each row, by the beginning of what the user has.
 TESTS = {
-    "akamaster's `.th`": "interop/test_kuangliu.py::test_classes_of_no_data_set",
-    "chenyaofo's `.pt`": "interop/test_kuangliu.py::test_classes_of_no_data_set",
+    "akamaster's `.th`": "interop/test_kuangliu.py::"
+    "test_a_number_of_classes_without_a_data_set",
+    "chenyaofo's `.pt`": "interop/test_kuangliu.py::"
+    "test_a_number_of_classes_without_a_data_set",
     "kuangliu's ResNet-18": "interop/test_kuangliu.py::test_equal_logits",
     "kuangliu's DenseNet-121": "interop/test_kuangliu.py::test_equal_logits",
     "gpleiss's, bearpaw's": "interop/test_densenet.py::test_equal_logits",
     "torchvision's `resnet18`": "interop/test_recognise.py::test_torchvision",
     "torchvision's file": "checkpoints/test_initial.py::test_from_torchvision",
     "one of the four": "interop/test_recognise.py::test_equal_logits",
-    "a checkpoint of the TF1": "interop/test_tf1.py::test_the_command_takes_it",
+    "a checkpoint of the TF1": "interop/test_tf1.py::test_the_import_command",
     "a `.weights.h5`": "checkpoints/test_initial.py::"
     "test_from_a_checkpoint_or_its_weights",
     "torchvision's names": "interop/test_kuangliu.py::test_equal_logits",
     "a training checkpoint": "checkpoints/test_state_dict.py::test_any_key",
-    "a file with a model": "interop/test_import_weights.py::test_one_of_two_networks",
+    "a file with a model": "interop/test_import_weights.py::"
+    "test_a_key_chooses_one_of_two_networks",
     "a network behind a normalizer": "interop/test_import_weights.py::"
     "test_a_normalizer_decides_the_preprocessing",
     "weights in a dict": "checkpoints/test_torch_values.py::"
@@ -41,7 +44,7 @@ TESTS = {
 
 
 def rows() -> list[tuple[str, str]]:
-    """What the user has, and the line that loads it."""
+    """Returns the file of the user and the line that loads it."""
     lines = (ROOT / "docs/loading.md").read_text().splitlines()
     table = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
     return [(have, line.strip("`")) for have, line in table[2:]]
@@ -83,7 +86,7 @@ def test_the_settings_are_known(line):
     assert config.train.init_from == given["--init_from"]
 
 
-def test_the_last_lines_are_those_that_messages_print():
+def test_messages_print_the_last_lines():
     printed = [
         conversion(Path("x.pt"), "torch.jit.load", ""),
         conversion(Path("x.pth"), "torch.load", "", "weights_only=False"),

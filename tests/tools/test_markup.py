@@ -9,7 +9,7 @@ def test_a_table():
     assert table(["a", "b"], []) == "Not measured."
 
 
-def test_a_network_says_its_shortcut():
+def test_a_residual_network_names_its_shortcut():
     assert network(ModelConfig(num_residual_blocks=3)) == "ResNet-20 (A-pool)"
     assert network(named_network("resnet20")) == "ResNet-20 (A-append)"
     assert network(named_network("densenet40_k12")) == "DenseNet-40 (k = 12)"

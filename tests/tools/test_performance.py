@@ -1,4 +1,4 @@
-"""The pages say what the record says, also where something is missing in it."""
+"""The tables follow from the record, also if the record lacks values."""
 
 import json
 
@@ -79,7 +79,7 @@ def run():
 
 @pytest.fixture
 def bare():
-    """Our loops alone, and no key that may be missing."""
+    """Only our loops, and only the required keys."""
     return Measured(PLACE | {"loops": [loop("ours", "float32", [100.0])]})
 
 
@@ -95,7 +95,7 @@ def test_every_side_is_at_its_best(run):
     assert inference(run) == "Not measured."
 
 
-def test_the_best_are_those_of_the_final(run):
+def test_the_best_come_from_the_final(run):
     finals = [
         loop("ours", "bfloat16", [1500.0], variant="step"),
         loop("torch", "float32", [30.0], variant="eager"),
@@ -131,7 +131,7 @@ def test_the_machine(run):
     ]
 
 
-def test_what_could_be_gained_at_most(run):
+def test_the_direct_bound(run):
     # 50 images/s of 10 GFLOP are a quarter of 2,000 GFLOP/s.
     row = "| training | `net` | float32 | 25 % | 4.00 |"
     assert last(bound(run)) == f"{row} 40.00, above the bound |"
@@ -146,7 +146,7 @@ def test_memory_and_waiting(run):
     assert last(waiting(run)) == "| --help | 0.20 (0.10 to 0.30) |"
 
 
-def test_the_input_costs_what_the_last_pair_says(run):
+def test_the_cost_of_the_input_comes_from_the_last_pair(run):
     assert input_cost(run).splitlines()[3:] == [
         "| one batch in memory | 10 images/s |",
         "| pipeline of digits | 9 images/s |",
@@ -154,7 +154,7 @@ def test_the_input_costs_what_the_last_pair_says(run):
     ]
 
 
-def test_what_is_absent_is_told_with_its_reason(run):
+def test_an_absent_loop_has_its_reason(run):
     assert (
         last(absent(run)) == "| keras | training net, training other | no \\| memory |"
     )
@@ -181,12 +181,12 @@ def test_how_it_was_measured(run):
     assert "| networks with compiled settings | none |" in method(run)
 
 
-def test_older_instructions_are_said(run):
+def test_older_instructions_are_named(run):
     run.record["cpu"] = "avx2"
     assert "| instructions of all sides | AVX2 |" in method(run)
 
 
-def test_a_quick_run_is_called_so(bare):
+def test_a_quick_run_is_marked(bare):
     bare.record["quick"] = True
     assert "| quick run | yes: few, short turns |" in method(bare)
 

@@ -8,7 +8,7 @@ from photographs import PHOTOGRAPHS, RECORD, Photograph, printed, sources
 from PIL import Image
 
 
-def test_the_record_is_of_these_photographs():
+def test_the_record_has_these_photographs():
     recorded = json.loads(RECORD.read_text())
     for one, known in zip(recorded["photographs"], PHOTOGRAPHS, strict=True):
         assert known._asdict().items() <= one.items()

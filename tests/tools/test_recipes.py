@@ -15,17 +15,17 @@ def test_every_recipe_has_a_section():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_setting_of_a_recipe_has_its_source(name):
-    """What differs from the field's default must stand somewhere."""
+    """Each setting that differs from the default of its field needs a source."""
     sources = FACTS[name]["settings"]
     assert [key for key in recipes.own_settings(name) if not sources.get(key)] == []
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_source_is_of_a_setting_that_the_recipe_states(name):
+def test_every_source_belongs_to_a_setting_of_the_recipe(name):
     assert set(FACTS[name]["settings"]) <= set(RECIPES[name])
 
 
-def test_the_values_are_those_of_the_recipes():
+def test_the_values_come_from_the_recipes():
     section = recipes.recipes().partition("## densenet2017\n")[2].partition("\n## ")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line[:3] == "| `"]
     values = {row[0].strip("| `"): row[1] for row in rows}

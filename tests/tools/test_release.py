@@ -77,7 +77,7 @@ def test_a_released_model(make_run, tmp_path):
     assert "float16" not in text
 
 
-def test_a_card_tells_of_lanes(tiny):
+def test_a_card_names_the_lanes(tiny):
     row = "| lanes | 2: batch norm normalized each part by itself |\n"
     assert card._lanes(tiny(lanes=2).train) == row
     assert card._lanes(tiny().train) == ""
@@ -108,7 +108,7 @@ def test_several_runs_and_float16(make_run, tmp_path):
         assert part in text, part
 
 
-def test_what_led_to_a_released_model_leads_to_the_next(
+def test_the_runs_of_a_released_model_belong_to_the_next(
     make_run, tmp_path, monkeypatch
 ):
     for name in ("calibrate", "write_logits"):
@@ -128,9 +128,7 @@ def test_what_led_to_a_released_model_leads_to_the_next(
     assert metrics["seconds"] == 270
 
 
-def test_a_better_model_may_go_on_from_the_one_of_its_name(
-    make_run, tmp_path, monkeypatch
-):
+def test_a_model_may_start_from_the_one_with_its_name(make_run, tmp_path, monkeypatch):
     for name in ("calibrate", "write_logits"):
         monkeypatch.setattr(f"release.{name}", lambda folder: None)
     target = tmp_path / "model_8"
@@ -142,7 +140,7 @@ def test_a_better_model_may_go_on_from_the_one_of_its_name(
     assert "`--init_from=model_8` names the model" in (target / "README.md").read_text()
 
 
-def test_the_command_has_the_config_again():
+def test_the_command_gives_the_config_again():
     settings = {"model": "densenet", "depth": 100, "bottleneck": True,
                 "compression": 0.5, "seed": 3}  # fmt: skip
     config = ExperimentConfig.from_flat(settings, "onecycle")

@@ -20,7 +20,7 @@ FILE = {
 }
 
 
-def test_findings_are_told():
+def test_findings_are_counted():
     text = mutations({**PLACE, "files": [FILE, {**FILE, "findings": {}}]})
     assert text.splitlines()[2:9] == [
         "| damages | 4,400 in 2 files |",
@@ -48,7 +48,7 @@ KILLS = {
 }
 
 
-def test_kills_are_told():
+def test_kills_are_counted():
     assert kills({**PLACE, **KILLS}).splitlines()[2:9] == [
         "| updates of the training | 400 |",
         "| kills (`kill -9`) | 50 |",

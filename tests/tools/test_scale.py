@@ -1,4 +1,4 @@
-"""The page says what the record says, and labels what is on paper."""
+"""The tables follow from the record, and from the assumed machines."""
 
 import json
 
@@ -18,7 +18,7 @@ RECORD = {
 }
 
 
-def test_what_was_measured(tmp_path, monkeypatch):
+def test_the_measured_speed(tmp_path, monkeypatch):
     monkeypatch.setattr(scale, "RECORD", tmp_path / "scale.json")
     assert scale.measured() == "Not measured."
     scale.RECORD.write_text(json.dumps(RECORD))
@@ -38,7 +38,7 @@ def test_what_an_update_exchanges():
     assert row == f"| `resnet110` | {exchanged}"
 
 
-def test_what_is_on_paper_says_so():
+def test_assumed_machines_are_stated():
     text = scale.saturation()
     assert "| batch over all replicas | 1,024 |" in text
     assert "| arithmetic of a GPU | 5 TFLOP/s |" in text

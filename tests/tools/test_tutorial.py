@@ -26,7 +26,7 @@ test -f train.py
 
 @pytest.fixture
 def page(monkeypatch, tmp_path):
-    """The page and its record; returns a function that writes the latter."""
+    """Writes the page; returns a function that writes its record."""
 
     def write(commands):
         blocks = [{"command": command, "lines": ["one"]} for command in commands]
@@ -44,21 +44,21 @@ def test_the_blocks_are_the_marked_ones():
     assert names == ("", "seen")
 
 
-def test_a_part_shows_what_its_block_printed(page):
+def test_a_part_shows_the_output_of_its_block(page):
     page(command for command, _ in tutorial.blocks(PAGE))
     parts = tutorial.parts()
     assert parts.keys() == {"seen"}
     assert parts["seen"]() == "```text\none\n```"
 
 
-def test_commands_that_were_not_recorded_are_told(page):
+def test_commands_without_a_record_are_an_error(page):
     page(["cd sub\n", "printf one\n"])
     message = "the commands have changed; run: python tools/tutorial.py"
     with pytest.raises(ValueError, match=message):
         tutorial.parts()
 
 
-def test_the_commands_run_beside_the_scripts():
+def test_the_commands_run_in_a_folder_with_the_scripts():
     (done,) = tutorial.record(PAGE.replace("cd sub", "").replace("```sh\n\n```", ""))
     assert done["lines"] == ["one", "two"]
     with pytest.raises(subprocess.CalledProcessError):
