@@ -1,1 +1,1 @@
-"""Weights on disk: find them, verify them, load them strictly, keep them."""
+"""Weights on disk: finding, verifying, loading and saving them."""

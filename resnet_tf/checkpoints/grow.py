@@ -1,8 +1,8 @@
-"""A deeper residual network that starts as the function of a shallower one.
+"""Initialization of a deeper residual network that computes a shallower one.
 
-Each block beyond those of the shallower network adds nothing at first: the weights
-that end its residual are zeros, so that it hands on its input (identity blocks as in
-Chen et al. 2016, Net2Net, https://arxiv.org/abs/1511.05641, section 2.4).
+Each additional block is initially the identity: the last weights of its residual branch
+are zeros, so that the block returns its input (identity blocks as in Chen et al. 2016,
+Net2Net, https://arxiv.org/abs/1511.05641, section 2.4).
 """
 
 import keras
@@ -12,16 +12,15 @@ from resnet_tf.errors import SettingError
 
 
 def require_growth(shallow: ModelConfig, deep: ModelConfig) -> None:
-    """Refuses a pair of networks of which one cannot start as the other.
+    """Raises unless one network can start as the other.
 
     Args:
-        shallow: The trained network; apart from `num_residual_blocks` it is
-            compared elsewhere.
-        deep: The one to start.
+        shallow: The trained network. Only its `num_residual_blocks` is checked here.
+        deep: The network to initialize.
 
     Raises:
-        SettingError: If `deep` is no residual network with shortcuts, or not the
-            deeper one.
+        SettingError: If `deep` is not a residual network with shortcuts, or is less
+            deep than `shallow`.
     """
     if deep.model != RESNET or deep.shortcut == "none":
         raise SettingError(
@@ -37,13 +36,13 @@ def require_growth(shallow: ModelConfig, deep: ModelConfig) -> None:
 
 
 def grow(source: keras.Model, model: keras.Model, config: ExperimentConfig) -> int:
-    """Gives a new model the weights of a shallower one of the same kind.
+    """Initializes a new model with the weights of a shallower one of the same kind.
 
     Args:
-        source: The shallower network. Its head is passed over where the number of
-            classes differs.
-        model: The deeper one, new.
-        config: Describes `model`.
+        source: The shallower network. Its head is skipped if the number of classes
+            differs.
+        model: The deeper network, new.
+        config: The experiment of `model`.
 
     Returns:
         The number of weights copied.
@@ -63,10 +62,11 @@ def grow(source: keras.Model, model: keras.Model, config: ExperimentConfig) -> i
 
 
 def _end_of_residual(config: ModelConfig) -> str:
-    """Returns the path in a block of the weight that its residual is a multiple of.
+    """Returns the path, within a block, of the last weight of its residual branch.
 
-    Before addition comes a convolution, or its batch norm: were the convolution
-    zero there, batch norm would divide its gradient by next to nothing.
+    The addition follows a convolution or the batch norm after it. If the convolution
+    before a batch norm were zero, the batch norm would divide its gradient by almost
+    zero.
     """
     if config.order == "post":
         return "/bn2/gamma"

@@ -1,7 +1,7 @@
-"""Weights on disk in half of the bytes: kernels in float16.
+"""Weight files of half the size: kernels in float16.
 
-Keras casts them back when it loads them, so that the network computes in float32 as
-before, with weights that are rounded to 11 bits.
+Keras casts the kernels back when it loads them. So the network still computes in
+float32, with weights rounded to 11 bits.
 """
 
 from pathlib import Path
@@ -13,13 +13,13 @@ from resnet_tf.errors import CheckpointError
 
 
 def write_half(source: Path, target: Path) -> None:
-    """Writes a `.weights.h5` anew with its kernels in float16.
+    """Writes a copy of a `.weights.h5` with its kernels in float16.
 
-    Vectors stay float32: those of batch norm need it, and they are few.
+    Vectors stay float32: batch norm needs the precision, and they are small.
 
     Args:
-        source: The weights.
-        target: Another path.
+        source: Path of the weights.
+        target: Path of the copy, another one.
 
     Raises:
         CheckpointError: If a weight is too large for float16.

@@ -1,4 +1,4 @@
-"""The commands that make a file of another project usable here."""
+"""Commands for the user that convert a file of another project."""
 
 import json
 import shlex
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from resnet_tf.shell import word
 
-# The usual names of PyTorch's files and of safetensors.
+# The usual suffixes of PyTorch and safetensors files.
 FOREIGN_SUFFIXES = (
     ".pth",
     ".pt",
@@ -20,23 +20,23 @@ FOREIGN_SUFFIXES = (
 
 
 def is_foreign(name: str) -> bool:
-    """Returns whether a path is named like a file of another project."""
+    """Returns whether a path has the suffix of another project's weight file."""
     return name.lower().endswith(FOREIGN_SUFFIXES)
 
 
 def import_command(name: str) -> str:
-    """Returns the command that imports a file, ready to paste."""
+    """Returns the shell command that imports a file."""
     output = f"{_stem(name)}_imported"
     return f"python -m resnet_tf import {word(name)} --output={word(output)}"
 
 
 def conversion(path: Path, load: str, part: str, *arguments: str) -> str:
-    """Returns the command that writes the state dict of a pickled network.
+    """Returns the shell command that writes the state dict of a pickled network.
 
     Args:
         path: The file.
-        load: PyTorch's function that reads it.
-        part: What to take of the result, such as '["model"]'.
+        load: Name of PyTorch's function that reads the file.
+        part: Expression that selects a part of the result, e.g. '["model"]'.
         *arguments: More arguments of `load`.
     """
     given = ", ".join([_text(path), 'map_location="cpu"', *arguments])
@@ -46,7 +46,7 @@ def conversion(path: Path, load: str, part: str, *arguments: str) -> str:
 
 
 def _stem(name: str) -> str:
-    """Returns the last part of a path without the suffix of its kind."""
+    """Returns the last part of a path without its weight-file suffix."""
     base = Path(name).name
     known = [suffix for suffix in FOREIGN_SUFFIXES if base.lower().endswith(suffix)]
     longest = max(known, key=len, default=Path(base).suffix)

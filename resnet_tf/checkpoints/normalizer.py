@@ -1,7 +1,7 @@
-"""The normalizer in a file of weights: the mean and the deviation of the images.
+"""The normalizer in a weight file: mean and standard deviation of the images.
 
-`Sequential(Normalize(mean, std), network)` keeps them as buffers next to the network.
-They are a part of its function, so they decide the preprocessing.
+`Sequential(Normalize(mean, std), network)` stores them as buffers next to the network.
+They are a part of its function, so they determine the preprocessing.
 """
 
 import os
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# The last part of the name of a mean, and what stands in its place for a deviation.
+# Endings of the name of a mean, and the endings of the matching deviation.
 _PAIRS = {"mean": ("std", "stdev", "stddev", "stdv", "std_dev"), "mu": ("std", "sigma")}
 _CHANNELS = 3
 _TOLERANCE = 5e-4
@@ -21,8 +21,8 @@ class Normalizer(NamedTuple):
 
     Attributes:
         names: Names of the two tensors in the file.
-        mean: A number for each channel, in [0, 1].
-        std: A number for each channel, in (0, 1].
+        mean: Mean of each channel, in [0, 1].
+        std: Standard deviation of each channel, in (0, 1].
     """
 
     names: tuple[str, str]
@@ -31,7 +31,7 @@ class Normalizer(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What the file holds, for a note."""
+        """The normalizer in words, for a note."""
         mean, std = self.names
         return (
             f"The file holds a normalizer, {mean!r:.80} and {std!r:.80}: "
@@ -39,7 +39,7 @@ class Normalizer(NamedTuple):
         )
 
     def equals(self, mean: tuple | None, std: tuple | None) -> bool:
-        """Returns whether other values are the same, to three decimals."""
+        """Returns whether other values agree to three decimals."""
         return (
             mean is not None
             and std is not None
@@ -48,7 +48,7 @@ class Normalizer(NamedTuple):
 
 
 def values(mean: tuple | None, std: tuple | None) -> str:
-    """Returns means and deviations in words; None is each image's own."""
+    """Returns means and deviations in words; None stands for per-image values."""
     if mean is None or std is None:
         return "each image's own mean and std"
     first, second = (", ".join(f"{x:.4f}" for x in part) for part in (mean, std))
@@ -58,12 +58,12 @@ def values(mean: tuple | None, std: tuple | None) -> str:
 def find_normalizer(
     tensors: Mapping[str, np.ndarray], network: str = ""
 ) -> Normalizer | None:
-    """Returns the normalizer among tensors, None if there is none.
+    """Returns the normalizer among the tensors, or None.
 
     Args:
         tensors: All tensors by name.
-        network: The prefix of the network's names, such as "1."; of several
-            normalizers the one with the most similar name counts.
+        network: The prefix of the network's names, e.g. "1.". Of several normalizers,
+            the one with the most similar name is used.
     """
 
     def likeness(found: Normalizer) -> int:
@@ -90,15 +90,15 @@ def _channels(tensor: np.ndarray) -> np.ndarray:
 
 
 def _scaled(mean: np.ndarray, std: np.ndarray) -> tuple[tuple, tuple] | None:
-    """Returns values for pixels in [0, 1], None if they are no normalizer's."""
+    """Returns values for pixels in [0, 1], None if they cannot be a normalizer's."""
     scale = 255 if max(mean.max(), std.max()) > 1 else 1
     mean, std = mean / scale, std / scale
-    # A comparison with NaN does not hold.
+    # Comparisons with NaN are false.
     if not (0 <= mean.min() and mean.max() <= 1 and 0 < std.min() and std.max() <= 1):
         return None
     return tuple(map(_short, mean)), tuple(map(_short, std))
 
 
 def _short(value: float) -> float:
-    """Returns what a float32 number was before it was rounded."""
+    """Returns the decimal number that was rounded to float32."""
     return float(f"{value:.7g}")

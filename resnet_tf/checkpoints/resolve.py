@@ -1,4 +1,4 @@
-"""From what a user types after `--ckpt` to a checkpoint folder."""
+"""The checkpoint folder that a user names with `--ckpt`."""
 
 import os
 from pathlib import Path
@@ -13,8 +13,8 @@ from resnet_tf.errors import MissingCheckpointError
 def pretrained_root() -> Path:
     """Returns the folder of the released models.
 
-    In a clone it is `pretrained/` beside the package, in an installed wheel a
-    folder of that name inside it.
+    In a clone it is `pretrained/` next to the package; in an installed wheel it is
+    inside the package.
     """
     package = Path(resnet_tf.__file__).parent
     inside = package / "pretrained"
@@ -31,14 +31,14 @@ def resolve(name: str, argument: str = "ckpt") -> Path:
 
     Args:
         name: A path to a folder with a `config.json`, or a name in
-            `pretrained_names()`. A path wins.
-        argument: What the user calls it.
+            `pretrained_names()`. A path takes precedence.
+        argument: Name of the argument in the error message.
 
     Raises:
-        MissingCheckpointError: If there is no such folder.
+        MissingCheckpointError: If the folder does not exist.
     """
     for folder in (user_path(name), pretrained_root() / name):
-        # Unlike `Path.is_file`, false also for a name that no disk takes.
+        # Unlike `Path.is_file`, returns False for names that are not valid on the disk.
         if os.path.isfile(folder / CONFIG):
             return folder
     known = ", ".join(pretrained_names()) or "none"

@@ -1,7 +1,7 @@
-"""Files of safetensors, read strictly.
+"""A strict reader of safetensors files.
 
-Eight bytes with the length of the header, the header as JSON, then the bytes of the
-tensors. The format: https://github.com/huggingface/safetensors.
+The format has eight bytes with the length of the header, the header as JSON, and then
+the bytes of the tensors: https://github.com/huggingface/safetensors.
 """
 
 import math
@@ -38,7 +38,7 @@ _TYPES = {
 
 
 def is_safetensors(path: Path) -> bool:
-    """Returns whether a file is of this format, by its name or its first bytes."""
+    """Returns whether a file has this format, by its name or first bytes."""
     if path.name.lower().endswith(SUFFIX):
         return True
     if not path.is_file():
@@ -53,9 +53,9 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     """Returns the tensors by name, as read-only arrays; bfloat16 as float32.
 
     Raises:
-        CheckpointError: If the file is missing, or anything but this format: the
-            header names a tensor twice or is too long, or the tensors do not fill
-            the rest of the file one after the other.
+        CheckpointError: If the file is missing or not valid: e.g. the header repeats a
+            name or is too long, or the tensors do not fill the rest of the file one
+            after another.
     """
     try:
         about = path.stat()

@@ -1,6 +1,6 @@
-"""What the fields of JSON records must hold, checked when a record is read.
+"""Rules for the fields of JSON records, checked when a record is read.
 
-`config.json` has rules of its own, see `ExperimentConfig.from_dict`.
+`config.json` has its own rules; see `ExperimentConfig.from_dict`.
 """
 
 import re
@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 
 from resnet_tf.errors import CheckpointError
 
-_LARGEST = 1e15  # no time, rate or loss is larger; pictures and tables can show it
+_LARGEST = 1e15  # above every time, rate and loss; tables can still show it
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Rule(NamedTuple):
-    """What a field must hold.
+    """The rule for a field.
 
     Attributes:
-        holds: Tells whether a value is right.
-        words: The rule, to follow "must be".
+        holds: Function that returns whether a value is valid.
+        words: The rule in words, to follow "must be".
     """
 
     holds: Callable[[Any], bool]
@@ -101,22 +101,22 @@ _EXPORT = {
 
 
 def require_metrics(where: Any, record: Mapping[str, Any]) -> None:
-    """Raises unless a `metrics.json` has right values; all may be missing.
+    """Raises unless the values of a `metrics.json` are valid; all can be missing.
 
     Args:
-        where: What an error names: the file.
-        record: What the file holds.
+        where: Name of the file in an error.
+        record: Content of the file.
 
     Raises:
-        CheckpointError: If a value breaks its rule. None is a value that is not
-            known, but no SHA-256.
+        CheckpointError: If a value breaks its rule. None means unknown, but is not
+            allowed for a SHA-256.
     """
     _require(where, record, optional=_METRICS)
     _require(where, record, {key: SHA256 for key in _DIGESTS if key in record})
 
 
 def require_summary(where: Any, record: Mapping[str, Any]) -> None:
-    """Raises unless a `summary.json` has what its readers need.
+    """Raises unless a `summary.json` has the fields that its readers need.
 
     Args, Raises: See `require_metrics`.
     """
@@ -130,7 +130,7 @@ def require_summary(where: Any, record: Mapping[str, Any]) -> None:
 
 
 def require_report(where: Any, record: Mapping[str, Any]) -> None:
-    """Raises unless a report of `history.csv` has right numbers.
+    """Raises unless the numbers of a report of `history.csv` are valid.
 
     Args, Raises: See `require_metrics`.
     """
@@ -138,7 +138,7 @@ def require_report(where: Any, record: Mapping[str, Any]) -> None:
 
 
 def require_export(where: Any, record: Mapping[str, Any]) -> None:
-    """Raises unless a record is one that `export --json_output` wrote.
+    """Raises unless a record has the form that `export --json_output` writes.
 
     Args, Raises: See `require_metrics`.
     """

@@ -1,8 +1,8 @@
-"""The weights in a file of another project: tensors by name, wherever they lie.
+"""The search for the weights of a network in a file of another project.
 
-Training loops put a network under "net", "state_dict", "ema" and so on, and wrappers
-put prefixes such as "module." before its names. So a network is found by the names
-of its first layers: in any dict of the file, after any prefix.
+Training loops store a network under "net", "state_dict", "ema" etc., and wrappers add
+prefixes, e.g. "module.", to its names. So a network is found by the names of its first
+layers, in any dict of the file and after any prefix.
 """
 
 import json
@@ -23,18 +23,18 @@ from resnet_tf.streams import visible
 
 StateDict = dict[str, np.ndarray]
 
-# Parts of a name that wrappers add and no network here has.
+# Parts of names that wrappers add and that no network here uses.
 _WRAPPERS = frozenset(
     ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 )
-# The first layers of the networks that are known, each after some prefix.
+# The first layers of the known networks, each after any prefix.
 _FIRST = re.compile(
     r"(?:^|\.)(?=(?:"
     r"layer1\.0\.conv1|dense1\.0\.conv1|block1\.layer\.0\.conv1|input_net\.0|"
     r"features\.denseblock1\.denselayer1\.conv\.?1"
     r")\.weight$)"
 )
-# Tensors of a training, beside those of the network.
+# Names of tensors of a training that do not belong to the network.
 _BESIDE = re.compile(
     r"(?:^|[._])(?:n_averaged|criterion|criteria|loss(?:es|_fn|_fun|_func)?|metrics?|"
     r"acc|accuracy|top[15]|auroc|f1|precision|recall|confmat|confusion_matrix)"
@@ -44,15 +44,15 @@ _MAX_NAMED, _MOST_NOTED = 8, 4
 
 
 class Weights(NamedTuple):
-    """The network that was found in a file.
+    """The network found in a file.
 
     Attributes:
-        tensors: Its tensors by the names that the network gives them.
-        key: Where they lie, such as "ema_state_dict" or "state_dict.model"; "." for
-            the top.
-        passed_over: Names of other tensors next to them.
-        data: All that the file holds.
-        normalizer: The mean and the deviation of the images, if the file has them.
+        tensors: Tensors by their names in the network.
+        key: Key of the network in the file, e.g. "ema_state_dict" or
+            "state_dict.model"; "." for the top level.
+        passed_over: Names of other tensors in the same dict, which are not used.
+        data: The whole content of the file.
+        normalizer: The mean and standard deviation of the images, if the file has them.
     """
 
     tensors: StateDict
@@ -63,7 +63,7 @@ class Weights(NamedTuple):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on where the network lies, and on the tensors that are not used."""
+        """Notes on the location of the network and on unused tensors."""
         notes = []
         if self.key != ".":
             notes.append(f"The network lies under `{visible(self.key)}` in the file.")
@@ -71,12 +71,12 @@ class Weights(NamedTuple):
             some = ", ".join(f"`{visible(x[:80])}`" for x in others[:_MOST_NOTED])
             rest = len(others) - _MOST_NOTED
             more = f" and {rest} more" * (rest > 0)
-            notes.append(f"Tensors beside the network were passed over: {some}{more}.")
+            notes.append(f"Tensors outside of the network were skipped: {some}{more}.")
         return tuple(notes)
 
 
 class _Place(NamedTuple):
-    """A dict in the file, where it lies, and a prefix of its names."""
+    """A dict in the file, the keys that lead to it, and a prefix of its names."""
 
     path: tuple[str, ...]
     tensors: StateDict
@@ -87,8 +87,10 @@ class _Place(NamedTuple):
         return self.full("").strip(".") or "."
 
     def full(self, name: str) -> str:
-        """Returns a tensor's name after the keys that lead to it; that of the prefix
-        for an empty one."""
+        """Returns the full name of a tensor, with the keys that lead to it.
+
+        An empty name stands for the prefix.
+        """
         return ".".join((*self.path, name or self.prefix))
 
 
@@ -97,8 +99,8 @@ def read_weights(path: Path, key: str | None = None, option: str = "--key") -> W
 
     Args:
         path: The file.
-        key: Where in the file the network lies, see `find_weights`.
-        option: What takes a key, for messages.
+        key: Key of the network in the file; see `find_weights`.
+        option: Name of the option that takes a key, for messages.
 
     Raises:
         CheckpointError: If the file is missing or damaged; see `find_weights`.
@@ -116,19 +118,19 @@ def find_weights(
     path: Path | None = None,
     option: str = "--key",
 ) -> Weights:
-    """Returns the `Weights` of the network in what `read_torch` returned.
+    """Returns the `Weights` of the network in the content of a file.
 
     Args:
-        data: Tensors by name, in any nesting of dicts and lists, with any prefixes,
-            beside anything else.
-        key: Where the network lies, if the file holds several: a `Weights.key`, or
-            the beginning of one.
+        data: Value from `read_torch` or `read_safetensors`: tensors by name, in any
+            nesting of dicts and lists, with any prefixes, together with anything else.
+        key: Key of the network if the file holds several: a `Weights.key`, or the
+            beginning of one.
         path: The file, for the command in the message about a whole network.
-        option: What takes a key, for messages.
+        option: Name of the option that takes a key, for messages.
 
     Raises:
-        CheckpointError: If there are no tensors or several networks, or `key` names
-            none or several.
+        CheckpointError: If there are no tensors or several networks, or if `key`
+            matches no network or several.
     """
     places = list(_places(data))
     networks = [found for place in places for found in _networks(place)]
@@ -144,7 +146,7 @@ def find_weights(
             f"it holds {len(chosen)} networks: choose one with {option}, which must "
             f"be one of {known}"
         )
-    # Without a known network, the most tensors say best what is there.
+    # Without a known network, the place with the most tensors describes the file best.
     place = chosen[0] if networks else max(chosen, key=lambda x: len(x.tensors))
     longer = [x.prefix for x in networks if x.path == place.path and x != place]
     wanted = option if networks and key is None else None
@@ -153,7 +155,7 @@ def find_weights(
 
 
 def _places(data: Any) -> Iterator[_Place]:
-    """Yields each dict with tensors once, however often it is shared."""
+    """Yields each dict with tensors once, even if it is shared."""
     for path, item in _items(data):
         entries = item.items() if isinstance(item, dict) else ()
         tensors = {
@@ -166,7 +168,7 @@ def _places(data: Any) -> Iterator[_Place]:
 
 
 def _items(data: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yields each container and each `Opaque` once, with the keys that lead to it."""
+    """Yields each container and `Opaque` once, with the keys that lead to it."""
     waiting: list[tuple[tuple[str, ...], Any]] = [((), data)]
     seen = set()
     while waiting:
@@ -184,7 +186,7 @@ def _items(data: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 
 def _shared_prefix(names: Mapping[str, Any]) -> str:
-    """Returns the wrappers before all names, such as "module."."""
+    """Returns the prefix of wrappers that all names share, e.g. "module."."""
     prefix = ""
     while True:
         first = next(iter(names))[len(prefix) :].partition(".")
@@ -205,12 +207,11 @@ def _networks(place: _Place) -> Iterator[_Place]:
 
 
 def _prefix(name: str) -> str | None:
-    """Returns what stands before the first layer of a network; None if the name is of
-    another layer."""
+    """Returns the prefix before a network's first layer; None for other layers."""
     found = _FIRST.search(_unwrapped(name))
     if not found:
         return None
-    # Wrappers stand between the parts of the layer's own name too.
+    # Wrappers also occur between the parts of the layer's own name.
     own, parts = _unwrapped(name)[found.end() :].split("."), name.split(".")
     while own:
         own = own[:-1] if parts.pop() == own[-1] else own
@@ -231,7 +232,7 @@ def _chosen(places: list[_Place], key: str | None) -> list[_Place]:
 
 
 def _alike(places: list[_Place]) -> bool:
-    """Returns whether several places hold one and the same network."""
+    """Returns whether all places hold the same network."""
     first, *others = ({**_own(place, ())} for place in places)
     return all(
         other.keys() == first.keys()
@@ -241,7 +242,7 @@ def _alike(places: list[_Place]) -> bool:
 
 
 def _own(place: _Place, longer: list[str] | tuple[()]) -> StateDict:
-    """Returns a network's tensors by its own names.
+    """Returns the tensors of a network by its own names.
 
     Raises:
         CheckpointError: If a tensor has two names.
@@ -264,9 +265,10 @@ def _in_longer(name: str, place: _Place, longer: list[str] | tuple[()]) -> bool:
 
 
 def _maybe_normalizers(places: list[_Place], network: _Place) -> StateDict:
-    """Returns the tensors in the file that can be a mean or a deviation, by full name.
+    """Returns the tensors that can be a mean or deviation, by full name.
 
-    A single number is only taken from the network's own dict: others have statistics.
+    A single number is accepted only in the network's own dict: other dicts hold
+    statistics.
     """
     return {
         place.full(name): tensor
@@ -283,18 +285,18 @@ def _weights(
     option: str | None,
     normalizer: Normalizer | None,
 ) -> Weights:
-    """Returns the weights at a place, and names the tensors that are none.
+    """Returns the weights at a place, with the names of the unused tensors.
 
     Args:
         place: The place.
-        longer: Longer prefixes in the same dict, those of other networks.
-        data: All that the file holds.
-        option: What takes a key, if no key was given for a known network: then no
-            layer may lie outside of it.
-        normalizer: Tensors that are neither the network's nor passed over.
+        longer: Longer prefixes in the same dict, which belong to other networks.
+        data: The whole content of the file.
+        option: Name of the option that takes a key, if a known network was found
+            without a key; then no layer can lie outside of the network.
+        normalizer: The normalizer, whose tensors are neither weights nor unused.
 
     Raises:
-        CheckpointError: If a layer does.
+        CheckpointError: If a layer lies outside of the network.
     """
     if normalizer:
         place = place._replace(
@@ -311,8 +313,8 @@ def _weights(
         is_layer = name.endswith(".weight") and place.tensors[name].ndim > 1
         if is_layer and not _BESIDE.search(name):
             raise CheckpointError(
-                f"it holds the layer {name[:80]!r} beside the network "
-                f"{place.key!r}, which has no place for it; to pass it over, give "
+                f"it holds the layer {name[:80]!r} outside of the network "
+                f"{place.key!r}, which has no place for it; to skip it, give "
                 f"{place.key!r} to {option}"
             )
     passed_over = (*(name for name in own if name not in network), *outside)
@@ -320,7 +322,7 @@ def _weights(
 
 
 def _nothing(data: Any, places: list[_Place], key: str | None) -> str:
-    """Returns the message about a file without weights under `key`."""
+    """Returns the message for a file without weights under `key`."""
     if key is None or not places:
         return f"a state dict must be tensors by name, received {type(data).__name__}"
     known = ", ".join(repr(place.key) for place in places[:_MAX_NAMED])
@@ -332,7 +334,7 @@ def _refuse_whole_networks(data: Any, path: Path) -> None:
         line = conversion(path, "torch.load", part, "weights_only=False")
         raise CheckpointError(
             f"it holds a whole pickled network ({name}), not weights; if you trust "
-            f"it, for this runs its code, turn it into a state dict: {line}"
+            f"it (this runs its code), turn it into a state dict: {line}"
         )
 
 
@@ -342,13 +344,13 @@ def _refuse_hidden_tensors(data: Any) -> None:
             where = f"under the key {'.'.join(path)!r:.80}" if path else "at the top"
             raise CheckpointError(
                 f"it holds tensors in an object of the type {item.name!r:.80} {where}, "
-                "which is not read: save a plain dict of tensors by name instead, such "
-                "as dict(weights)"
+                "which is not read: save a plain dict of tensors by name instead, e.g. "
+                "dict(weights)"
             )
 
 
 def _whole_networks(data: Any) -> Iterator[tuple[str, str]]:
-    """Yields the Python that takes each pickled network out of a file, and its name."""
+    """Yields the Python expression that selects each pickled network, and its name."""
     if isinstance(data, Opaque):
         if data.is_module:
             yield "", data.name
@@ -360,5 +362,5 @@ def _whole_networks(data: Any) -> Iterator[tuple[str, str]]:
 
 
 def read_state_dict(path: Path, key: str | None = None) -> StateDict:
-    """Returns the tensors of `read_weights`, with its arguments and errors."""
+    """Returns the tensors that `read_weights` finds; same arguments and errors."""
     return read_weights(path, key).tensors

@@ -1,8 +1,9 @@
-"""Files of `torch.save` read as data: without PyTorch, and nothing in them runs.
+"""A reader of `torch.save` files as data, without PyTorch and without running code.
 
-Two formats: a zip with a pickle and one member a storage (PyTorch 1.6 and later),
-and before it five pickles followed by the storages. The pickle is only described
-(`resnet_tf.data.plain_pickle`); a tensor is a view of its storage.
+There are two formats: a zip with a pickle and one member per storage (PyTorch 1.6 and
+later), and the older format of five pickles followed by the storages. The pickle
+becomes a description (`resnet_tf.data.plain_pickle`); a tensor is a view of its
+storage.
 """
 
 import stat
@@ -27,18 +28,18 @@ def read_torch(path: Path) -> Any:
     """Returns the object in a file of `torch.save`, as plain data.
 
     Args:
-        path: A file in the format of PyTorch 1.6 and later or in the one before.
+        path: A file in the format of PyTorch 1.6 and later, or in the older format.
 
     Returns:
-        dict, list, tuple, set, str, numbers and None. A tensor or a parameter is a
-        read-only array that shares its storage's memory, bfloat16 as float32;
-        the usual subclasses of dict are dict; a class is its dotted name. Any other
-        object is `Opaque`: it is named, never made.
+        Values of dict, list, tuple, set, str, numbers and None. A tensor or parameter
+        becomes a read-only array that shares its storage's memory, with bfloat16 as
+        float32; the usual subclasses of dict become dict; a class becomes its dotted
+        name. Any other object becomes `Opaque`: it is named but never created.
 
     Raises:
-        CheckpointError: If the file is missing or damaged, claims more than it
-            holds, has a key twice, names a function that reaches the system, or is
-            a TorchScript program.
+        CheckpointError: If the file is missing or damaged, claims more data than it
+            holds, has a repeated key, names a function that reaches the system, or is a
+            TorchScript program.
     """
     try:
         about = path.stat()
@@ -55,7 +56,7 @@ def read_torch(path: Path) -> Any:
         ) from error
     except FileNotFoundError as error:
         raise MissingCheckpointError(f"{path} is missing") from error
-    except Exception as error:  # each damage raises a kind of its own
+    except Exception as error:  # each kind of damage raises a different error
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"{path} cannot be read as a PyTorch file: {reason}"
@@ -87,9 +88,9 @@ def _read_zip(path: Path) -> tuple[object, dict[str, np.ndarray]]:
 
 
 def _root(archive: zipfile.ZipFile, file_size: int) -> str:
-    """Returns the folder of all members, once nothing speaks against reading them.
+    """Returns the folder of all members; raises if they are not safe to read.
 
-    PyTorch stores them as they are, so together they are no larger than the file.
+    PyTorch does not compress members, so together they are no larger than the file.
     """
     members = archive.infolist()
     names = [member.filename for member in members]
@@ -120,7 +121,7 @@ def _read_legacy(path: Path) -> tuple[object, dict[str, np.ndarray]]:
     protocol, at = read_pickle(data, (), at)
     if protocol != _PROTOCOL:
         raise ValueError(f"its protocol must be {_PROTOCOL}")
-    # The description of the machine that wrote it; storages are little-endian.
+    # This pickle describes the machine that wrote the file; storages are little-endian.
     _, at = read_pickle(data, (), at)
     value, at = read_pickle(data, None, at)
     keys, at = read_pickle(data, (), at)

@@ -1,7 +1,7 @@
-"""PyTorch's tensors in our networks: the kinds of weights and their axes.
+"""Conversion of PyTorch's tensors to our weights: their kinds and axes.
 
-Kernels of convolutions are (O, I, H, W) there and (H, W, I, O) here, those of the
-dense head (classes, channels) and (channels, classes).
+Convolution kernels are (O, I, H, W) in PyTorch and (H, W, I, O) here; kernels of the
+dense head are (classes, channels) in PyTorch and (channels, classes) here.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,12 +21,12 @@ _KINDS = {
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
 }
-# Their axes as ours, by the number of dimensions.
+# The order of our axes in PyTorch's layout, by the number of dimensions.
 _THEIR_AXES = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
 
 
 def without_counters(state_dict: Mapping[str, np.ndarray]) -> StateDict:
-    """Returns the tensors that are weights: without `num_batches_tracked`."""
+    """Returns the tensors without the counters `num_batches_tracked`."""
     return {name: x for name, x in state_dict.items() if not name.endswith(_COUNTER)}
 
 
@@ -36,23 +36,22 @@ def assign_tensors(
     layer_name: Callable[[str], str | None],
     owner: str,
 ) -> int:
-    """Gives the model the tensors; each of them is used once.
+    """Assigns tensors to the model; every tensor must be used.
 
     Args:
         model: The network.
         tensors: Tensors by PyTorch's names, without counters.
-        layer_name: From the name of one of our layers, such as
-            "stage1_block1/conv1", to PyTorch's; None for a layer that stays as it
-            is.
-        owner: Whose network it is, for messages.
+        layer_name: Function from the name of one of our layers, e.g.
+            "stage1_block1/conv1", to PyTorch's name; None leaves the layer unchanged.
+        owner: Owner and name of the network, for messages.
 
     Returns:
         The number of weights assigned.
 
     Raises:
-        CheckpointError: If a tensor is missing, has another shape, holds no finite
-            floating-point numbers or has no place in the network; the model is
-            unchanged then.
+        CheckpointError: If a tensor is missing, has another shape, has values that are
+            not finite floating-point numbers, or does not belong to the network; the
+            model is then unchanged.
     """
     left, found = dict(tensors), []
     for weight in model.weights:
@@ -80,11 +79,11 @@ def require_tensors(
 
     Args:
         tensors: Tensors by PyTorch's names, without counters.
-        shapes: The shape that each must have.
-        owner: Whose network it is, for messages.
+        shapes: The required shape of each tensor.
+        owner: Owner and name of the network, for messages.
 
     Raises:
-        CheckpointError: If a tensor is missing, has another shape or has no place in
+        CheckpointError: If a tensor is missing, has another shape or does not belong to
             the network, or if tensors share memory.
     """
     for name, shape in shapes.items():
@@ -97,11 +96,12 @@ def require_tensors(
 
 
 def require_own_memory(tensors: Mapping[str, np.ndarray], owner: str) -> None:
-    """Raises if tensors show the same numbers: a small file may not claim a large
-    network.
+    """Raises if tensors share memory.
+
+    Otherwise a small file could claim a large network.
 
     Raises:
-        CheckpointError: If they do.
+        CheckpointError: If tensors share memory.
     """
     spans = sorted(
         (*np.lib.array_utils.byte_bounds(x), x.nbytes, name)
@@ -130,10 +130,10 @@ def head_classes(state_dict: Mapping[str, np.ndarray], head: str, owner: str) ->
     Args:
         state_dict: Tensors by name.
         head: PyTorch's name of the layer.
-        owner: Whose network it is, for the message.
+        owner: Owner and name of the network, for the message.
 
     Raises:
-        CheckpointError: If it has no head.
+        CheckpointError: If the head is missing.
     """
     name = f"{head}.bias"
     bias = state_dict.get(name)

@@ -1,7 +1,7 @@
-"""What a described PyTorch pickle holds, as plain data.
+"""Conversion of a described PyTorch pickle to plain data.
 
-Tensors become arrays and containers stay containers. Everything else is `Opaque`:
-it is named, never made.
+Tensors become arrays and containers stay containers. Everything else becomes `Opaque`:
+it is named but never created.
 """
 
 import math
@@ -20,7 +20,7 @@ from resnet_tf.data.plain_pickle import (
 
 _MAX_DEPTH, _MAX_DIMENSIONS, _MAX_SIZE = 64, 16, 2**31
 
-# Element types by the name of the storage; bfloat16 is read as its bits.
+# Element types by storage name; bfloat16 is read as bits.
 _BFLOAT16 = "BFloat16Storage"
 TYPES = {
     "DoubleStorage": "f8",
@@ -35,13 +35,14 @@ TYPES = {
     "BoolStorage": "?",
 }
 _TENSORS = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"}
-# These wrap the tensor that is their first argument.
+# These functions wrap a tensor, their first argument.
 _PARAMETERS = {
     "torch._utils._rebuild_parameter",
     "torch._utils._rebuild_parameter_with_state",
     "torch.nn.parameter.Parameter",
 }
-# A tensor with attributes of its own: the function, the class, the arguments.
+# A tensor with attributes; its arguments are a function, a class and the arguments of
+# the function.
 _WITH_ATTRIBUTES = "torch._tensor._rebuild_from_type_v2"
 _SIZE, _NAMESPACE = "torch.Size", "argparse.Namespace"
 _DEFAULT_DICT = "collections.defaultdict"
@@ -62,9 +63,9 @@ class Opaque(NamedTuple):
     """An object that is not read.
 
     Attributes:
-        name: What would make it, such as "pathlib.PosixPath".
-        is_module: Whether it is a whole PyTorch network.
-        hides_tensors: Whether tensors are among its arguments or its state.
+        name: Name of its class or function, e.g. "pathlib.PosixPath".
+        is_module: Whether the object is a whole PyTorch network.
+        hides_tensors: Whether its arguments or state contain tensors.
     """
 
     name: str
@@ -76,7 +77,7 @@ class Opaque(NamedTuple):
 
 
 class Storage(NamedTuple):
-    """What the pickle says of a storage: its type and its number of elements."""
+    """The type and number of elements of a storage, as the pickle states them."""
 
     kind: str
     count: int
@@ -86,7 +87,7 @@ class Storage(NamedTuple):
         return self.count * np.dtype(TYPES[self.kind]).itemsize
 
     def array(self, data: bytes, start: int = 0, order: str = "<") -> np.ndarray:
-        """Returns the elements that begin at byte `start`."""
+        """Returns the elements from byte `start` on."""
         dtype = np.dtype(order + TYPES[self.kind])
         array = np.ndarray((self.count,), dtype, data, start)
         return from_bfloat16(array) if self.kind == _BFLOAT16 else array
@@ -96,7 +97,7 @@ def from_bfloat16(bits: np.ndarray) -> np.ndarray:
     """Returns bfloat16 numbers as a read-only float32 array of the same shape.
 
     Args:
-        bits: uint16 array, the upper halves of the float32 numbers.
+        bits: uint16 array: the upper halves of float32 numbers.
     """
     array = (bits.astype(np.uint32) << 16).view(np.float32)
     array.setflags(write=False)
@@ -104,7 +105,7 @@ def from_bfloat16(bits: np.ndarray) -> np.ndarray:
 
 
 def storages_in(value: object) -> dict[str, Storage]:
-    """Returns what a described pickle says of each storage, by key.
+    """Returns the storages that a described pickle declares, by key.
 
     Storages of other types than `TYPES` are left out.
 
@@ -121,8 +122,11 @@ def storages_in(value: object) -> dict[str, Storage]:
 
 
 def _parsed(item: PersistentId) -> tuple[str, Storage, tuple[int, int] | None] | None:
-    """Returns a storage's key, what is said of it, and the (start, length) of the
-    part that is meant, or None for all of it; None if its type is not read."""
+    """Returns a storage's key, its `Storage`, and the (start, length) of a part.
+
+    The part is None for the whole storage. Returns None if the type is not
+    supported.
+    """
     match item.value:
         case ("storage", Symbol("torch", kind), str(key), str(), int(count), *rest):
             if kind in TYPES and 0 <= count < 2**48:
@@ -142,8 +146,8 @@ def _objects(value: object, seen: set[int] | None = None) -> Iterator[object]:
     """Yields every object in a described pickle once, at any depth.
 
     Args:
-        value: Where to begin.
-        seen: Identities of objects that are left out; those that are yielded join them.
+        value: The root of the walk.
+        seen: Identities of objects to skip; identities of yielded objects are added.
     """
     waiting, seen = [value], set() if seen is None else seen
     while waiting:
@@ -162,24 +166,24 @@ def _objects(value: object, seen: set[int] | None = None) -> Iterator[object]:
 
 
 class PlainValues:
-    """Turns a described pickle into data; shared parts stay shared.
+    """Converts a described pickle to data; shared parts stay shared.
 
     Args:
-        storages: The arrays by key.
+        storages: Arrays of the storages, by key.
     """
 
     def __init__(self, storages: Mapping[str, np.ndarray]):
         self._storages = storages
         self._done: dict[int, object] = {}
-        # Every honest entry is copied once, and no pickle has more entries.
+        # A valid file copies each entry once, and no pickle has more entries than this.
         self._copies_left = MAX_OPCODES
         self._searched: set[int] = set()
 
     def __call__(self, item: object, depth: int = 0) -> Any:
-        """Returns the data.
+        """Returns the data of an item.
 
         Raises:
-            ValueError: If it is nested too deep, is copied too often, or a tensor
+            ValueError: If the item is nested too deep or copied too often, or a tensor
                 lies outside its storage.
         """
         if depth > _MAX_DEPTH:
@@ -221,7 +225,7 @@ class PlainValues:
     def _called(
         self, name: str, args: tuple, call: Call, plain: Callable[[object], Any]
     ) -> object:
-        """Returns the data that a call of a known function would have made."""
+        """Returns the data that a call of a known function would have created."""
         match args:
             case (PersistentId() as stored, offset, size, stride, *_) if (
                 name in _TENSORS
@@ -244,17 +248,17 @@ class PlainValues:
             attributes = call.state if name == _NAMESPACE else ()
             return self._dict((*args, call.items, *attributes), plain)
         if call.items:
-            # What a pickle sets by key is the data of a subclass of dict.
+            # Items set by key are the data of a subclass of dict.
             return self._dict((call.items,), plain)
         if name in _TENSORS | _PARAMETERS or name.removeprefix("torch.") in TYPES:
-            raise ValueError(f"a call of {name} is none of PyTorch's")
+            raise ValueError(f"a call of {name} does not have PyTorch's form")
         return self._opaque(name, call)
 
     def _opaque(self, name: str, call: Call) -> Opaque:
         is_module = any(
             isinstance(state, dict) and state.keys() >= _MODULE for state in call.state
         )
-        # Each object is searched once: what several objects share, the first hides.
+        # Each object is searched once, so a shared tensor counts only for the first.
         hidden = [
             _is_tensor(item)
             for part in (call.args, call.state, call.elements)
@@ -265,9 +269,9 @@ class PlainValues:
     def _dict(
         self, parts: Iterable[object], plain: Callable[[object], Any]
     ) -> dict[Any, Any]:
-        """Returns one dict of several, or of lists of pairs, as Python 2 wrote them.
+        """Returns one dict from several dicts or, as in Python 2, lists of pairs.
 
-        Entries with an odd key are left out: no weight has one.
+        Entries with an `OddKey` are left out, as no weight has one.
         """
         result: dict[Any, Any] = {}
         for part in parts:
@@ -299,7 +303,7 @@ def _pairs(part: object) -> Iterator[tuple[object, object]]:
 
 
 def _name_of(function: object) -> str:
-    """Returns a name for what is called, other than by a plain name."""
+    """Returns a name for a callee that is not a `Symbol`."""
     match function:
         case PersistentId(("module", Symbol(module, name), *_)):
             return f"{module}.{name}"
@@ -316,9 +320,9 @@ def _is_tensor(item: object) -> bool:
 
 
 def _view(array: np.ndarray, offset: object, size: object, stride: object):
-    """Returns the part of a storage that a tensor shows.
+    """Returns the part of a storage that a tensor describes.
 
-    It never has more elements than the storage, so a copy of it is bounded too.
+    It never has more elements than the storage, so the size of a copy is limited too.
     """
     if not all(isinstance(x, tuple) for x in (size, stride)) or not all(
         isinstance(n, int) and 0 <= n < _MAX_SIZE for n in (offset, *size, *stride)

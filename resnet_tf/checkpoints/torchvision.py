@@ -1,6 +1,6 @@
-"""The state dicts of torchvision's `resnet18` and `densenet121` in our networks.
+"""Import of torchvision's `resnet18` and `densenet121` into our networks.
 
-The networks are the same, padding included; names and layouts differ.
+The networks are the same, including padding; names and layouts differ.
 """
 
 import re
@@ -19,7 +19,7 @@ from resnet_tf.checkpoints.torch_layout import (
 from resnet_tf.config import HEAD
 from resnet_tf.errors import CheckpointError
 
-# What batch norm adds to the variance in both networks.
+# The epsilon of batch norm in both networks.
 BN_EPSILON = 1e-5
 
 _RESNET_PARTS = {
@@ -33,12 +33,12 @@ _DENSENET_PARTS = {
     "stem_bn": "features.norm0",
     "final_bn": "features.norm5",
 }
-# The published densenet121 has "norm.1" where the network now says "norm1".
+# The published densenet121 has "norm.1" for the current name "norm1".
 _OLD_NAME = re.compile(r"(.*\.denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 
 
 def resnet_layer(name: str) -> str:
-    """Returns torchvision's name of a layer of a residual network, less the head."""
+    """Returns torchvision's name of a residual network's layer, except the head."""
     if place := re.fullmatch(r"stage(\d)_block(\d+)/(.*)", name):
         part = _RESNET_PARTS.get(place[3], place[3])
         return f"layer{place[1]}.{int(place[2]) - 1}.{part}"
@@ -55,8 +55,7 @@ def _densenet_layer(name: str) -> str:
 
 
 class _Names(NamedTuple):
-    """Where torchvision keeps a network's layers: the head, and the others from our
-    names."""
+    """Torchvision's layer names: the head, and a function from our names."""
 
     head: str
     layer: Callable[[str], str]
@@ -77,7 +76,7 @@ def num_classes(network: str, state_dict: Mapping[str, np.ndarray]) -> int:
         state_dict: Tensors by torchvision's names.
 
     Raises:
-        CheckpointError: If it has no head.
+        CheckpointError: If the head is missing.
     """
     return head_classes(state_dict, _NETWORKS[network].head, f"torchvision's {network}")
 
@@ -85,21 +84,21 @@ def num_classes(network: str, state_dict: Mapping[str, np.ndarray]) -> int:
 def assign(
     model: keras.Model, state_dict: Mapping[str, np.ndarray], *, head: bool = True
 ) -> int:
-    """Gives the model the tensors of a state dict; all of them are used.
+    """Assigns the tensors of a state dict to the model; all must be used.
 
     Args:
         model: `resnet18` or `densenet121`.
-        state_dict: Tensors by torchvision's names, also by the older ones of the
-            published densenet121; `num_batches_tracked` is passed over.
-        head: Whether the head is taken too; else it stays as it is.
+        state_dict: Tensors by torchvision's names, or by the older names of the
+            published densenet121; `num_batches_tracked` is ignored.
+        head: Whether to assign the head too; otherwise it is unchanged.
 
     Returns:
         The number of weights assigned.
 
     Raises:
-        CheckpointError: If a tensor is missing, has another shape, holds no finite
-            floating-point numbers, has two names or has no place in the network; the
-            model is unchanged then.
+        CheckpointError: If a tensor is missing, has another shape, has values that are
+            not finite floating-point numbers, has two names, or does not belong to the
+            network; the model is then unchanged.
     """
     left, layer_name = current_names(state_dict), layer_names(model.name)
     if not head:
@@ -113,7 +112,7 @@ def assign(
 
 
 def layer_names(network: str) -> Callable[[str], str]:
-    """Returns the function from our names of layers to torchvision's.
+    """Returns the function from our layer names to torchvision's.
 
     Args:
         network: A name in `NETWORKS`.
@@ -127,7 +126,7 @@ def _layer(name: str) -> str:
 
 
 def current_names(state_dict: Mapping[str, np.ndarray]) -> StateDict:
-    """Returns the state dict without counters, by the names of today.
+    """Returns the state dict without counters, by current names.
 
     Raises:
         CheckpointError: If a tensor has two names.

@@ -1,8 +1,8 @@
-"""A `.weights.h5` looked at before Keras reads it: plain numbers, and nothing else.
+"""A strict reader of `.weights.h5` files, which must hold plain numbers only.
 
-HDF5 can do much more: data in other files, links out of the file, filters that
-expand a few bytes to gigabytes, data sets that are computed. None of it is in a file
-that Keras writes of our networks, and all of it is refused here.
+HDF5 allows much more: data in other files, links out of the file, filters that expand a
+few bytes to gigabytes, computed data sets. Keras uses none of these for our networks,
+and this module refuses all of them.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _TYPES = (np.dtype("<f4"), np.dtype("<f2"))
 _MAX_OBJECTS, _MAX_DEPTH, _MAX_DIMENSIONS = 100_000, 16, 4
 # Keras numbers the layers of a kind; the head is the only `Dense` of each network.
 _HEAD = "layers/dense/vars/0"
-# Where Keras writes the state of the optimizer of a compiled model.
+# The group of the optimizer state of a compiled model.
 _OPTIMIZER = "optimizer"
 
 Shapes = dict[str, tuple[int, ...]]
@@ -34,16 +34,16 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """The bytes of a `.weights.h5`. Whatever is asked is asked of these bytes.
+    """The bytes of a `.weights.h5`, read once; all methods use these bytes.
 
-    The file may be the one of a model that contains the network as its only layer with
-    weights, such as a `Sequential` of the network and a softmax. The names are then
-    those inside the network. The state of an optimizer is never looked at.
+    The file can belong to a model that contains the network as its only layer with
+    weights, e.g. a `Sequential` of the network and a softmax. The names are then the
+    names inside the network. The optimizer state is never read.
 
     Attributes:
-        path: Where the file lies, for messages.
-        content: Its bytes: float32 or float16 data sets in groups, each in one piece;
-            a group may have a name.
+        path: Path of the file, for messages.
+        content: Bytes of the file: contiguous float32 or float16 data sets in groups; a
+            group can have a name.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class StoredWeights:
 
         Args:
             path: The file.
-            max_bytes: Its largest size, which is checked before it is read.
+            max_bytes: Maximum size of the file, checked before reading.
 
         Raises:
             CheckpointError: If the file is missing, too large or cannot be read.
@@ -69,10 +69,11 @@ class StoredWeights:
 
     @functools.cached_property
     def shapes(self) -> Shapes:
-        """The shape of every weight by its name. Nothing is allocated for the weights.
+        """The shape of every weight by name, without reading the weights.
 
         Raises:
-            CheckpointError: If the bytes are damaged or hold anything but weights.
+            CheckpointError: If the bytes are damaged or hold anything other than
+                weights.
         """
         with self._opened() as file:
             weights = dict(_data_sets(file))
@@ -84,7 +85,7 @@ class StoredWeights:
 
     @property
     def head_shape(self) -> tuple[int, ...] | None:
-        """Shape of the head's kernel, None if there is no head.
+        """Shape of the head's kernel, or None without a head.
 
         Raises:
             CheckpointError: See `shapes`.
@@ -92,7 +93,7 @@ class StoredWeights:
         return self.shapes.get(_HEAD)
 
     def without_head(self) -> str:
-        """Returns, for a message, what there is where `head_shape` is None."""
+        """Returns the words for a message on a file whose `head_shape` is None."""
         inner = [name for name in self.shapes if name.endswith(f"/{_HEAD}")]
         if not inner:
             return "none"
@@ -104,7 +105,7 @@ class StoredWeights:
         return f"{found}, and {other:.80} of no network"
 
     def values(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Yields the name and the numbers of every weight, float32 or float16.
+        """Yields the name and values of every weight, float32 or float16.
 
         Raises:
             CheckpointError: If a number is not finite; and see `shapes`.
@@ -120,28 +121,30 @@ class StoredWeights:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[h5py.File]:
-        """Opens the bytes; whatever HDF5 says against them is one error."""
+        """Opens the bytes; every error of HDF5 becomes a CheckpointError."""
         try:
-            # HDF5 itself would look for a file within the file.
+            # HDF5 itself would search for a signature later in the file.
             if not self.content.startswith(_SIGNATURE):
-                raise ValueError("it is no HDF5 file")
+                raise ValueError("it is not an HDF5 file")
             with h5py.File(io.BytesIO(self.content), "r") as file:
                 yield file
         except CheckpointError:
             raise
-        except Exception as error:  # damage shows anywhere in HDF5
+        except Exception as error:  # HDF5 raises many kinds of errors on damage
             raise unreadable(self.path, error) from error
 
 
 def unreadable(path: Path, reason: object) -> CheckpointError:
-    """Returns the error that a file cannot be read, in one line."""
+    """Returns the one-line error for a file that cannot be read."""
     text = " ".join(str(reason).split())[:200]
     return CheckpointError(f"{path} cannot be read: {text}")
 
 
 def _wrapper(names: Collection[str]) -> str:
-    """Returns what comes before all names in the file of a model that contains the
-    network, "" where the file is the network's own."""
+    """Returns the prefix of all names in the file of a model that contains the network.
+
+    It is "" for a file of the network itself.
+    """
     heads = [name for name in names if name.endswith(f"/{_HEAD}")]
     if len(heads) != 1:
         return ""
@@ -150,9 +153,9 @@ def _wrapper(names: Collection[str]) -> str:
 
 
 def _data_sets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Yields every data set with its path, and refuses what is none or no group.
+    """Yields every data set with its path; raises for objects other than groups.
 
-    The state of an optimizer is passed over.
+    The optimizer state is skipped.
     """
     waiting: list[tuple[str, h5py.Group, int]] = [("", file, 0)]
     seen: set[Any] = set()
@@ -162,7 +165,8 @@ def _data_sets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
             path = prefix + name
             if path == _OPTIMIZER:
                 continue
-            # Asked of the link, so that one out of the file is never followed.
+            # This checks the link itself, so that a link out of the file is never
+            # followed.
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise ValueError(f"{path:.80} must be no link to elsewhere")
             item = group[name]
@@ -179,9 +183,10 @@ def _data_sets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
 
 
 def _require_few_notes(path: str, item: h5py.HLObject) -> None:
-    """Refuses attributes other than a group's name: Keras casts as one says.
+    """Raises for attributes other than a group's name.
 
-    The name itself is not read: HDF5 would allocate as many bytes as it claims.
+    Keras would cast values as an attribute says. The name itself is not read: HDF5
+    would allocate as many bytes as it claims.
     """
     notes = list(item.attrs)
     if notes and (notes != ["name"] or not isinstance(item, h5py.Group)):
@@ -189,7 +194,7 @@ def _require_few_notes(path: str, item: h5py.HLObject) -> None:
 
 
 def _require_plain(path: str, item: Any) -> None:
-    """Refuses what is no array of floats in one piece of this file."""
+    """Raises unless an item is a contiguous array of floats in this file."""
     if not isinstance(item, h5py.Dataset):
         raise ValueError(f"{path:.80} must be an array or a group")
     if item.dtype not in _TYPES:

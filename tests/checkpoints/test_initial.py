@@ -209,10 +209,10 @@ def test_what_lies_beside_torchvisions_network_is_named(tmp_path):
     config = finetune("resnet18", tmp_path / "resnet18.pth")
     text = initialize(build_model(config.model), config)
     assert text == line(config.train.init_from, CLASSES, 102) + (
-        ". The network lies under `1` in the file. Tensors beside the network were "
-        "passed over: `n_averaged`. The file holds a normalizer, '0.mean' and '0.std': "
-        "mean 0.5000, 0.5000, 0.5000 and std 1.0000, 1.0000, 1.0000; this training has "
-        "mean 0.4850, 0.4560, 0.4060 and std 0.2290, 0.2240, 0.2250."
+        ". The network lies under `1` in the file. Tensors outside of the network "
+        "were skipped: `n_averaged`. The file holds a normalizer, '0.mean' and "
+        "'0.std': mean 0.5000, 0.5000, 0.5000 and std 1.0000, 1.0000, 1.0000; this "
+        "training has mean 0.4850, 0.4560, 0.4060 and std 0.2290, 0.2240, 0.2250."
     )
 
 

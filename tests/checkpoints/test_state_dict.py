@@ -104,7 +104,7 @@ def test_one_network_twice_is_one():
 
 def test_a_layer_beside_the_network():
     data = {**under("backbone."), "head.weight": ONE}
-    with pytest.raises(CheckpointError, match="the layer 'head.weight' beside the"):
+    with pytest.raises(CheckpointError, match="the layer 'head.weight' outside of the"):
         find_weights(data)
     assert find_weights(data, "backbone").passed_over == ("head.weight",)
 

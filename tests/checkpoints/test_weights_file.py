@@ -186,7 +186,7 @@ def test_weights_must_be_finite(path, name, value):
 def test_what_is_no_hdf5(path, tmp_path):
     # HDF5 itself would look for a file within the file.
     path.write_bytes(b"\0" * 512 + path.read_bytes())
-    with pytest.raises(CheckpointError, match="it is no HDF5 file"):
+    with pytest.raises(CheckpointError, match="it is not an HDF5 file"):
         stored_shapes(path)
     with pytest.raises(CheckpointError, match="is missing"):
         stored_shapes(tmp_path)
