@@ -1,4 +1,4 @@
-"""The fixture that the tests of all native kernels share."""
+"""The fixture that all tests of the native kernels share."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from resnet_tf.native import library
 
 @pytest.fixture(params=["baseline", "avx2", "avx512"])
 def instructions(request):
-    """Each instruction set that this CPU has."""
+    """Sets each instruction set of this CPU in turn."""
     best = native.instructions()
     if not library.use_instructions(request.param):
         pytest.skip(f"this CPU has no {request.param}")

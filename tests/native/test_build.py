@@ -1,4 +1,4 @@
-"""The kernels compile without warnings, and for processors other than this one."""
+"""The kernels compile without warnings, and for other processors."""
 
 import os
 import shutil
@@ -19,8 +19,7 @@ def needs(*programs):
 
 
 def build(tmp_path, **variables) -> tuple[str, bool]:
-    """Builds as `pip install` does; returns what it says, and whether there is a
-    library."""
+    """Builds as `pip install` does; returns the output and whether a library exists."""
     command = [sys.executable, "setup.py", "-q", "build_ext", "--force"]
     command += [f"--build-temp={tmp_path}/temp", f"--build-lib={tmp_path}/lib"]
     answer = subprocess.run(
@@ -39,12 +38,12 @@ def build(tmp_path, **variables) -> tuple[str, bool]:
         pytest.param("clang", "clang++", marks=needs("clang++")),
     ],
 )
-def test_a_compiler_has_nothing_to_say(tmp_path, c, cxx):
+def test_compilers_give_no_warnings(tmp_path, c, cxx):
     strict = {"CFLAGS": "-Werror", "CXXFLAGS": "-Werror"}
     assert build(tmp_path, CC=c, CXX=cxx, **strict) == ("", True)
 
 
-def test_without_a_compiler_the_build_goes_on(tmp_path):
+def test_the_build_succeeds_without_a_compiler(tmp_path):
     said, built = build(tmp_path, CC="false", CXX="false")
     assert not built
     assert "resnet_tf.native._kernels" in said
@@ -52,7 +51,7 @@ def test_without_a_compiler_the_build_goes_on(tmp_path):
 
 @pytest.mark.slow
 @needs(CROSS, EMULATOR)
-def test_the_kernels_of_aarch64(tmp_path):
+def test_the_kernels_for_aarch64(tmp_path):
     program = tmp_path / "check"
     sources = [SOURCES / "kernels.cpp", SOURCES / "pool.cpp"]
     sources.append(Path(__file__).with_name("check.cpp"))

@@ -7,7 +7,7 @@ from resnet_tf.native import choice
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Returns a function that plays a machine."""
+    """Returns a function that simulates a machine."""
 
     def play(instructions=native.INSTRUCTIONS, reason=None, gpus=()):
         monkeypatch.setattr(choice, "reason", lambda: reason)
@@ -56,7 +56,7 @@ def test_instructions_that_the_cpu_does_not_have(machine):
 
 
 @pytest.mark.skipif(not native.available(), reason="no native kernels")
-def test_asking_for_instructions_changes_nothing():
+def test_supports_does_not_change_the_instructions():
     before = native.instructions()
     assert choice.supports("baseline") and not choice.supports("mmx")
     assert native.instructions() == before

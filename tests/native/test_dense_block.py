@@ -1,4 +1,4 @@
-"""The dense block as one operation, against float64 and in every form of it."""
+"""The dense block as one operation, in every form, against float64."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def _block(shape, growth, hidden, layers):
-    """Returns an input, its layers and an upstream gradient."""
+    """Returns an input, the layers and an upstream gradient."""
     generator = np.random.default_rng(0)
 
     def normal(*size):
@@ -52,7 +52,7 @@ def _native(x, layers, dy, new_first):
 
 
 def _reference(x, layers, dy, new_first, dtype):
-    """Returns what `_native` returns, computed layer by layer in `dtype`."""
+    """Returns the same results as `_native`, computed layer by layer in `dtype`."""
     x, layers, dy = tf.nest.map_structure(lambda a: tf.cast(a, dtype), (x, layers, dy))
     variables = _variables(x, layers)
     inner = []
@@ -72,14 +72,14 @@ def _reference(x, layers, dy, new_first, dtype):
 
 
 def _error(received, exact):
-    """Returns the root mean square error, relative to that of the exact values."""
+    """Returns the root mean square error, relative to the RMS of the exact values."""
     exact = np.asarray(exact)
     difference = np.asarray(received, np.float64) - exact
     return np.sqrt((difference**2).mean() / (exact**2).mean())
 
 
-# Maps of whole tiles and of parts of tiles; channels that fill vectors and others; more
-# channels than are computed at a time.
+# Maps of whole and partial tiles; channels that fill vectors and that do not; more
+# channels than the kernels process at a time.
 @pytest.mark.parametrize(
     "shape, growth, hidden, layers, new_first",
     [
@@ -100,7 +100,7 @@ def test_block_and_its_gradients_are_exact(
     for own, expected in zip(moments, exact_moments, strict=True):
         assert _error(own[0], expected[0]) < 1e-6
         assert _error(own[1], expected[1]) < 2e-6
-    # With these numbers rounding moves no value to the other side of a ReLU.
+    # With these numbers rounding changes no sign before a ReLU.
     for own, expected in zip(gradients, exact, strict=True):
         assert own.shape == expected.shape
         assert _error(own, expected) < 5e-6

@@ -1,4 +1,4 @@
-"""Convolutions as matrix products against float64 and TensorFlow."""
+"""Convolutions as matrix products, against float64 and TensorFlow."""
 
 import keras
 import numpy as np
@@ -13,8 +13,8 @@ pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"
 )
 # Input (N, H, W, C), kernel (height, width, filters), stride, centered. Channels that
-# fill vectors, and that do not; odd and even sizes; one pixel; a filter that is larger
-# than the map, and a stride that is larger than the filter.
+# fill vectors and that do not; odd and even sizes; one pixel; a filter larger than the
+# map; a stride larger than the filter.
 SHAPES = [
     ((4, 32, 32, 24), (1, 1, 48), 1, False),
     ((3, 7, 5, 17), (1, 1, 33), 1, False),
@@ -38,7 +38,7 @@ def _random(*shape, seed=0):
 
 
 def _arrays(size, kernel, stride):
-    """Returns an input as ReLU leaves it, a kernel and a gradient of the output."""
+    """Returns an input like the output of a ReLU, a kernel and an output gradient."""
     images, height, width, channels = size
     sides = (-(-height // stride), -(-width // stride))
     return (
@@ -81,7 +81,7 @@ def _results(x, kernel, dy, stride, centered):
 
 
 def _error(received, exact):
-    """Returns the root mean square error, relative to that of the exact values."""
+    """Returns the root mean square error, relative to the RMS of the exact values."""
     difference = np.asarray(received, np.float64) - exact
     return np.sqrt((difference**2).mean() / (exact**2).mean())
 
@@ -109,7 +109,7 @@ def test_convolution_and_its_gradients_are_exact(
         ((64, 32, 32, 3), (3, 3, 16), 1),
     ],
 )
-def test_errors_are_no_larger_than_tensorflows(size, kernel, stride):
+def test_errors_do_not_exceed_tensorflows(size, kernel, stride):
     x, w, dy = _arrays(size, kernel, stride)
     form = {"strides": [1, stride, stride, 1], "padding": "SAME"}
     theirs = (
@@ -207,7 +207,7 @@ def test_convolution_has_a_second_gradient(stride, centered):
 
 @pytest.mark.parametrize("kernel_size", [1, 3])
 @pytest.mark.parametrize("stride_padding, use_bias", [("end", False), ("both", True)])
-def test_layers_have_the_results_of_tensorflow(kernel_size, stride_padding, use_bias):
+def test_layers_give_tensorflows_results(kernel_size, stride_padding, use_bias):
     layer = conv(
         8, kernel_size, strides=2, stride_padding=stride_padding, use_bias=use_bias
     )
@@ -280,7 +280,7 @@ def test_no_images_give_no_outputs_and_a_gradient_of_zero():
         ((3, 3, 8, 8), (3, 3), False),
     ],
 )
-def test_the_rule_of_shapes(instructions, kernel, strides, expected):
+def test_which_shapes_are_computed(instructions, kernel, strides, expected):
     x, kernel = tf.ones((1, 4, 4, kernel[2])), tf.ones(kernel)
     if expected is None:  # a 1x1 convolution of many channels
         expected = instructions != "avx512"

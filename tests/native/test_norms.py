@@ -1,4 +1,4 @@
-"""Batch norms of several maps, their results joined or split, against float64."""
+"""Batch norms of several maps, with joined or split results, against float64."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def _norms(size, channels):
 
 
 def _results(norms, widths, relu):
-    """Returns the results, the moved averages and the gradients of their cubes."""
+    """Returns the results, the new moving averages and the gradients of the cubes."""
     variables = [each for norm in norms for each in norm[:3]]
     with tf.GradientTape() as tape:
         tape.watch(variables)
@@ -38,7 +38,7 @@ def _results(norms, widths, relu):
 
 
 def _exact(norms, widths, relu):
-    """Returns what `_results` returns, in float64."""
+    """Returns the same results as `_results`, in float64."""
     norms = [Norm(*(tf.cast(each, tf.float64) for each in norm)) for norm in norms]
     variables = [each for norm in norms for each in norm[:3]]
     with tf.GradientTape() as tape:
@@ -62,7 +62,7 @@ def _error(received, exact):
     return np.sqrt((difference**2).mean() / (exact**2).mean())
 
 
-# Channels of the maps, and of the results: joined, split, and both.
+# Channels of the maps and of the results: joined, split and both.
 @pytest.mark.parametrize(
     "channels, widths",
     [((16, 12, 8), (36,)), ((48,), (32, 16)), ((5, 17, 3), (7, 1, 17)), ((1,), (1,))],

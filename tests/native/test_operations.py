@@ -1,4 +1,4 @@
-"""The native kernels against float64, for every instruction set of this CPU."""
+"""The native kernels against float64, with every instruction set of this CPU."""
 
 import numpy as np
 import pytest
@@ -10,9 +10,8 @@ from resnet_tf.native import library, operations
 pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"
 )
-# Images, height, width, channels, filters, size of the filters: whole tiles and parts
-# of tiles; channels that fill vectors, and that do not; one pixel; more channels than a
-# block holds.
+# Images, height, width, channels, filters, filter size. Whole and partial tiles;
+# channels that fill vectors and that do not; one pixel; more channels than a block has.
 SHAPES = [
     (4, 32, 32, 16, 16, 3),
     (3, 7, 5, 3, 5, 3),
@@ -52,7 +51,7 @@ def _exact_convolution(x, kernel, dy):
 
 
 def _error(received, exact):
-    """Returns the root mean square error, relative to that of the exact values."""
+    """Returns the root mean square error, relative to the RMS of the exact values."""
     difference = np.asarray(received, np.float64) - exact
     return np.sqrt((difference**2).mean() / (exact**2).mean())
 
@@ -79,8 +78,8 @@ def test_convolution_and_its_gradients_are_exact(instructions, shape):
     [(128, 8, 8, 64, 64, 3), (64, 32, 32, 16, 16, 3), (64, 32, 32, 16, 8, 5)],
 )
 def test_filter_gradient_is_about_as_exact_as_tensorflow(shape):
-    # Ours stays near 6e-7. On AVX-512 TensorFlow has 4e-7 to 1.1e-6, on AVX2 1e-6 to
-    # 4e-6: it sums more numbers in one go.
+    # Our error is near 6e-7. TensorFlow's is 4e-7 to 1.1e-6 with AVX-512 and 1e-6 to
+    # 4e-6 with AVX2, because it adds more numbers in one sum.
     images, height, width, channels, filters, size = shape
     x = np.maximum(_random(images, height, width, channels), 0)
     dy = _random(images, height, width, filters, seed=2)
@@ -98,7 +97,7 @@ def test_filter_gradient_is_about_as_exact_as_tensorflow(shape):
     assert _error(ours, exact) < 8e-7
 
 
-def test_bias_is_added_and_relu_cuts(instructions):
+def test_bias_and_relu(instructions):
     x, kernel, bias = _random(2, 6, 9, 5), _random(3, 3, 5, 20), _random(20)
     y, *_ = _exact_convolution(x, kernel, _random(2, 6, 9, 20))
     received = operations.winograd_convolution(

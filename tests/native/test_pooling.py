@@ -33,7 +33,7 @@ def _theirs(x, stride):
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("size", [(3, 8, 8, 16), (2, 7, 5, 21), (2, 1, 1, 3)])
 @pytest.mark.parametrize("ties", [False, True])
-def test_values_and_gradients_are_those_of_tensorflow(instructions, size, stride, ties):
+def test_values_and_gradients_equal_tensorflows(instructions, size, stride, ties):
     x = tf.random.stateless_normal(size, [0, 0])
     x = tf.round(x) if ties else x
     ours = _with_gradient(lambda x: native.max_pool(x, stride), x)
@@ -73,7 +73,7 @@ def test_layers_pool_natively_in_training(layer):
         np.testing.assert_allclose(step(x), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_no_images_give_none():
+def test_no_images():
     y, dx = _with_gradient(lambda x: native.max_pool(x, 2), tf.ones((0, 4, 4, 3)))
     assert (y.shape, dx.shape) == ((0, 2, 2, 3), (0, 4, 4, 3))
 
