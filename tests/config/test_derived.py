@@ -1,4 +1,4 @@
-"""The rate follows the batch, not the number of replicas; a run may move."""
+"""The rate depends on the batch, not on the replicas; a run can move."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_a_higher_rate_needs_a_warm_up():
     assert flat("akamaster", **low).optimizer.init_lr == 0.05
 
 
-def test_where_a_run_computes_is_written_but_makes_no_other_experiment():
+def test_the_place_of_a_run_is_written_but_not_compared():
     one, many = flat(strategy="one"), flat(strategy="multi_worker")
     assert many.to_dict()["train"]["strategy"] == "multi_worker"
     assert differences(one, many) == {}
@@ -47,12 +47,12 @@ def test_where_a_run_computes_is_written_but_makes_no_other_experiment():
     assert one.run_name() != synced.run_name()
 
 
-def test_a_config_of_an_earlier_version_means_no_synchronisation():
+def test_a_config_of_an_earlier_version_means_no_synchronization():
     config = read_config(ROOT / "pretrained/model_20/config.json")
     assert not config.train.sync_batch_norm
     assert ExperimentConfig.from_dict(config.to_dict()) == config
 
 
-def test_lanes_are_normalised_by_themselves():
+def test_lanes_are_normalized_separately():
     with pytest.raises(SettingError, match="sync_batch_norm needs lanes=1, received 2"):
         flat(sync_batch_norm=True, lanes=2)

@@ -65,12 +65,12 @@ def test_json_round_trip_of_every_recipe(recipe):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("model", ["resnet", "densenet"])
-def test_every_recipe_serves_both_families(recipe, model):
+def test_every_recipe_works_with_both_families(recipe, model):
     config = ExperimentConfig.from_flat({"model": model}, recipe)
     assert config.model.model == model
 
 
-def test_an_explicit_setting_wins_over_the_recipe():
+def test_an_explicit_setting_overrides_the_recipe():
     config = ExperimentConfig.from_flat({"init_lr": 0.3}, "onecycle")
     assert config.optimizer.init_lr == 0.3
     assert config.optimizer.nesterov is recipe_values("onecycle")["nesterov"] is True
@@ -151,12 +151,12 @@ def test_a_name_replaces_the_network_of_a_recipe(recipe, settings, expected):
         ("wenxinxu", {"model": "resnet110"}, 0),
     ],
 )
-def test_deep_networks_warm_up_where_the_source_does(recipe, settings, steps):
+def test_deep_networks_warm_up_as_in_the_source(recipe, settings, steps):
     optimizer = ExperimentConfig.from_flat(settings, recipe).optimizer
     assert (optimizer.warmup_steps, optimizer.warmup_lr) == (steps, 0.01)
 
 
-def test_what_a_recipe_says_of_a_switch_that_is_off_is_left_out():
+def test_settings_of_a_switch_that_is_off_are_left_out():
     whitened = ExperimentConfig.from_flat({"normalization": "whitening"}, "akamaster")
     assert whitened.data.channel_mean is None
     cosine = ExperimentConfig.from_flat({"schedule": "cosine"}, "article34")
@@ -169,7 +169,7 @@ def test_what_a_recipe_says_of_a_switch_that_is_off_is_left_out():
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_alone_sets_every_field_that_it_states(recipe):
-    """Nothing is lost where no model is given; only switches that are off are."""
+    """Without a model, only the settings of switches that are off are dropped."""
     stated = dict(RECIPES[recipe])
     flat = ExperimentConfig.from_flat({}, recipe).flat()
     specs = {spec.name: spec for spec in iter_fields()}
@@ -205,7 +205,7 @@ def test_finetune224_resizes_with_and_without_a_model():
         assert (data.resize, data.image_size) == (256, 224)
 
 
-def test_a_crop_that_is_asked_for_has_a_padding():
+def test_an_explicit_padded_crop_needs_padding():
     data = ExperimentConfig.from_flat({"crop": "padded"}, "uvadlc_sgd").data
     assert (data.crop, data.padding_size) == ("padded", 4)
     none = {"crop": "padded", "padding_size": 0}
@@ -272,7 +272,7 @@ def test_the_rate_of_a_warm_up(recipe, settings):
     assert ExperimentConfig.from_flat(settings, recipe).optimizer.warmup_lr == 0.5
 
 
-def test_bottlenecks_bring_the_block_that_they_belong_to():
+def test_bottlenecks_set_their_block():
     model = ExperimentConfig.from_flat({"bottleneck": True}).model
     assert (model.order, model.shortcut, model.layers_deep) == ("pre", "B", 47)
     settings = {"model": "densenet", "depth": 100, "bottleneck": True}
@@ -543,7 +543,7 @@ def _merged(old, new):
 
 
 @pytest.mark.parametrize("recipe", ["wenxinxu", "densenet2017", "uvadlc_sgd"])
-def test_a_setting_may_be_missing_only_if_it_is_younger_than_the_file(recipe):
+def test_only_settings_newer_than_the_file_can_be_missing(recipe):
     config = ExperimentConfig.from_flat({}, recipe)
     whole = config.to_dict()
     for spec in iter_fields():
@@ -560,7 +560,7 @@ def test_a_setting_may_be_missing_only_if_it_is_younger_than_the_file(recipe):
             assert ExperimentConfig.from_dict(less) == config
 
 
-def test_every_released_config_reads_as_what_it_meant():
+def test_every_released_config_keeps_its_meaning():
     config = read_config(pretrained_root() / "model_20" / "config.json")
     assert (config.model.shortcut, config.model.stride_padding) == ("A-pool", "end")
     assert (config.model.bottleneck, config.model.bn_eval) == (False, "moving")

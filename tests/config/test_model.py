@@ -14,5 +14,5 @@ from resnet_tf.config import ModelConfig, named_network
         (named_network("uva_googlenet"), "uva_googlenet"),
     ],
 )
-def test_what_a_network_is_called(config, title):
+def test_the_title_of_a_network(config, title):
     assert config.title == title

@@ -17,7 +17,7 @@ def test_the_rows_of_a_family_share_builder_settings_and_side(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_row_gives_only_settings_that_the_network_has(name):
+def test_a_row_names_only_settings_of_its_network(name):
     row = NETWORKS[name]
     assert row.values.keys() - {"model"} <= row.settings
     known = {field.name for field in dataclasses.fields(ModelConfig)}

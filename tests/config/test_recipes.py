@@ -49,8 +49,7 @@ def test_a_recipe_names_its_source(recipe):
     assert re.search(source, recipe_source(recipe))
 
 
-# Rate, batch, decay, what decays, epochs or updates and drops, as the sources
-# have them.
+# Rate, batch, decay, decaying weights, epochs or updates, and drops in the sources.
 VALUES = {
     "wenxinxu": (0.1, 128, 2e-4, "kernels_and_head", 80_000, 40_000, 60_000),
     "he2015": (0.1, 128, 1e-4, "all", 64_000, 32_000, 48_000),
@@ -86,13 +85,13 @@ def test_the_paper_recipes():
     huang = ExperimentConfig.from_flat({}, "densenet2017")
     assert huang.data.validation_size == 0
     assert huang.train.train_steps == 234_375  # 300 * 50,000 / 64
-    # The authors' code drops the rate as epochs 150 and 225 begin.
+    # The authors' code drops the rate at the start of epochs 150 and 225.
     assert huang.optimizer.decay_step0 == round(149 * 50_000 / 64)
     assert huang.optimizer.decay_step1 == 175_000  # 224 * 50,000 / 64
     assert (he.model.shortcut, he.model.stride_padding) == ("A-append", "both")
 
 
-# Start of the head's kernel and bias, and color of the crop's border.
+# Initial values of the head's kernel and bias, and color of the crop's border.
 BORDERS_AND_HEADS = {
     "wenxinxu": ("fan_in_normal", "zeros", "black"),
     "he2015": ("fan_in_uniform", "zeros", "mean"),
@@ -130,13 +129,13 @@ def test_onecycle_is_thirty_epochs():
     assert config.train.train_steps == -(-30 * 45_000 // 128)
 
 
-# The SHA-256 of each recipe that a released model names; it never changes. Fields
-# younger than the recipe are left out while they say what their absence meant.
+# The SHA-256 of each recipe that a released model names; it never changes. Fields newer
+# than the recipe are left out if they have their implicit value.
 RELEASED = {
     "onecycle": "d4d70d11180d0a14c6c85d22468ac1aa3e3ad93ec40d2e6890f9f8cb7fbc6896"
 }
 
-# What released models have beside the recipe, the network and the growth.
+# Settings of released models in addition to the recipe, the network and the growth.
 OWN = {
     "model_110": {"cutout", "label_smoothing"},
     "model_densenet40": {"train_steps"},
@@ -156,7 +155,7 @@ def test_a_released_model_names_a_frozen_recipe(name):
     folder = pretrained_root() / name
     config = read_config(folder / "config.json")
     assert config.recipe in RELEASED
-    # Kernels are chosen by the machine: no recipe names them.
+    # The machine chooses the kernels, so no recipe names them.
     network = {"model": config.model.model, "kernels": config.train.kernels}
     assert config.train.kernels == "tensorflow"
     changed = differences(config, ExperimentConfig.from_flat(network, config.recipe))
@@ -164,6 +163,6 @@ def test_a_released_model_names_a_frozen_recipe(name):
     own = set(changed) - (growth if config.train.init_from else set())
     usual = {"num_residual_blocks", "mixed_precision", "seed"}
     assert own <= usual | OWN.get(name, set())
-    # What is not the recipe's is in the command that the card shows.
+    # The command on the card shows all settings that differ from the recipe.
     words = json.loads((folder / "metrics.json").read_text())["command"].split()
     assert {f"--{key}={value}" for key, (value, _) in changed.items()} <= set(words)

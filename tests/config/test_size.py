@@ -31,7 +31,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize("values", SMALL.values(), ids=SMALL)
-def test_what_is_built_has_as_many(values):
+def test_the_computed_size_equals_the_built_network(values):
     config = ModelConfig(**values)
     model = build_model(config)
     size = network_size(config)
@@ -39,7 +39,7 @@ def test_what_is_built_has_as_many(values):
     assert size.numbers == sum(math.prod(w.shape) for w in model.weights)
 
 
-def test_a_network_that_nobody_means_is_refused():
+def test_a_far_too_large_network_is_refused():
     with pytest.raises(SettingError, match=r"at most 500,000,000 parameters, received"):
         ModelConfig(model="densenet", depth=1000, growth_rate=1000)
 

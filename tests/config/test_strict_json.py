@@ -35,14 +35,14 @@ def test_an_object():
     ],
     ids=lambda value: repr(value)[:24],
 )
-def test_what_is_refused(content, message):
+def test_invalid_json_is_refused(content, message):
     with pytest.raises(ValueError) as caught:
         parse_object(content)
     assert message in str(caught.value)
     assert len(str(caught.value)) < 300 and "\n" not in str(caught.value)
 
 
-def test_the_bounds_are_the_callers():
+def test_the_caller_sets_the_limits():
     content = b'{"a": [[1]]}'
     assert parse_object(content, max_bytes=12, max_depth=3) == {"a": [[1]]}
     with pytest.raises(ValueError, match="at most 11 bytes"):

@@ -1,4 +1,4 @@
-"""Workers that do not do the same say so before they begin."""
+"""Workers that disagree raise an error before they begin."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from resnet_tf.training.running_sums import RunningSums
 
 
 class Played:
-    """Worker `index` of those that have given `others` in its place."""
+    """Worker `index`; the other workers send `others` in its place."""
 
     def __init__(self, index=0, others=(), number=2):
         self.index, self.number, self._others = index, number, list(others)
@@ -57,7 +57,7 @@ def test_workers_that_disagree(folder, tiny, monkeypatch):
 
 
 def test_every_image_is_evaluated_once():
-    """Five images over three workers: the last one fills up the last share."""
+    """Five images over three workers: the last image fills the last share."""
     images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
     split = Split("test", images, np.arange(5, dtype=np.int32), ("a", "b"))
     seen = []
@@ -85,7 +85,7 @@ def test_every_image_is_evaluated_once():
     assert seen == [[0, 1], [2, 3], [4, 4]]
 
 
-def test_one_worker_of_several_devices_counts_once(tiny):
+def test_a_worker_with_several_devices_counts_once(tiny):
     from resnet_tf.distribution.strategy import make_strategy
     from resnet_tf.distribution.workers import Workers
 
@@ -94,7 +94,7 @@ def test_one_worker_of_several_devices_counts_once(tiny):
     np.testing.assert_array_equal(workers.gather([3, 4]), [[3, 4]])
 
 
-def test_sums_go_on_with_another_number_of_replicas():
+def test_sums_are_restored_for_another_number_of_replicas():
     import tensorflow as tf
 
     from resnet_tf.distribution.workers import Workers
@@ -103,7 +103,7 @@ def test_sums_go_on_with_another_number_of_replicas():
     alone = Workers(tf.distribute.get_strategy())
     metrics.totals["images"].assign(7)
     metrics.restore({"loss": [1.5, 2.0], "errors": [1, 2], "images": [3, 4]}, alone)
-    # The totals count, not the parts of two replicas.
+    # The totals are used, not the parts of two replicas.
     assert int(metrics.images.numpy()) == 7 and float(metrics.loss.numpy()) == 0
     metrics.restore({"loss": [1.5], "errors": [1], "images": [3]}, alone)
     assert float(metrics.loss.numpy()) == 1.5 and int(metrics.images.numpy()) == 3

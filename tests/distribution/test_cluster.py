@@ -1,4 +1,4 @@
-"""Who works together, from the environment; and that a wait for them ends."""
+"""The workers named by the environment, and the limit of the wait for them."""
 
 import json
 import socket
@@ -105,7 +105,7 @@ def test_workers_of_slurm():
     assert [port - ports[0] for port in ports] == [0, 1, 0, 1, 0, 0]
     other = find_cluster("multi_worker", {**SLURM, "SLURM_JOB_ID": "8"})
     assert set(other.addresses).isdisjoint(cluster.addresses)
-    # Each task may be a run of its own.
+    # Each task can be a separate run.
     assert find_cluster("auto", SLURM) is None
 
 
@@ -123,7 +123,7 @@ def test_wrong_variables_of_slurm(change, message):
         find_cluster("multi_worker", {**SLURM, **change})
 
 
-def test_several_workers_need_to_be_named():
+def test_multi_worker_needs_named_workers():
     with pytest.raises(SettingError, match="needs TF_CONFIG or Slurm's variables"):
         find_cluster("multi_worker", {})
 
@@ -147,7 +147,7 @@ def test_workers_meet_and_leave_their_ports_free():
         meet(Cluster((own,), 0), 1).close()
 
 
-def test_a_worker_that_never_comes_ends_the_wait():
+def test_the_wait_for_a_missing_worker_ends():
     cluster = clusters(2)[0]
     start = time.monotonic()
     with pytest.raises(PeerError) as caught:
@@ -159,7 +159,7 @@ def test_a_worker_that_never_comes_ends_the_wait():
     meet(Cluster(cluster.addresses[:1], 0), 1).close()
 
 
-def test_a_port_that_is_taken():
+def test_a_port_in_use_is_refused():
     with socket.create_server(("", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(SettingError, match=f"port {port} of this worker, h:{port}"):
@@ -171,7 +171,7 @@ import re
 from resnet_tf.distribution.rendezvous import bounded
 
 with bounded({seconds}, "too late"):
-    # It holds the GIL: no thread and no handler of Python runs.
+    # This holds the GIL: no thread and no handler of Python runs.
     {work}
 print("over")
 """
@@ -182,12 +182,12 @@ def hung(seconds, work):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
-def test_what_holds_the_gil_is_ended_with_one_line():
+def test_a_process_that_holds_the_gil_is_killed_with_one_line():
     answer = hung(1, "re.match('(a+)+b', 'a' * 60)")
     assert (answer.returncode, answer.stderr) == (-9, "error: too late\n")
 
 
-def test_what_is_in_time_is_left_alone():
+def test_work_within_the_limit_is_not_killed():
     start = time.monotonic()
     with bounded(60, "too late"):
         pass

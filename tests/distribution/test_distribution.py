@@ -1,4 +1,4 @@
-"""One network, whatever the devices and processes that train it."""
+"""The same network results from any devices and processes."""
 
 import re
 import sys
@@ -22,8 +22,8 @@ from resnet_tf.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
 STEPS = 50
-# How far weights may be apart after 50 updates, as a share of the way that they have
-# gone. Rounding alone grows with the rate and with the steps: the rate is low.
+# Maximum distance of weights after 50 updates, as a share of the distance trained.
+# Rounding errors grow with the rate and the steps, so the rate is low.
 TOLERANCE = 0.025
 SETTINGS = {
     "train_steps": STEPS,
@@ -44,7 +44,7 @@ def config(tiny):
 
 @pytest.fixture(scope="module")
 def straight(config, tmp_path_factory):
-    """The folder of the run on one device, and its summary."""
+    """The folder and summary of the run on one device."""
     folder = tmp_path_factory.mktemp("straight")
     return folder, resnet_tf.train(config(strategy="one"), folder)
 
@@ -69,8 +69,8 @@ def distance(some, others):
 
 
 def mirrored(config):
-    """Returns the weights that two logical devices have trained."""
-    # TensorFlow mixes up the collectives of two strategies in one process.
+    """Returns the weights trained by two logical devices."""
+    # TensorFlow confuses the collectives of two strategies in one process.
     reduction = tf.distribute.ReductionToOneDevice()
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], reduction)
     trainer = Trainer(config, strategy)
@@ -91,20 +91,20 @@ def launched(run_dir, **settings):
 
 def last_lines(run_dir):
     logs = sorted(run_dir.with_suffix(".logs").glob("worker-*.log"))
-    # A worker that is killed may have written nothing.
+    # A killed worker can have an empty log.
     return [(log.read_text().splitlines() or [""])[-1] for log in logs]
 
 
-def test_two_replicas_are_one_device(config, straight, start):
+def test_two_replicas_equal_one_device(config, straight, start):
     one, two = saved(straight[0]), mirrored(config())
     way = distance(one, start)
     assert distance(one, two) < TOLERANCE * way
-    # Each by its own half of the batch is another network.
+    # Normalizing each half of the batch separately gives a different network.
     apart = mirrored(config(sync_batch_norm=False))
     assert distance(one, apart) > 4 * TOLERANCE * way
 
 
-def test_two_processes_are_one_device(straight, start, tmp_path):
+def test_two_processes_equal_one_device(straight, start, tmp_path):
     folder, alone = straight
     run_dir = tmp_path / "run"
     assert launched(run_dir) == 0
@@ -113,10 +113,10 @@ def test_two_processes_are_one_device(straight, start, tmp_path):
     summary = read_json(run_dir / "summary.json")
     assert (summary["num_replicas"], summary["num_workers"]) == (2, 2)
     assert (alone["num_replicas"], alone["num_workers"]) == (1, 1)
-    # An odd number: no image counts twice, and none is left out.
+    # The number is odd: no image counts twice, and none is skipped.
     assert (summary["n_validation"], summary["n_test"]) == (37, 360)
     assert summary["test_error"] == pytest.approx(alone["test_error"], abs=1)
-    # Only the chief has written, and the weights of both are the same.
+    # Only the chief writes, and both have the same weights.
     digest = summary["weights_sha256"]
     assert last_lines(run_dir) == [
         f"worker {index} of 2: SHA-256 of the weights {digest}" for index in range(2)
@@ -129,7 +129,7 @@ def test_two_processes_are_one_device(straight, start, tmp_path):
         assert row.validation_loss == pytest.approx(other.validation_loss, rel=1e-2)
 
 
-def test_a_lost_worker_ends_the_job_and_one_process_goes_on(
+def test_a_lost_worker_ends_the_job_and_one_process_resumes(
     config, tmp_path, capfd, monkeypatch
 ):
     long = {"train_steps": 5000, "report_freq": 5, "steps_per_call": 5}

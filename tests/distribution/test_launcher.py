@@ -1,4 +1,4 @@
-"""Processes that begin and end together; none of them needs TensorFlow."""
+"""Processes that start and end together; none of them needs TensorFlow."""
 
 import os
 import signal
@@ -20,8 +20,10 @@ index, workers = config["task"]["index"], config["cluster"]["worker"]
 
 @pytest.fixture
 def launched(tmp_path, capfdbinary, monkeypatch):
-    """Returns a function from what each worker does to the exit code, stdout and
-    stderr of the command, with two workers."""
+    """Returns a function that launches workers with the given lines of Python.
+
+    It returns the exit code, stdout and stderr of the command.
+    """
 
     def run(*lines, workers=2, grace=0.5):
         monkeypatch.setattr(launcher, "_GRACE", grace)
@@ -36,7 +38,7 @@ def launched(tmp_path, capfdbinary, monkeypatch):
     return run
 
 
-def test_every_worker_has_its_place_its_log_and_its_share(launched, tmp_path):
+def test_every_worker_has_an_index_a_log_and_a_share_of_cores(launched, tmp_path):
     code, out, err = launched(
         "print(index, sys.argv[1:], len(set(workers)))",
         "print(os.environ['TF_NUM_INTRAOP_THREADS'])",
@@ -48,7 +50,7 @@ def test_every_worker_has_its_place_its_log_and_its_share(launched, tmp_path):
         log = tmp_path / "logs" / f"worker-{index}.log"
         assert log.read_text() == f"{index} ['--flag=1'] 3\n{share}\n"
         assert f"worker {index}: process " in out and str(log) in out
-    # The chief's lines are shown, and no one else's.
+    # Only the chief's lines are shown.
     assert out.endswith(f"0 ['--flag=1'] 3\n{share}\n") and "1 ['--flag" not in out
 
 
@@ -63,7 +65,7 @@ def test_every_worker_has_its_place_its_log_and_its_share(launched, tmp_path):
         ),
     ],
 )
-def test_one_that_fails_ends_all(launched, does, code, says):
+def test_a_failing_worker_ends_all(launched, does, code, says):
     start = time.monotonic()
     found, _, err = launched(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
@@ -75,14 +77,14 @@ def test_one_that_fails_ends_all(launched, does, code, says):
     assert ("goes on from the last checkpoint" in err) == (code == 7)
 
 
-def test_one_with_an_error_of_its_own_is_to_blame(launched):
-    """Not one that lost it."""
+def test_the_worker_with_its_own_error_is_reported(launched):
+    """A worker that lost this worker is not reported."""
     found, _, err = launched("time.sleep(index)", "sys.exit([7, 6][index])", grace=20)
     assert (found, "worker 1 of 2 ended with exit code 6" in err) == (6, True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_are_passed_on(launched, tmp_path, number):
+def test_signals_are_forwarded(launched, tmp_path, number):
     ready = [tmp_path / f"ready{index}" for index in range(2)]
 
     def interrupt():
@@ -103,7 +105,7 @@ def test_signals_are_passed_on(launched, tmp_path, number):
     assert signal.getsignal(number) == before
 
 
-def test_there_must_be_something_to_run(capsys, tmp_path):
+def test_launch_needs_a_script(capsys, tmp_path):
     for arguments, message in (
         (["--workers=2"], "launch needs a script after --, received none"),
         (["--workers=0", "--", "x.py"], "workers must be at least 1, received 0"),

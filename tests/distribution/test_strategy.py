@@ -1,4 +1,4 @@
-"""Which devices a run uses, several times in one process."""
+"""The devices of a run, several times in one process."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +8,7 @@ from resnet_tf.distribution.strategy import make_strategy
 
 
 def test_each_strategy_exchanges_tensors_of_its_own_shapes():
-    """TensorFlow remembers the shapes of the strategies before it in the process."""
+    """TensorFlow remembers the shapes of earlier strategies in the process."""
     for size in (3, 5):
         strategy = make_strategy(TrainConfig(strategy="mirrored"))
         assert strategy.num_replicas_in_sync == 2

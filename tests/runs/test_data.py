@@ -84,7 +84,7 @@ def test_many_classes_are_counted(tmp_path):
         other.require_same()
 
 
-def test_a_run_does_not_go_on_with_other_data(tiny, tmp_path, monkeypatch):
+def test_a_run_refuses_to_resume_with_other_data(tiny, tmp_path, monkeypatch):
     run = tmp_path / "run"
     with pytest.raises(StoppedError):
         resnet_tf.train(tiny(), run, until=2)
@@ -97,7 +97,7 @@ def test_a_run_does_not_go_on_with_other_data(tiny, tmp_path, monkeypatch):
         resnet_tf.train(tiny(), run)
     (run / "data.json").write_text(whole)
     summary = resnet_tf.train(tiny(), run)
-    # A finished run too.
+    # This also holds for a finished run.
     (run / "data.json").write_text(json.dumps(record))
     with pytest.raises(CheckpointError, match="train images of 3"):
         resnet_tf.train(tiny(), run)
@@ -105,7 +105,7 @@ def test_a_run_does_not_go_on_with_other_data(tiny, tmp_path, monkeypatch):
     assert resnet_tf.train(tiny(), run) == summary
 
 
-def test_a_finished_run_whose_data_is_gone_is_finished(tmp_path, tiny, capsys):
+def test_a_finished_run_needs_no_data(tmp_path, tiny, capsys):
     path = tmp_path / "data.json"
     path.write_text("{}")
     config = resnet_tf.DataConfig(data_dir=str(tmp_path), cache_dir=str(tmp_path))

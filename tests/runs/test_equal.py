@@ -23,14 +23,14 @@ def test_runs_that_differ_only_in_pace_are_equal(tmp_path):
     assert list(result["sha256"]) == ["model/bias", "model/kernel"]
 
 
-def test_one_bit_is_a_difference(tmp_path):
+def test_one_differing_bit_is_found(tmp_path):
     make_run(tmp_path / "a", {"kernel": 1.0, "bias": 0.0})
     make_run(tmp_path / "b", {"kernel": 1.0, "bias": 1e-45})
     result = compare(tmp_path / "a", tmp_path / "b")
     assert not result["equal"] and result["differing"] == ["model/bias"]
 
 
-def test_reports_count(tmp_path):
+def test_different_reports_are_found(tmp_path):
     make_run(tmp_path / "a", {"kernel": 1.0})
     make_run(tmp_path / "b", {"kernel": 1.0}, loss=1.5)
     result = compare(tmp_path / "a", tmp_path / "b")

@@ -1,4 +1,4 @@
-"""Runs that go on to more updates than they were begun with."""
+"""Runs that are extended to more updates."""
 
 import shutil
 
@@ -29,7 +29,7 @@ def made(tiny):
 
 @pytest.fixture(scope="module")
 def finished(made, tmp_path_factory):
-    """The folder of a run of four updates; to change it, copy it."""
+    """The folder of a run of four updates; copy it before changing it."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     resnet_tf.train(made(), folder)
     return folder
@@ -64,13 +64,13 @@ def test_a_warmup_that_grows_with_the_run_changes_the_rates(made):
     assert not extends(one, other)
 
 
-def test_a_finished_run_goes_on_to_the_same_bits(made, finished, tmp_path):
+def test_a_finished_run_extends_to_the_same_bits(made, finished, tmp_path):
     run = shutil.copytree(finished, tmp_path / "run")
     config = made(train_steps=6, decay_step1=5)
     with pytest.raises(StoppedError):
         resnet_tf.train(config, run, until=5)
     assert not (run / "summary.json").exists()
-    # The weights of the shorter run are whole, and state the new config.
+    # The weights of the shorter run are intact, and their metrics match the new config.
     kept = read_config(finished / "config.json").train.kernels
     assert open_checkpoint(run).config.to_dict() == config.with_kernels(kept).to_dict()
     assert resnet_tf.train(config, run)["step"] == 6
@@ -81,7 +81,7 @@ def test_a_finished_run_goes_on_to_the_same_bits(made, finished, tmp_path):
         resnet_tf.train(made(), run)
 
 
-def test_what_cannot_go_on_says_how(made, tiny, finished, tmp_path):
+def test_a_refused_extension_says_how_to_continue(made, tiny, finished, tmp_path):
     start = rf"give another --run_dir, and --init_from={finished} to start from its"
     with pytest.raises(CheckpointError, match=rf"\(16 there, 32 here\); {start}"):
         resnet_tf.train(made(train_batch_size=32), finished)

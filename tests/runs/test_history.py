@@ -53,7 +53,7 @@ def test_later_rows_are_cut(path):
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 4])
 def test_a_last_line_without_its_end_is_removed(path, cut):
-    """Even if what is left can be read: a number may lack its last digits."""
+    """It is removed even if it can be parsed: a number can lack its last digits."""
     path.write_bytes(path.read_bytes()[:-cut])
     assert [r.step for r in read_history(path)] == [10, 20]
 
@@ -80,7 +80,7 @@ def test_a_row_that_was_cut_off_is_removed(path):
 @pytest.mark.parametrize(
     "step", ["inf", "-inf", "nan", "1e999", "9" * 200_000, "\0", "x"]
 )
-def test_a_step_that_is_no_number_ends_the_reports(tmp_path, step):
+def test_a_step_that_is_not_a_number_ends_the_reports(tmp_path, step):
     path = tmp_path / "history.csv"
     numbers = ",1,1,1,1,1,1"
     columns = ",".join(COLUMNS[:7])

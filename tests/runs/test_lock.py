@@ -8,7 +8,7 @@ from resnet_tf.errors import RunFolderError
 from resnet_tf.runs.lock import locked
 
 
-def test_the_second_is_refused_and_told_who_holds_it(tmp_path):
+def test_a_second_process_is_refused_with_the_holder(tmp_path):
     owner = f"in use by process {os.getpid()} on {platform.node()}; wait"
     with locked(tmp_path):
         with pytest.raises(RunFolderError, match=owner) as caught, locked(tmp_path):
@@ -37,7 +37,7 @@ def test_a_lock_file_by_itself_means_nothing(tmp_path):
         assert f"process {os.getpid()} on" in (tmp_path / "run.lock").read_text()
 
 
-def test_a_lock_that_its_holder_took_along_is_none(tmp_path, monkeypatch):
+def test_a_deleted_lock_file_is_not_a_lock(tmp_path, monkeypatch):
     def flock(file, operation):
         os.remove(file.name)
         (tmp_path / "run.lock").write_text("process 1 on another\n")
@@ -47,7 +47,7 @@ def test_a_lock_that_its_holder_took_along_is_none(tmp_path, monkeypatch):
         pytest.fail("not reached")
 
 
-def test_a_run_that_came_to_nothing_leaves_an_empty_folder(tiny, tmp_path):
+def test_a_run_without_results_leaves_an_empty_folder(tiny, tmp_path):
     config = tiny(init_from="nowhere")
     with pytest.raises(FileNotFoundError, match="init_from must be a checkpoint"):
         resnet_tf.train(config, tmp_path)

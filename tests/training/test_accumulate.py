@@ -20,7 +20,7 @@ def moving_averages(model):
 
 
 def moved(config, normalize=True):
-    """Returns a trainer after one update, and how it changed each weight.
+    """Returns a trainer after one update, and the change of each weight.
 
     Args:
         config: The experiment.
@@ -55,7 +55,7 @@ def test_the_sum_of_the_parts():
 
 
 @pytest.mark.parametrize("loop", [True, False])
-def test_the_number_of_the_part_is_known(loop):
+def test_gradients_know_the_index_of_the_micro_batch(loop):
     x = tf.range(6.0)
     run = tf.function(
         lambda: accumulated(
@@ -66,7 +66,7 @@ def test_the_number_of_the_part_is_known(loop):
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
-def test_without_batch_norm_it_is_the_whole_batch(tiny, precision):
+def test_without_batch_norm_parts_equal_the_whole_batch(tiny, precision):
     config = {"mixed_precision": precision, "weight_decay": 0.0}
     whole, expected = moved(tiny(**config), normalize=False)
     parts, found = moved(tiny(accumulate=4, **config), normalize=False)

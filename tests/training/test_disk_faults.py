@@ -1,4 +1,4 @@
-"""Disks that are full or not writable: one line, and the run goes on later."""
+"""Full or unwritable disks: the error is one line, and the run can resume later."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ slow = pytest.mark.slow
 
 
 def refuse(monkeypatch, name, error):
-    """Lets the disk fail when a file of this name is flushed."""
+    """Makes the disk fail when a file of this name is flushed."""
     flush = os.fsync
 
     def failing(descriptor):
@@ -31,7 +31,7 @@ def refuse(monkeypatch, name, error):
 
 @pytest.fixture(scope="module")
 def straight(tiny, tmp_path_factory):
-    """The folder of a run that nothing happened to."""
+    """The folder of a run without a fault."""
     folder = tmp_path_factory.mktemp("straight")
     resnet_tf.train(tiny(train_steps=5, report_freq=2), folder)
     return folder
@@ -47,7 +47,7 @@ def straight(tiny, tmp_path_factory):
         pytest.param("step-00000004.partial", errno.EDQUOT, marks=slow),
     ],
 )
-def test_what_was_saved_before_stays(
+def test_a_disk_fault_keeps_saved_files(
     tiny, tmp_path, straight, monkeypatch, name, error
 ):
     config = tiny(train_steps=5, report_freq=2)
@@ -96,8 +96,8 @@ def test_leftovers_are_removed_at_the_start(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("room", [pytest.param(100_000, marks=slow), 400_000])
-def test_the_scripts_end_in_one_line(tmp_path, room):
-    """No file may grow beyond `room` bytes: not the weights, or not the state."""
+def test_a_disk_fault_is_one_line(tmp_path, room):
+    """No file can grow beyond `room` bytes: the weights fail, or the state."""
     code = (
         "import resource, runpy, sys; "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, -1)); "

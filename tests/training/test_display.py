@@ -41,7 +41,7 @@ def test_what_tensorboard_shows(run):
     assert len(tf.make_ndarray(size)) == 2 + 16
 
 
-def test_the_gradients_are_those_of_the_last_weights(run):
+def test_the_gradients_use_the_last_weights(run):
     config, folder, events = run
     model = load_checkpoint(folder).model
     images = load_split(config.data, "train")
@@ -57,7 +57,7 @@ def test_the_gradients_are_those_of_the_last_weights(run):
     np.testing.assert_allclose(shown, expected, rtol=1e-4)
 
 
-def test_watching_changes_no_bit(tiny, tmp_path, monkeypatch):
+def test_tensorboard_changes_no_bit(tiny, tmp_path, monkeypatch):
     resnet_tf.train(tiny(), tmp_path / "drawn")
     for name in ("begin", "report", "end"):
         monkeypatch.setattr(display.Pictures, name, lambda *_: None)

@@ -1,4 +1,4 @@
-"""What can be said about GPUs without one."""
+"""GPU readiness, tested without a GPU."""
 
 import pytest
 import tensorflow as tf
@@ -9,9 +9,9 @@ from resnet_tf.data.pipeline import training_batches
 from resnet_tf.data.sources import load_split
 from resnet_tf.training.trainer import Trainer
 
-# What stands for arguments, or calls other functions of the graph, has no kernel.
+# Arguments and calls of other graph functions have no kernel.
 NO_KERNEL = {"Placeholder"}
-# What would leave the graph in the middle of a call.
+# Operations that would leave the graph in the middle of a call.
 LEAVES = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2", "Print", "HostCompute"}
 
 
@@ -32,14 +32,14 @@ def batches_of(config):
 @pytest.fixture(scope="module", params=["float32", "float16"])
 def trained(request, tiny):
     """A trainer and one batch."""
-    # The kernels that a GPU takes.
+    # The kernels that a GPU supports.
     config = tiny(mixed_precision=request.param, kernels="tensorflow")
     images, labels = next(iter(batches_of(config)))
     return Trainer(config, tf.distribute.get_strategy()), images, labels
 
 
 def fits(kernel, node):
-    """Tells whether a kernel takes the types of a node."""
+    """Returns whether a kernel supports the types of a node."""
     return all(
         node.attr[each.name].type in each.allowed_values.list.type
         for each in kernel.constraint
@@ -49,7 +49,7 @@ def fits(kernel, node):
 
 def kernels_for(node, device):
     found = kernels.get_registered_kernels_for_op(node.op).kernel
-    # A kernel of the default device is one of each.
+    # A kernel of the default device belongs to every device.
     wanted = {device, "DEFAULT"}
     return [k for k in found if k.device_type in wanted and fits(k, node)]
 
@@ -65,11 +65,11 @@ def test_every_operation_of_the_update_has_a_gpu_kernel(trained):
     operations = {node.op for node in step}
     assert {"Conv2DBackpropFilter", "ResourceApplyMomentum"} <= operations
     assert [node.op for node in step if not kernels_for(node, "GPU")] == []
-    # It is not put on the CPU by name, either.
+    # The graph does not pin it to the CPU by name either.
     assert {node.device for node in step} == {""}
 
 
-def test_nothing_in_a_call_goes_back_to_python(tiny):
+def test_a_call_never_returns_to_python(tiny):
     config = tiny(kernels="tensorflow")
     trainer = Trainer(config, tf.distribute.get_strategy())
     graph = trainer.prepare(iter(batches_of(config)))
@@ -78,18 +78,19 @@ def test_nothing_in_a_call_goes_back_to_python(tiny):
     assert not operations & LEAVES
 
 
-def test_the_compiler_takes_the_whole_update(tiny):
+def test_xla_compiles_the_whole_update(tiny):
     config = tiny(jit_compile=True)
     images, labels = next(iter(batches_of(config)))
     trainer = Trainer(config, tf.distribute.get_strategy())
     text = trainer._replica_step.experimental_get_compiler_ir(images, labels)("hlo")
-    # At least each convolution and its two gradients, but for that of the images.
+    # At least each convolution and its two gradients, except the gradient of the
+    # images.
     kernels_of_4 = [v for v in trainer.model.trainable_variables if len(v.shape) == 4]
     assert text.count(" convolution(") >= 3 * len(kernels_of_4) - 1
     assert "infeed" not in text and "send(" not in text and "callback" not in text
 
 
-def test_gpus_give_memory_as_it_is_needed(monkeypatch):
+def test_gpu_memory_grows_on_demand(monkeypatch):
     grown = []
     config = tf.config
     monkeypatch.setattr(config, "list_physical_devices", lambda kind: [f"{kind}:0"])

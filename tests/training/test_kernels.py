@@ -1,4 +1,4 @@
-"""Which kernels compute a run, and that it goes on with them."""
+"""The kernels of a run, with which it also resumes."""
 
 import json
 
@@ -22,7 +22,7 @@ needs_kernels = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def same_instructions():
-    """The instructions are those of the whole process: puts them back."""
+    """Restores the instructions, which apply to the whole process."""
     before = native.instructions()
     yield
     if before:
@@ -41,7 +41,7 @@ def recorded(folder) -> str | None:
 
 
 @needs_kernels
-def test_what_computed_is_recorded(tiny, tmp_path, capsys):
+def test_the_kernels_of_a_run_are_recorded(tiny, tmp_path, capsys):
     resnet_tf.train(tiny(), tmp_path)
     best = native.instructions()
     assert recorded(tmp_path) == f"native_{best}"
@@ -50,7 +50,7 @@ def test_what_computed_is_recorded(tiny, tmp_path, capsys):
     assert f"| float32, native kernels ({best}) |" in capsys.readouterr().out
 
 
-def test_bfloat16_and_xla_stay_with_tensorflow(tiny):
+def test_bfloat16_and_xla_use_tensorflow(tiny):
     for settings in ({"mixed_precision": "bfloat16"}, {"jit_compile": True}):
         assert take_kernels(tiny(**settings).train) == "tensorflow"
 
@@ -68,8 +68,8 @@ def test_a_machine_without_the_library_says_why(tiny, tmp_path, capsys, monkeypa
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_a_run_with_tensorflow_goes_on_to_the_same_bits(tiny, tmp_path, written):
-    """Runs of earlier versions have no setting `kernels`."""
+def test_a_run_with_tensorflow_resumes_to_the_same_bits(tiny, tmp_path, written):
+    """Runs of earlier versions do not have the setting `kernels`."""
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     resnet_tf.train(tiny(kernels="tensorflow"), straight)
     stopped(tiny(kernels="tensorflow"), broken)
@@ -83,7 +83,7 @@ def test_a_run_with_tensorflow_goes_on_to_the_same_bits(tiny, tmp_path, written)
 
 
 @needs_kernels
-def test_a_run_goes_on_with_the_instructions_it_began_with(tiny, tmp_path):
+def test_a_run_resumes_with_its_instructions(tiny, tmp_path):
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     resnet_tf.train(tiny(kernels="native_baseline"), straight)
     stopped(tiny(kernels="native_baseline"), broken)
@@ -93,7 +93,7 @@ def test_a_run_goes_on_with_the_instructions_it_began_with(tiny, tmp_path):
 
 
 @needs_kernels
-def test_a_run_does_not_go_on_with_other_kernels(tiny, tmp_path, monkeypatch):
+def test_a_run_refuses_to_resume_with_other_kernels(tiny, tmp_path, monkeypatch):
     stopped(tiny(), tmp_path)
     own = recorded(tmp_path)
     with pytest.raises(CheckpointError) as caught:
@@ -129,7 +129,7 @@ def test_kernels_that_cannot_compute_are_refused(tiny, tmp_path, monkeypatch):
         ("tensorflow", "native_avx2", False),
     ],
 )
-def test_what_a_command_leaves_open(tiny, asked, found, kept):
+def test_open_kernels_are_taken_from_the_run(tiny, asked, found, kept):
     config = continued(tiny(kernels=found), tiny(kernels=asked))
     assert config.train.kernels == (found if kept else asked)
 
@@ -144,8 +144,8 @@ def test_what_a_command_leaves_open(tiny, asked, found, kept):
         ("native_baseline", 3, "native_baseline"),
     ],
 )
-def test_workers_take_what_all_of_them_have(tiny, tmp_path, asked, others, expected):
-    """Another worker has the kernels at a place of the order, from TensorFlow's up."""
+def test_workers_take_the_best_kernels_of_all(tiny, tmp_path, asked, others, expected):
+    """Other workers have kernels by their rank, with TensorFlow's first."""
 
     class Workers:
         chief = True
@@ -160,7 +160,7 @@ def test_workers_take_what_all_of_them_have(tiny, tmp_path, asked, others, expec
 
 
 @needs_kernels
-def test_a_run_with_native_kernels_ends_as_if_nobody_had_touched_it(capsys):
+def test_interruptions_change_no_bit_with_native_kernels(capsys):
     with pytest.raises(SystemExit) as caught:
         main(
             "verify-resume --recipe=quickstart --train_batch_size=16 --report_freq=3 "

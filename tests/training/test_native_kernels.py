@@ -35,15 +35,16 @@ def _distance(trainer, weights) -> float:
 
 @needs_kernels
 @pytest.mark.parametrize("order", ["post", "pre"])
-def test_two_updates_are_those_of_tensorflow(tiny, order):
+def test_two_updates_agree_with_tensorflow(tiny, order):
     plain = trained(tiny(order=order, kernels="tensorflow"))
     own = trained(tiny(order=order, kernels="native"))
     ours = {"ResnetTfConv", "ResnetTfConvFilterGradient", "ResnetTfBatchNorm"}
     assert ours <= _operations(own)
     assert not any("ResnetTf" in name for name in _operations(plain))
     start = arrays(Trainer(tiny(order=order), tf.distribute.get_strategy()))
-    # A value near 0 that rounding moves to the other side of a ReLU shifts a gradient
-    # by a few thousandths; images changed by 1e-6 do the same without these kernels.
+    # If rounding moves a value near 0 to the other side of a ReLU, a gradient changes
+    # by a few thousandths. Changing the images by 1e-6 does the same without these
+    # kernels.
     assert _distance(own, arrays(plain)) < 0.02 * _distance(own, start)
     np.testing.assert_allclose(own.metrics.result(), plain.metrics.result(), rtol=1e-3)
 
@@ -59,7 +60,7 @@ def test_two_updates_are_those_of_tensorflow(tiny, order):
     ],
     ids=["googlenet", "uva_densenet", "bottleneck", "densenet"],
 )
-def test_every_family_has_the_gradients_of_tensorflow(settings):
+def test_gradients_of_every_family_agree_with_tensorflow(settings):
     model = build_model(ModelConfig(**settings))
     images = tf.random.stateless_normal((8, 32, 32, 3), [0, 0])
     weights = [weight.value for weight in model.trainable_weights]
@@ -87,7 +88,7 @@ def test_two_runs_have_the_same_bits(tiny):
 
 
 @needs_kernels
-def test_what_is_saved_holds_tensorflow_operations_only(tiny, tmp_path):
+def test_saved_models_hold_only_tensorflow_operations(tiny, tmp_path):
     model = trained(tiny(kernels="native")).model
     call = tf.function(lambda x: model(x, training=True))
     graph = call.get_concrete_function(
@@ -103,7 +104,7 @@ def test_what_is_saved_holds_tensorflow_operations_only(tiny, tmp_path):
         ({"jit_compile": True}, "needs jit_compile=False"),
     ],
 )
-def test_settings_that_the_kernels_do_not_serve_are_refused(settings, rule):
+def test_settings_without_native_kernels_are_refused(settings, rule):
     with pytest.raises(SettingError, match=rule):
         TrainConfig(kernels="native", **settings)
 

@@ -19,7 +19,7 @@ def make(loss_scale=None, kind=Momentum, **settings):
 
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("on", ["kernels", "all"])
-def test_the_fields_form_by_hand(nesterov, on):
+def test_momentum_by_hand(nesterov, on):
     decay = 0.01
     variables, optimizer = make(
         init_lr=0.1, nesterov=nesterov, weight_decay=decay, weight_decay_on=on
@@ -80,7 +80,7 @@ def test_adamw_adds_epsilon_to_the_unbiased_root():
     np.testing.assert_allclose(variables[0], [0.5, -2.0], rtol=1e-3)
 
 
-def test_the_head_decays_with_its_bias_as_in_the_original():
+def test_the_bias_of_the_head_can_decay_too():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="logits")])
     settings = {"init_lr": 1.0, "momentum": 0.0, "weight_decay": 0.25}
     for on, bias in (("kernels", 1.0), ("kernels_and_head", 0.75), ("all", 0.75)):
@@ -93,7 +93,7 @@ def test_the_head_decays_with_its_bias_as_in_the_original():
         np.testing.assert_allclose(model.layers[0].bias, np.full(3, bias))
 
 
-def test_an_overflow_leaves_the_update_out():
+def test_an_overflow_skips_the_update():
     scale = LossScale(initial=8.0, growth_steps=2)
     variables, optimizer = make(scale, init_lr=0.1, weight_decay=0.0)
     optimizer.apply([tf.constant([np.inf, 0.0]), tf.constant([0.0])])
@@ -120,8 +120,8 @@ def test_the_scale_stays_at_least_one():
     assert float(scale.scale(tf.constant(1.0))) == 1.0
 
 
-def test_adamw_counts_the_updates_that_were_made():
-    """Three updates are left out; the next one is the first all the same."""
+def test_adamw_does_not_count_skipped_updates():
+    """Three updates are skipped; the next one counts as the first."""
     scale = LossScale(initial=8.0)
     late = {"decay_step0": 9, "decay_step1": 9}
     scaled, optimizer = make(scale, AdamW, init_lr=0.1, **late)

@@ -17,19 +17,19 @@ def calls(pace, train_steps, seconds_per_step):
     ("seconds_per_step", "steps"),
     [(0.1, 17), (0.06, 23), (2.0, 1), (0.001, 391), (1 / 3, 5), (1 / 120, 196)],
 )
-def test_calls_last_one_to_two_seconds_where_the_reports_allow(seconds_per_step, steps):
+def test_calls_last_one_to_two_seconds_if_possible(seconds_per_step, steps):
     sizes = calls(Pace(391, 0), 10 * 391, seconds_per_step)
     assert sizes[:2] == [1, 3]
     assert sizes.count(steps) >= len(sizes) / 3
     assert max(sizes) == max(steps, 3)
 
 
-def test_a_huge_report_freq_is_no_work():
+def test_a_huge_report_freq_costs_nothing():
     assert calls(Pace(2_000_000_000, 0), 30, 0.5)[:3] == [1, 3, 2]
 
 
 @pytest.mark.parametrize("fixed", [0, 1, 7, 100])
-def test_a_report_is_never_stepped_over(fixed):
+def test_a_call_never_passes_a_report(fixed):
     pace, step, reports = Pace(10, fixed), 0, []
     while step < 35:
         steps = pace.next_call(step, 35)

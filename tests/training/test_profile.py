@@ -4,14 +4,14 @@ from resnet_tf.errors import SettingError
 from resnet_tf.training.profile import StepProfile
 
 
-def test_calls_end_where_the_profile_does(tmp_path):
+def test_calls_end_at_the_borders_of_the_profile(tmp_path):
     profile = StepProfile((3, 5), tmp_path)
     assert [profile.next_border(step, 9) for step in (0, 3, 4, 5)] == [3, 5, 5, 9]
     assert profile.next_border(0, 2) == 2
     assert StepProfile(None, tmp_path).next_border(0, 9) == 9
 
 
-def test_it_runs_between_its_steps(tmp_path, monkeypatch):
+def test_the_profiler_runs_between_its_steps(tmp_path, monkeypatch):
     calls = []
     home = "tensorflow.profiler.experimental"
     monkeypatch.setattr(f"{home}.start", lambda folder: calls.append(folder))
@@ -21,7 +21,7 @@ def test_it_runs_between_its_steps(tmp_path, monkeypatch):
             profile.at(step)
             calls.append(step)
     assert calls == [0, str(tmp_path), 1, 2, "stop", 3, 4]
-    # A run that ends in between stops it too, and one may begin there.
+    # A run that ends within the steps stops the profiler; a run can also begin there.
     calls.clear()
     with StepProfile((1, 3), tmp_path) as profile:
         profile.at(2)
@@ -29,10 +29,10 @@ def test_it_runs_between_its_steps(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("steps", [(1.5, 2), (2, 2), (3, 1), (0, 5), (1,), (1, 2, 3)])
-def test_its_steps_lie_in_the_run(tiny, steps):
+def test_profile_steps_must_lie_in_the_run(tiny, steps):
     with pytest.raises(SettingError, match="profile_steps must be two whole numbers "):
         tiny(profile_steps=steps)
 
 
-def test_it_is_no_part_of_the_experiment(tiny):
+def test_the_profile_is_not_part_of_the_experiment(tiny):
     assert tiny(profile_steps=(1, 2)).to_dict() == tiny().to_dict()

@@ -8,7 +8,7 @@ import pytest
 
 from resnet_tf.training.signals import StopSignals
 
-# A call in C, as one of TensorFlow's is, in which Python runs no handler.
+# A call in C, like TensorFlow's, during which Python runs no handler.
 CHILD = """
 import hashlib
 from resnet_tf.training.signals import StopSignals
@@ -21,8 +21,8 @@ with StopSignals(lambda: print("asked", flush=True)):
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Signals end up where they were, also after a failure."""
-    # A job in the background ignores Ctrl-C.
+    """Signal handlers are restored, also after a failure."""
+    # Background jobs ignore Ctrl-C.
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
     yield before
@@ -34,7 +34,7 @@ def handlers():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_asks_and_interrupts_nothing(number):
+def test_a_signal_asks_without_interrupting(number):
     asked = threading.Event()
     with StopSignals(asked.set) as signals:
         assert not signals.asked
@@ -50,7 +50,7 @@ def test_signals_are_heard_in_a_long_call_and_the_second_ends_it(second):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell's background job ignores Ctrl-C, and so would its children.
+        # A shell's background job ignores Ctrl-C, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with process:
@@ -63,14 +63,14 @@ def test_signals_are_heard_in_a_long_call_and_the_second_ends_it(second):
     assert errors.startswith("stopped at once; ") and errors.count("\n") == 1
 
 
-def test_work_that_may_be_broken_off():
+def test_interruptible_work():
     with StopSignals(lambda: None) as signals:
         with signals.interruptible():
             pass
         with pytest.raises(KeyboardInterrupt), signals.interruptible():
             os.kill(os.getpid(), signal.SIGTERM)
             threading.Event().wait(600)
-        # What comes later does not begin.
+        # Later work does not begin.
         with pytest.raises(KeyboardInterrupt), signals.interruptible():
             pytest.fail("not reached")
 
@@ -86,7 +86,7 @@ def test_an_ignored_signal_stays_ignored(handlers):
     signal.signal(signal.SIGINT, handlers[signal.SIGINT])
 
 
-def test_other_threads_leave_the_handlers_alone(handlers):
+def test_other_threads_do_not_change_handlers(handlers):
     found = []
 
     def work():

@@ -1,4 +1,4 @@
-"""Runs that are stopped and go on: equal, bit for bit, to runs that were not."""
+"""Stopped and resumed runs are equal, bit for bit, to runs without a stop."""
 
 import dataclasses
 import os
@@ -20,12 +20,12 @@ END = 5
 
 
 def settings(**more):
-    """Seven updates, of which tests do five; reports after the second and fourth."""
+    """Seven updates; the tests do five, with reports after the second and fourth."""
     return {"train_steps": 7, "report_freq": 2, **more}
 
 
 def stop(config, folder, step):
-    """Trains up to `step`, and stops there as after a signal."""
+    """Trains up to `step` and stops there, as after a signal."""
     with pytest.raises(StoppedError) as caught:
         resnet_tf.train(config, folder, until=step)
     assert (caught.value.step, caught.value.exit_code) == (step, 75)
@@ -69,8 +69,8 @@ slow = pytest.mark.slow
         pytest.param("float16", "mirrored", marks=slow),
     ],
 )
-def test_stops_leave_no_trace(tiny, tmp_path, straight, precision, strategy):
-    """Between two reports, and where one is due."""
+def test_stopped_runs_are_equal(tiny, tmp_path, straight, precision, strategy):
+    """Stops between two reports, and at a report."""
     more = {"mixed_precision": precision, "strategy": strategy}
     for step in (1, 4, END):
         message = stop(tiny(**settings(**more)), tmp_path, step)
@@ -78,7 +78,7 @@ def test_stops_leave_no_trace(tiny, tmp_path, straight, precision, strategy):
     assert_equal(straight(tiny, **more), tmp_path)
 
 
-def test_the_time_of_all_legs_counts(tiny, tmp_path):
+def test_the_time_of_all_legs_is_summed(tiny, tmp_path):
     config = tiny(train_steps=5, report_freq=3)
     stop(config, tmp_path, 2)
     state = tmp_path / "checkpoints" / "step-00000002" / "notes.json"
@@ -90,7 +90,7 @@ def test_the_time_of_all_legs_counts(tiny, tmp_path):
     assert row.images_per_second < 3 * 16 / before["training_seconds"]
 
 
-def test_stopping_where_the_run_already_is(tiny, tmp_path):
+def test_stopping_at_the_current_step(tiny, tmp_path):
     config = tiny()
     stop(config, tmp_path, 1)
     with pytest.raises(StoppedError, match="stopped after step 1 of 4"):
@@ -142,10 +142,10 @@ def test_a_signal_stops_a_long_call_after_an_update(tiny, tmp_path, monkeypatch)
     ("where", "step"),
     [((loop.Trainer, "prepare"), 0), ((loop.FullPass, "__call__"), 2)],
 )
-def test_a_signal_breaks_off_what_changes_nothing(
+def test_a_signal_interrupts_work_that_changes_nothing(
     tiny, tmp_path, straight, monkeypatch, where, step
 ):
-    """Building the graph, and validation: each may take long."""
+    """Building the graph, and validation, which can each take long."""
     config = tiny(**settings())
     with monkeypatch.context() as patch:
         patch.setattr(*where, interrupted)
@@ -156,7 +156,7 @@ def test_a_signal_breaks_off_what_changes_nothing(
     assert_equal(straight(tiny), tmp_path)
 
 
-def test_a_signal_breaks_off_the_last_evaluation(tiny, tmp_path, monkeypatch):
+def test_a_signal_interrupts_the_last_evaluation(tiny, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(loop, "summarize", interrupted)
         with pytest.raises(StoppedError, match="stopped after step 1 of 1"):
@@ -172,7 +172,7 @@ def interrupted(*args):
 def test_a_kill_in_a_report_that_was_due_at_a_stop(
     tiny, tmp_path, straight, monkeypatch
 ):
-    """The row is there, the state that goes with it is not: the report is redone."""
+    """The row is saved but not its state, so the report is repeated."""
     config = tiny(**settings())
     stop(config, tmp_path, 2)
 
@@ -206,7 +206,7 @@ def test_a_lost_report_is_refused(tiny, tmp_path, straight):
         resnet_tf.train(tiny(**settings()), run)
 
 
-def test_as_many_checkpoints_stay_as_wanted(tiny, tmp_path):
+def test_the_number_of_kept_checkpoints(tiny, tmp_path):
     config = tiny(train_steps=9, report_freq=1, keep_checkpoints=3)
     stop(config, tmp_path, 5)
     found = sorted(path.name[-1] for path in (tmp_path / "checkpoints").iterdir())
@@ -215,7 +215,7 @@ def test_as_many_checkpoints_stay_as_wanted(tiny, tmp_path):
 
 
 @slow
-def test_deterministic_runs_are_equal_but_for_their_pace(tiny, tmp_path):
+def test_deterministic_runs_differ_only_in_speed(tiny, tmp_path):
     from tensorflow.python.framework import config as framework
 
     config = tiny(deterministic=True, strategy="mirrored", mixed_precision="bfloat16")
@@ -234,7 +234,7 @@ def test_deterministic_runs_are_equal_but_for_their_pace(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["float32", pytest.param("float16", marks=slow)])
-def test_stops_leave_no_trace_with_accumulation(tiny, tmp_path, straight, precision):
+def test_stopped_runs_are_equal_with_accumulation(tiny, tmp_path, straight, precision):
     more = {"accumulate": 4, "mixed_precision": precision}
     stop(tiny(**settings(**more)), tmp_path, 3)
     stop(tiny(**settings(**more)), tmp_path, END)

@@ -34,7 +34,7 @@ class Killed(Exception):
 
 
 def train_killed(config, folder, monkeypatch, step, where="_call"):
-    """Trains and dies like a killed process right before `step` is passed."""
+    """Trains and dies like a killed process right before passing `step`."""
     original = getattr(loop.Run, where)
 
     def deadly(self, *args):
@@ -56,20 +56,20 @@ def config(tiny):
 
 @pytest.fixture(scope="module")
 def end(config, tmp_path_factory):
-    """The folder of a run of `config` that reached its end, and what it returned."""
+    """The folder of a finished run of `config`, and its summary."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     return folder, resnet_tf.train(config, folder)
 
 
 @pytest.fixture(scope="module")
 def finished(end):
-    """The folder of the finished run; to change it, copy it."""
+    """The folder of the finished run; copy it before changing it."""
     return end[0]
 
 
 @pytest.fixture(scope="module")
 def summary(end):
-    """What the finished run returned."""
+    """The summary of the finished run."""
     return end[1]
 
 
@@ -89,13 +89,13 @@ def test_a_real_training_learns(tiny, tmp_path):
     assert summary["test_error"] < 50
 
 
-def test_a_run_may_start_from_another(tiny, tmp_path, finished, monkeypatch, capsys):
+def test_a_run_can_start_from_another(tiny, tmp_path, finished, monkeypatch, capsys):
     config = tiny(init_from=str(finished), freeze="backbone", seed=1)
     resnet_tf.train(config, tmp_path / "straight")
     assert "37 tensors" in capsys.readouterr().out
     train_killed(config, tmp_path / "killed", monkeypatch, step=2)
     capsys.readouterr()
-    # Its source is not needed to go on.
+    # Resuming does not need its source.
     monkeypatch.setattr(loop, "initialize", pytest.fail)
     resnet_tf.train(config, tmp_path / "killed")
     assert "going on from step 2" in capsys.readouterr().out
@@ -233,7 +233,7 @@ def test_resuming_under_two_replicas(tiny, tmp_path, monkeypatch):
 
 
 def test_each_report_is_handed_out(tiny, tmp_path):
-    """It is saved by then: what the callback raises loses nothing."""
+    """The report is already saved, so an error in the callback loses nothing."""
     seen = []
 
     def on_report(row, model):
@@ -249,10 +249,10 @@ def test_each_report_is_handed_out(tiny, tmp_path):
     assert seen == read_history(tmp_path / "history.csv")
 
 
-def test_the_end_takes_the_validation_errors_of_the_reports(
+def test_the_summary_reuses_the_validation_errors_of_the_reports(
     config, finished, tmp_path, monkeypatch
 ):
-    """The weights of a report are validated once."""
+    """The weights of a report are validated only once."""
     run = unfinished(finished, tmp_path / "run")
     splits = []
     logits = summary_module.checkpoint_pass
@@ -270,7 +270,7 @@ def test_the_end_takes_the_validation_errors_of_the_reports(
     assert summary["best_validation_error"] == best.validation_error
 
 
-def test_a_finished_run_is_not_done_again(config, finished, summary, capsys):
+def test_a_finished_run_is_not_repeated(config, finished, summary, capsys):
     before = (finished / "model.weights.h5").stat().st_mtime_ns
     assert resnet_tf.train(config, finished) == summary
     assert (finished / "model.weights.h5").stat().st_mtime_ns == before
@@ -321,8 +321,8 @@ def test_a_divergence_names_the_last_good_checkpoint(tiny, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("check", ["validation", "weights"])
-def test_what_diverged_is_never_saved(tiny, tmp_path, monkeypatch, check):
-    """The loss of the last update is still finite; what it leaves is not."""
+def test_diverged_weights_are_never_saved(tiny, tmp_path, monkeypatch, check):
+    """The loss of the last update is still finite; its weights are not."""
     settings = {"init_lr": 1e30}
     if check == "weights":
         settings = {"validation_size": 0}
@@ -371,7 +371,7 @@ def test_missing_data_leaves_nothing_behind(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_file_is_no_run_folder(tiny, tmp_path):
+def test_a_file_is_refused_as_run_folder(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="must be a folder"):
         resnet_tf.train(tiny(), tmp_path / "file")

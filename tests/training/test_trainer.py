@@ -60,7 +60,7 @@ def test_the_number_of_steps_in_a_call_does_not_matter(tiny):
         np.testing.assert_array_equal(a, b)
 
 
-def test_mixed_targets_count_by_their_largest_share(tiny):
+def test_the_largest_target_counts_as_label(tiny):
     trainer = trained(tiny(mixup=0.5), 3)
     loss, error = trainer.metrics.result()
     assert 0 < loss < 10 and 0 <= error <= 100
@@ -117,7 +117,7 @@ def test_dropout_draws_by_replica(tiny):
     assert np.all(one.numpy() != other.numpy())
 
 
-def test_no_dropout_leaves_the_graph_as_it_is(tiny):
+def test_without_dropout_the_graph_is_unchanged(tiny):
     counts = []
     for rate in (0.0, 0.5):
         config = tiny(**DROPOUT | {"dropout_rate": rate})
@@ -149,12 +149,12 @@ def test_adamw_lowers_the_loss(tiny):
     ],
     ids=["plain", "float16", "xla"],
 )
-def test_the_step_is_a_function_only_where_it_must_be(tiny, settings, function):
+def test_the_step_is_a_graph_function_only_if_necessary(tiny, settings, function):
     trainer = Trainer(tiny(**settings), tf.distribute.get_strategy())
     assert hasattr(trainer._replica_step, "get_concrete_function") is function
 
 
-def test_a_step_without_a_function_of_its_own_changes_no_bit(tiny, monkeypatch):
+def test_inlining_the_step_changes_no_bit(tiny, monkeypatch):
     plain = arrays(trained(tiny()))
     monkeypatch.setattr(
         Trainer, "_callable", lambda self, _: tf.function(self._step, autograph=False)
@@ -265,8 +265,8 @@ def test_two_replicas_train_on_every_image_once(tiny):
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
-def test_two_replicas_come_near_one(tiny, precision):
-    """Not equal: each replica normalises with the statistics of its own half."""
+def test_two_replicas_approximate_one(tiny, precision):
+    """They are not equal: each replica normalizes with the statistics of its half."""
     config = {"mixed_precision": precision, "init_lr": 0.01}
     one = trained(tiny(**config), 2)
     two = trained(tiny(strategy="mirrored", **config), 2)
@@ -289,7 +289,7 @@ def test_two_replicas_come_near_one(tiny, precision):
         ({"jit_compile": True}, "jit_compile needs one replica, received 2"),
     ],
 )
-def test_what_two_replicas_refuse(tiny, settings, message):
+def test_settings_that_two_replicas_refuse(tiny, settings, message):
     with pytest.raises(SettingError, match=message):
         make_strategy(tiny(strategy="mirrored", **settings).train)
 
