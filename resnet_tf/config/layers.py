@@ -38,7 +38,9 @@ def resnet_layers(n: int, bottleneck: bool, order: str, shortcut: str) -> Part:
 
     Args:
         n: Blocks in each stage.
-        bottleneck, order, shortcut: See `ModelConfig`.
+        bottleneck: See `ModelConfig`.
+        order: See `ModelConfig`.
+        shortcut: See `ModelConfig`.
     """
     yield conv("stem_conv", STAGE_FILTERS[0], 3, 3)
     lengths = [n] * len(STAGE_FILTERS)
@@ -117,7 +119,11 @@ def densenet_layers(
     """Yields the layers of the family `densenet`, without the head.
 
     Args:
-        depth, growth, stem, bottleneck, compression: See `ModelConfig`.
+        depth: See `ModelConfig`.
+        growth: See `ModelConfig`.
+        stem: See `ModelConfig`.
+        bottleneck: See `ModelConfig`.
+        compression: See `ModelConfig`.
 
     Raises:
         SettingError: If a transition keeps no channel.

@@ -1,5 +1,6 @@
 """The site has every page, and its links lead to pages of the site."""
 
+import ast
 import json
 import re
 import subprocess
@@ -60,6 +61,17 @@ def test_each_page_of_a_file_in_the_clone_is_that_file():
 )  # fmt: skip
 def test_links_lead_to_the_site(page, link, expected):
     assert site_pages.led(link, page) == expected
+
+
+def test_each_argument_has_an_entry_of_its_own():
+    """The reference does not understand an entry for several arguments."""
+    several = re.compile(r"^ +\w+(?:, \w+)+: ", re.M)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    for path in ROOT.glob("resnet_tf/**/*.py"):
+        for node in ast.walk(ast.parse(read(path))):
+            if isinstance(node, documented):
+                _, _, entries = (ast.get_docstring(node) or "").partition("Args:\n")
+                assert several.findall(entries.partition("\n\n")[0]) == [], path
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
