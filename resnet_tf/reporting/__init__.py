@@ -1,1 +1,1 @@
-"""The files that a run writes for people: history, curves, TensorBoard, progress."""
+"""Output of a run for people: progress lines, pictures, TensorBoard, provenance."""

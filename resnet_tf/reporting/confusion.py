@@ -1,4 +1,4 @@
-"""Confusion matrices as pictures."""
+"""Draws confusion matrices."""
 
 import io
 from collections.abc import Sequence
@@ -7,22 +7,22 @@ import numpy as np
 
 from resnet_tf.reporting.figure import DPI, new_figure, plain
 
-_LEGIBLE = 20  # classes: with more, numbers and names are too small to be read
+_LEGIBLE = 20  # with more classes, numbers and names are too small to read
 
 
 def side(names: Sequence[str]) -> float:
-    """Returns how large a matrix of these classes must be drawn, in inches."""
+    """Returns the side, in inches, of a readable matrix of these classes."""
     return 4.2 if len(names) <= _LEGIBLE else 6.0
 
 
 def draw_confusion(axes, matrix: np.ndarray, names: Sequence[str], title: str) -> None:
-    """Draws the shares of each true class in percent.
+    """Draws the predictions in percent of each true class.
 
     Args:
-        axes: Of Matplotlib.
-        matrix: Images by true and predicted class (c, c).
-        names: Of the c classes.
-        title: Line above.
+        axes: Matplotlib axes to draw on.
+        matrix: Number of images by true and predicted class (c, c).
+        names: Names of the c classes.
+        title: Line above the matrix.
     """
     totals = matrix.sum(axis=1, keepdims=True)
     shares = 100 * matrix / np.maximum(totals, 1)
@@ -43,7 +43,7 @@ def draw_confusion(axes, matrix: np.ndarray, names: Sequence[str], title: str) -
 def confusion_picture(
     matrix: np.ndarray, names: Sequence[str], title: str
 ) -> np.ndarray:
-    """Returns one matrix as a picture, uint8 array (1, H, W, 3)."""
+    """Returns a picture of one matrix, uint8 array (1, H, W, 3)."""
     import matplotlib.image
 
     size = 1.3 * side(names)

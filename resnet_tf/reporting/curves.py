@@ -1,4 +1,4 @@
-"""`curves.png`: error, loss and learning rate over the steps."""
+"""Draws `curves.png`: error, loss and learning rate over the steps."""
 
 from pathlib import Path
 

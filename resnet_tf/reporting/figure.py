@@ -1,4 +1,4 @@
-"""The style that all pictures of this package share."""
+"""The common style of all pictures of this package."""
 
 import contextlib
 import functools
@@ -12,26 +12,28 @@ DPI = 120
 
 
 def plain(name: str) -> str:
-    """Returns a name that a font can draw: control characters, halves of surrogate
-    pairs and other characters that are not printable become "?"."""
+    """Returns a name that a font can draw.
+
+    Unprintable characters, e.g. control characters and lone surrogates, become "?".
+    """
     return "".join(each if each.isprintable() else "?" for each in name)
 
 
 @contextlib.contextmanager
 def picture_or_note(name: str) -> Iterator[None]:
-    """For a picture of a run: the run goes on without it if it cannot be drawn.
+    """Prints a note, instead of raising, if the `with` block cannot draw a picture.
 
     Args:
-        name: What the note calls it.
+        name: Name of the picture in the note.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the picture cannot be written.
     """
     try:
         yield
     except OSError:
         raise
-    except Exception as error:  # whatever Matplotlib makes of the numbers and names
+    except Exception as error:  # numbers or names can raise any error in Matplotlib
         reason = " ".join(str(error).split())
         note = f"note: {name} was not drawn: {type(error).__name__}: {reason:.200}"
         print(note, file=sys.stderr, flush=True)
@@ -39,11 +41,11 @@ def picture_or_note(name: str) -> Iterator[None]:
 
 @functools.cache
 def _plain_figure() -> type:
-    """Returns a figure class whose texts are drawn as they are.
+    """Returns a figure class that draws its texts literally.
 
-    A "$" starts no formula, and a character that the font lacks is an empty box
-    without a warning. Matplotlib makes some texts only while it draws, so that both
-    are set there.
+    A "$" does not start a formula, and a character missing from the font is an empty
+    box without a warning. Both are set during drawing, because Matplotlib creates some
+    texts only then.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -63,12 +65,13 @@ def _plain_figure() -> type:
 
 
 def new_figure(width: float = 6.4, height: float = 4.8):
-    """Returns an empty figure of Matplotlib that needs no screen; its texts are drawn
-    as they are, without formulas.
+    """Returns an empty Matplotlib figure that needs no display.
+
+    Its texts are drawn literally, without formulas.
 
     Args:
-        width: In inches.
-        height: In inches.
+        width: Width in inches.
+        height: Height in inches.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

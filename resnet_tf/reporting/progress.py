@@ -1,4 +1,4 @@
-"""The lines that a run prints while it trains, and its last ones."""
+"""Prints the progress lines and the closing lines of a run."""
 
 import sys
 import time
@@ -10,12 +10,12 @@ from resnet_tf.streams import Terminal
 
 
 class Progress:
-    """Prints a line a report; on a terminal also a moving one between reports.
+    """Prints one line per report; on a terminal also a live line between reports.
 
     Args:
-        train_steps: Updates in the run.
-        start_step: Update from which this process goes on.
-        n_validation: Validation images, named behind their error.
+        train_steps: Number of updates in the run.
+        start_step: Update at which this process starts or resumes.
+        n_validation: Number of validation images, printed after their error.
     """
 
     def __init__(self, train_steps: int, start_step: int, n_validation: int):
@@ -26,7 +26,7 @@ class Progress:
         self._moving = sys.stdout.isatty()
 
     def moved(self, step: int, images_per_second: float) -> None:
-        """Shows the position between two reports, on a terminal only."""
+        """Updates the live line between two reports, on a terminal only."""
         if self._moving:
             line = (
                 f"{self._position(step)} | {images_per_second:,.0f} images/s | "
@@ -67,7 +67,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Returns a duration in its two largest units, such as "1 h 05 min"."""
+    """Returns a duration in its two largest units, e.g. "1 h 05 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -77,13 +77,15 @@ def duration(seconds: float) -> str:
 
 
 def closing(summary: dict[str, Any], run_dir: str, data_dir: str | None) -> list[str]:
-    """Returns the errors and what to do next; the last line of each of several
-    workers has the SHA-256 of its weights.
+    """Returns the last lines of a run: the errors and the command to try next.
+
+    With several workers, the chief returns these lines, and every worker returns a line
+    with the SHA-256 of its weights.
 
     Args:
-        summary: What `train` has returned.
+        summary: Return value of `train`.
         run_dir: The folder of the run.
-        data_dir: Where the images lie, if it was said.
+        data_dir: The folder of the images, or None.
     """
     worker = summary.get("worker")
     lines = [] if worker else [_errors(summary), _next(run_dir, data_dir)]

@@ -1,4 +1,4 @@
-"""Where a number came from: command, code, versions and machine."""
+"""Records the origin of a figure: command, code, versions and machine."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from typing import Any
 
 from resnet_tf.machine import cpu_name
 
-# What TensorFlow reads at its start and what moves its speed.
+# Environment variables that TensorFlow reads at start-up and that affect its speed.
 _SETTINGS = (
     "TF_ENABLE_ONEDNN_OPTS",
     "TF_NUM_INTEROP_THREADS",
@@ -20,24 +20,24 @@ _SETTINGS = (
 )
 _PACKAGES = ("resnet_tf", "tensorflow", "keras", "numpy")
 
-# How a path begins that is absolute, or from home, from here or from above.
+# The start of a path: absolute, or relative to "~", "." or "..".
 _BEGINNING = r"(?:~[\w.-]*|\.\.?)?/"
-# What may stand before a path in a text; a URL's "//" begins none.
+# The characters that can precede a path in a text; the "//" of a URL is not a path.
 _BEFORE = r"""[\s'"`(\[<=:,]"""
-# A character of a folder's name: another path or the end of a quotation is none.
+# A character of a folder's name; it ends at another path or at a closing quote.
 _CHARACTER = rf"""(?:(?!{_BEFORE}{_BEGINNING})(?:[^'"/\n]|(?<=\w)'(?=\w)))"""
 _FOLDERS = re.compile(
     rf"""(?<![^\s'"`(\[<=:,])(?<!:(?=//)){_BEGINNING}(?:{_CHARACTER}*/)*(?=[^\s'"/])"""
 )
-# A text that is one path, perhaps the value of a flag.
+# A text that is a single path, optionally the value of a flag.
 _WHOLE = re.compile(rf"""(--?[\w-]+=)?{_BEGINNING}(?:(?!:\s)[^"(,\n])*""")
 
 
 def provenance() -> dict[str, Any]:
     """Returns `versions`, `commit` and `machine` for a JSON file.
 
-    `commit` is that of the clone which the package lies in, with "-dirty" behind
-    it when a tracked file differs, or None for an installed package.
+    `commit` is the commit of the clone that contains the package, followed by "-dirty"
+    if a tracked file differs; it is None for an installed package.
     """
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
@@ -58,7 +58,7 @@ def _commit() -> str | None:
     clone = Path(__file__).resolve().parents[2]
     if not (clone / ".git").exists():
         return None
-    # Tags are passed over: the answer is the commit itself.
+    # Tags are excluded: the output is the commit itself.
     command = ["git", "-C", str(clone), "describe", "--exclude=*"]
     command += ["--always", "--dirty", "--abbrev=40"]
     try:
@@ -69,13 +69,13 @@ def _commit() -> str | None:
 
 
 def without_folders(text: str | Path) -> str:
-    """Returns a text in which nothing but the name is left of each path.
+    """Returns a text with each path reduced to its file name.
 
-    A path counts that is absolute or begins with ".", ".." or "~". Folders may have
-    spaces in their names.
+    A path is absolute or starts with ".", ".." or "~". Its folders can have spaces in
+    their names.
 
     Args:
-        text: Such as "/opt/lib/libx.so: no such file".
+        text: Text, e.g. "/opt/lib/libx.so: no such file".
     """
     text = str(text)
     if whole := _WHOLE.fullmatch(text):
@@ -86,11 +86,11 @@ def without_folders(text: str | Path) -> str:
 
 
 def command_line(program: str, arguments: Iterable[str]) -> str:
-    """Returns the command that was given, as a record has it, quoted for a shell.
+    """Returns a command line for a record, quoted for a shell.
 
     Args:
-        program: Such as "python eval.py".
-        arguments: Those of the process; paths in them lose their folders.
+        program: Program, e.g. "python eval.py".
+        arguments: Arguments of the process; paths are reduced to their file names.
     """
     words = (shlex.quote(without_folders(each)) for each in arguments)
     return " ".join([program, *words])

@@ -1,4 +1,4 @@
-"""A run in TensorBoard: numbers, the network, pictures, distributions."""
+"""Writes TensorBoard logs of a run: numbers, the graph, pictures, histograms."""
 
 import contextlib
 import errno
@@ -15,10 +15,10 @@ from resnet_tf.runs.history import Row
 
 
 class TensorBoard:
-    """Writes into the log folder of a run.
+    """Writes to the log folder of a run.
 
-    Numbers and the graph are written without TensorBoard itself; the rest is passed
-    over where it is not installed.
+    Numbers and the graph do not need TensorBoard. If it is not installed, the rest is
+    skipped.
 
     Args:
         folder: The log folder; a resumed run adds to it.
@@ -27,32 +27,32 @@ class TensorBoard:
         complete: Whether TensorBoard is installed.
 
     Raises:
-        OSError: From each method, if the folder cannot be written.
+        OSError: In each method, if the folder cannot be written.
     """
 
     def __init__(self, folder: Path):
         self.complete = importlib.util.find_spec("tensorboard") is not None
-        # As `tf.summary.scalar` has it, which needs TensorBoard to be installed.
+        # The metadata that `tf.summary.scalar` writes; that function needs TensorBoard.
         summary = tf.compat.v1.SummaryMetadata
         self._scalar = summary(plugin_data=summary.PluginData(plugin_name="scalars"))
         with _os_errors():
             self._writer = tf.summary.create_file_writer(str(folder))
 
     def append(self, row: Row) -> None:
-        """Writes the numbers of a report under their column names."""
+        """Writes the numbers of a report under the names of their columns."""
         values = asdict(row)
         step = values.pop("step")
         self.scalars({k: v for k, v in values.items() if isinstance(v, float)}, step)
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Writes numbers by their names, which may have a group before a "/"."""
+        """Writes numbers by name; a name can have a group before a "/"."""
         with self._writing(step):
             for name, value in values.items():
                 number = tf.constant(value, tf.float32)
                 tf.summary.write(name, number, metadata=self._scalar)
 
     def graph(self, graph: tf.Graph) -> None:
-        """Writes what is computed."""
+        """Writes the computation graph."""
         with self._writing(0):
             tf.summary.graph(graph)
 
@@ -76,10 +76,10 @@ class TensorBoard:
                 tf.summary.image(name, images, max_outputs=len(images))
 
     def histograms(self, values: Mapping[str, np.ndarray], step: int) -> None:
-        """Writes distributions by their names, arrays of any shape."""
+        """Writes histograms of arrays of any shape, by name."""
         if not self.complete:
             return
-        # `tf.summary.histogram` runs dozens of operations for each of them.
+        # `tf.summary.histogram` runs dozens of operations per histogram.
         from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 
         found = [histogram_pb(name, array) for name, array in values.items()]

@@ -1,6 +1,6 @@
-"""How fast a network runs, beside what the machine could do."""
+"""Measures the speed of a network against the peaks of the machine."""
 
 TRAIN, INFERENCE = "train", "inference"
 WORKS = (TRAIN, INFERENCE)
-# Those that a CPU multiplies in.
+# The precisions in which a CPU multiplies.
 PRECISIONS = ("float32", "bfloat16")

@@ -1,4 +1,4 @@
-"""What each layer of a network computes and moves."""
+"""Counts the arithmetic and the memory traffic of each layer of a network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _KINDS = {
     "PadV2": PAD,
     "StridedSlice": SLICE,
 }
-# These are never done in passing, even if their output is as large as their input.
+# These always make a pass of their own, even if input and output have the same size.
 _OWN_PASS = {CONV, DENSE, BATCH_NORM, POOL}
 
 
@@ -35,12 +35,13 @@ class Layer:
 
     Attributes:
         kind: "conv", "dense", "batch norm", "scale" (a folded batch norm), "add",
-            "pool", "concat", "pad", "slice", or TensorFlow's type of another one.
-        detail: Such as "3x3 16->32", the kernel of a convolution; "" if none.
+            "pool", "concat", "pad", "slice", or TensorFlow's type of another
+            operation.
+        detail: Kernel of a convolution or dense layer, e.g. "3x3 16->32"; else "".
         shape: Shape of the output, without the batch.
         macs: Multiply-adds of a convolution or a dense layer for the batch, else 0.
-        bytes: Bytes of the activations and weights that it reads and of those that
-            it writes, each once, in the forward pass of the batch.
+        bytes: Bytes of all activations and weights read or written, each counted
+            once, in the forward pass of the batch.
     """
 
     kind: str
@@ -51,25 +52,25 @@ class Layer:
 
 
 def layers(model: keras.Model, batch: int) -> list[Layer]:
-    """Returns the layers that run in inference, those inside of blocks among them.
+    """Returns the layers that run in inference, including the layers inside blocks.
 
-    An operation that changes each number of one map by itself, such as ReLU, a bias
-    or a cast, counts as done while the map is written: it is no layer of its own.
+    An element-wise operation on one feature map, e.g. ReLU, a bias or a cast, is not
+    counted as a layer: it is assumed to run while the map is written.
 
     Args:
-        model: A network from one batch of images (N, H, W, C) of a known size; its
-            dtype policy decides the bytes of a number.
-        batch: Images in the batch.
+        model: A network with input (N, H, W, C) of a known image size; its dtype policy
+            determines the bytes per number.
+        batch: Number of images in the batch.
 
     Raises:
-        ValueError: If the network holds an operation that cannot be followed.
+        ValueError: If the network contains an unsupported operation.
     """
     graph, _ = trace(model, (batch, *model.input_shape[1:]))
     return [_layer(op) for op, maps in walk(graph) if _moves(op, maps)]
 
 
 def _moves(op: tf.Operation, maps: list[tf.Tensor]) -> bool:
-    """Tells whether an operation on these maps makes a pass of its own."""
+    """Returns whether an operation on these feature maps makes a pass of its own."""
     if not op.outputs or not op.outputs[0].dtype.is_floating:
         return False
     if _KINDS.get(op.type) in _OWN_PASS or len(maps) > 1:
@@ -95,5 +96,5 @@ def _layer(op: tf.Operation) -> Layer:
 
 
 def _bytes(tensors: Iterable[tf.Tensor]) -> int:
-    """Returns the bytes of activations and weights; sizes and axes do not count."""
+    """Returns the bytes of the floating-point tensors: activations and weights."""
     return sum(prod(x.shape) * x.dtype.size for x in tensors if x.dtype.is_floating)

@@ -1,4 +1,4 @@
-"""A network and the machine's peaks, measured in the same minutes."""
+"""Measures a network and the machine's peaks in alternation."""
 
 import statistics
 from dataclasses import asdict
@@ -27,14 +27,15 @@ def measured(
 ) -> dict[str, Any]:
     """Returns the figures of one network as JSON values.
 
-    The network and the peaks take turns: its rate is the median of them, a peak the
-    best. `fraction_of_peak` is of the matrix product of the same precision.
+    The network and the peaks are measured in turns. The network's rate is the median
+    of its turns; each peak is its best turn. `fraction_of_peak` refers to the matrix
+    product of the same precision.
 
     Args:
-        config: The experiment; its network, batch and precision are measured.
-        work: "train", or "inference" of the network optimised for it.
-        seconds: Length of a turn.
-        profile: Whether to look at a few steps with TensorFlow's profiler.
+        config: The experiment whose network, batch and precision are measured.
+        work: "train", or "inference" for the network optimized for inference.
+        seconds: Length of a turn in seconds.
+        profile: Whether to profile a few steps with TensorFlow's profiler.
 
     Raises:
         SettingError: If this TensorFlow cannot be profiled.
@@ -70,7 +71,7 @@ def measured(
 
 
 def _network(config: ExperimentConfig, work: str) -> tuple[Work, keras.Model, str]:
-    """Returns the loop to measure, its network, and the kernels that compute it."""
+    """Returns the loop to measure, its network, and the name of its kernels."""
     if work == TRAIN:
         return training(config)
     model = build_model(
@@ -92,7 +93,7 @@ def _profile(loop: Work) -> dict[str, Any]:
 
 
 def _row(bound: Bound) -> dict[str, Any]:
-    """Returns equal layers; `operations`, `bytes` and the times are of a step."""
+    """Returns the row of equal layers; all values except `macs` are for a step."""
     values = asdict(bound)
     layer = values.pop("layer")
     del layer["bytes"]

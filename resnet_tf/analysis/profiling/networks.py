@@ -1,4 +1,4 @@
-"""The loops of a network in this process: training, and inference."""
+"""Training and inference loops of a network for measurements."""
 
 import keras
 import tensorflow as tf
@@ -12,13 +12,14 @@ from resnet_tf.training.trainer import Trainer
 def training(
     config: ExperimentConfig, batches: tf.data.Dataset | None = None
 ) -> tuple[Work, keras.Model, str]:
-    """Returns the training step, whose amount is images, its network, and the kernels
-    that compute it.
+    """Returns the training loop, its network, and the name of its kernels.
+
+    The loop's amount counts images.
 
     Args:
         config: The experiment.
-        batches: (images (N, H, W, 3), labels (N,)) without end; one batch in memory
-            again and again if None.
+        batches: Endless batches (images (N, H, W, 3), labels (N,)); one batch in
+            memory, repeated, if None.
     """
     trainer = Trainer(config, tf.distribute.get_strategy())
     iterator = iter(_one_batch(config) if batches is None else batches)
@@ -33,13 +34,13 @@ def training(
 def inference(
     model: keras.Model, batch: int, lanes: int = 1, native_kernels: bool = False
 ) -> Work:
-    """Returns the forward pass, whose amount is images.
+    """Returns the inference loop; its amount counts images.
 
     Args:
-        model: A network of a known image size.
-        batch: Images in a step.
-        lanes: Parts of the batch that are computed side by side.
-        native_kernels: See `side_by_side`.
+        model: A network with a known image size.
+        batch: Number of images in a step.
+        lanes: Number of parts of the batch that run in parallel.
+        native_kernels: Whether to use the native kernels; see `side_by_side`.
     """
     predict = tf.function(side_by_side(model, lanes, native_kernels))
     images = tf.random.stateless_normal((batch, *model.input_shape[1:]), (0, 0))

@@ -1,4 +1,4 @@
-"""Which operations hold the time, as TensorFlow's profiler sees them."""
+"""Measures the time per type of operation with TensorFlow's profiler."""
 
 import re
 import tempfile
@@ -13,9 +13,9 @@ import tensorflow as tf
 from resnet_tf.errors import SettingError
 
 _HOST = "/host:CPU"
-# "path/of/the/operation:Type"; the CPU's forms of a type count as that type.
+# "path/of/the/operation:Type"; the CPU variants of a type count as that type.
 _EVENT = re.compile(r"[^:]+:_?(?:Mkl)?(?:Native)?(\w+)")
-# These only call others, whose time is their own.
+# These only call other operations, which are counted themselves.
 _CALLS = {"If", "PartitionedCall", "StatefulPartitionedCall", "StatelessIf",
           "StatelessWhile", "While"}  # fmt: skip
 
@@ -25,10 +25,10 @@ class Operation:
     """All runs of one type of operation.
 
     Attributes:
-        type: TensorFlow's name of it, such as "Conv2DBackpropFilter".
-        count: Runs.
-        seconds: Sum of their durations. Operations run side by side, and a core may
-            serve several of them: the sum over the types exceeds the time passed.
+        type: TensorFlow's name of the type, e.g. "Conv2DBackpropFilter".
+        count: Number of runs.
+        seconds: Sum of the durations. Operations run in parallel and can share a core,
+            so the sum over all types exceeds the elapsed time.
     """
 
     type: str
@@ -37,15 +37,15 @@ class Operation:
 
 
 def profiled(run: Callable[[], None]) -> list[Operation]:
-    """Returns the operations of a call, the longest first.
+    """Returns the operations of a call, longest first.
 
-    These are those of the CPU; of an accelerator only the launches.
+    Only CPU operations are included; work on an accelerator appears as its launches.
 
     Args:
-        run: What to profile, compiled already.
+        run: The function to profile; it is already compiled.
 
     Raises:
-        SettingError: If this TensorFlow gives no access to its profiles.
+        SettingError: If this TensorFlow version does not give access to profiles.
     """
     reader = _reader()
     with tempfile.TemporaryDirectory() as folder:
@@ -59,10 +59,10 @@ def profiled(run: Callable[[], None]) -> list[Operation]:
 
 
 def read(spaces: Iterable[Any]) -> list[Operation]:
-    """Returns the operations of a profile, the longest first.
+    """Returns the operations of a profile, longest first.
 
     Args:
-        spaces: Each an `XSpace` of TensorFlow's profiler, one a file.
+        spaces: The `XSpace` of each file of TensorFlow's profiler.
     """
     counts: Counter[str] = Counter()
     picoseconds: Counter[str] = Counter()
@@ -91,7 +91,7 @@ def _reader() -> Any:
         from tensorflow.tsl.profiler.protobuf import xplane_pb2
     except ImportError as error:
         raise SettingError(
-            "profile needs a TensorFlow with tensorflow.tsl.profiler, as 2.21 has it, "
+            "profile needs a TensorFlow with tensorflow.tsl.profiler (e.g. 2.21), "
             f"received TensorFlow {tf.__version__}"
         ) from error
     return xplane_pb2

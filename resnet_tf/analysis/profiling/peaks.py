@@ -1,4 +1,4 @@
-"""What the machine can do: matrix products and copies of memory."""
+"""Measures the machine's peaks: matrix products and memory copies."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,19 +11,19 @@ from resnet_tf.analysis.profiling import PRECISIONS
 from resnet_tf.analysis.profiling.turns import Work
 from resnet_tf.machine import cores
 
-SIDE = 2048  # of the matrices
-BYTES = 2**28  # of the memory that is copied
+SIDE = 2048  # side of the square matrices
+BYTES = 2**28  # bytes per copy
 COPY = "copy"
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """The best of what was measured.
+    """The best measured rates of the machine.
 
     Attributes:
-        operations: Operations a second of the matrix product by precision; a
-            multiply-add is two.
-        copied: Bytes a second of the memory copy, each counted once.
+        operations: Operations per second of the matrix product by precision; a
+            multiply-add counts as two operations.
+        copied: Bytes per second of the memory copy, each counted once.
     """
 
     operations: Mapping[str, float]
@@ -31,23 +31,23 @@ class Peaks:
 
     @classmethod
     def of(cls, rates: Mapping[str, Sequence[float]]) -> "Peaks":
-        """Returns the best turns of the loops of `peak_works`, by their names."""
+        """Returns the peaks from the turns of `peak_works`, which are given by name."""
         products = {precision: max(rates[precision]) for precision in PRECISIONS}
         return cls(products, max(rates[COPY]))
 
     @property
     def moved(self) -> float:
-        """Bytes read and written a second: a copied byte is both."""
+        """Bytes read or written per second; a copied byte is both read and written."""
         return 2 * self.copied
 
 
 def peak_works() -> dict[str, Work]:
-    """Returns the matrix product of each precision, and the copy, by name."""
+    """Returns the loops of the matrix products and of the copy, by name."""
     return {**{name: product(name) for name in PRECISIONS}, COPY: copy()}
 
 
 def product(precision: str) -> Work:
-    """Returns the product of two square matrices; its amount is operations.
+    """Returns the loop of a square matrix product; its amount counts operations.
 
     Args:
         precision: A float dtype of TensorFlow.
@@ -67,12 +67,12 @@ def product(precision: str) -> Work:
 
 
 def copy() -> Work:
-    """Returns the copy of memory where TensorFlow works; its amount is bytes."""
+    """Returns the loop of a copy in TensorFlow's memory; its amount counts bytes."""
     return device_copy() if tf.config.list_physical_devices("GPU") else host_copy()
 
 
 def host_copy() -> Work:
-    """Returns the copy in main memory, with as many threads as cores."""
+    """Returns the loop of a copy in main memory, with one thread per core."""
     threads = cores()
     source = np.ones((threads, BYTES // threads // 4), np.float32)
     target = np.zeros_like(source)
@@ -86,8 +86,10 @@ def host_copy() -> Work:
 
 
 def device_copy() -> Work:
-    """Returns the copy in the memory of an accelerator, by an operation that reads
-    and writes each number once."""
+    """Returns the loop of a copy in the memory of an accelerator.
+
+    The operation reads and writes each number once.
+    """
     source = tf.ones(BYTES // 4)
     move = tf.function(lambda x: x + 1.0)
 

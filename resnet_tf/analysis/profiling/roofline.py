@@ -1,4 +1,4 @@
-"""The time that the machine's peaks allow a network.
+"""Computes the minimum time of a network from the machine's peaks.
 
 Williams et al. 2009, https://doi.org/10.1145/1498765.1498785: a layer takes at least
 as long as its arithmetic at the rate of the matrix product, and at least as long as
@@ -13,25 +13,25 @@ from resnet_tf.analysis.profiling import INFERENCE, TRAIN
 from resnet_tf.analysis.profiling.layers import ADD, BATCH_NORM, CONV, DENSE, Layer
 from resnet_tf.analysis.profiling.peaks import Peaks
 
-# Bytes of a training step as a multiple of those of the forward pass, which reads x
-# and writes y: convolutions do the same again for either gradient, batch norm reads
-# x and dy and writes dx, the gradient of a sum is that of its terms, and all others
-# read dy and write dx.
+# Bytes of a training step, as a multiple of the bytes of the forward pass, which reads
+# x and writes y. Convolutions move as much again for each of two gradients. Batch norm
+# reads x and dy and writes dx. A sum passes its gradient on. All others read dy and
+# write dx.
 _TRAINING_BYTES = {CONV: 3, DENSE: 3, BATCH_NORM: 2.5, ADD: 1}
 _OTHERS = 2
 
 
 @dataclass(frozen=True)
 class Bound:
-    """Equal layers, and the time that they take at least in a step.
+    """Equal layers, and their minimum time in a step.
 
     Attributes:
-        layer: One of them; what it counts is for a forward pass.
-        count: How many they are.
-        operations: Operations of all in a step; a multiply-add is two.
-        bytes: Bytes that all read and write in a step.
-        arithmetic_seconds: Time of the operations at the peak.
-        memory_seconds: Time of the bytes at the peak.
+        layer: One of the layers; its counts are for a forward pass.
+        count: Number of equal layers.
+        operations: Operations of all layers in a step; a multiply-add counts as two.
+        bytes: Bytes that all layers read and write in a step.
+        arithmetic_seconds: Time of the operations at the peak rate.
+        memory_seconds: Time of the bytes at the peak rate.
     """
 
     layer: Layer
@@ -48,14 +48,17 @@ class Bound:
 
     @property
     def bound_by(self) -> str:
-        """What takes longer: "arithmetic" or "memory"."""
+        """The part that takes longer, "arithmetic" or "memory"."""
         by_memory = self.memory_seconds > self.arithmetic_seconds
         return "memory" if by_memory else "arithmetic"
 
 
 def step_operations(layers: Iterable[Layer], work: str) -> int:
-    """Returns the operations of a step: two a multiply-add, in training three passes
-    (forward, and the gradients of inputs and of kernels)."""
+    """Returns the operations of a step; a multiply-add counts as two.
+
+    A training step counts as three passes: forward, and the gradients of the inputs and
+    of the kernels.
+    """
     passes = 3 if work == TRAIN else 1
     return passes * 2 * sum(layer.macs for layer in layers)
 
@@ -63,15 +66,15 @@ def step_operations(layers: Iterable[Layer], work: str) -> int:
 def bounds(
     layers: Iterable[Layer], peaks: Peaks, precision: str, work: str
 ) -> list[Bound]:
-    """Returns the bounds of equal layers together, the longest first.
+    """Returns the bounds of each group of equal layers, longest first.
 
-    They are those of the network's own operations: the optimiser, the augmentation
-    and what a gradient joins from several paths are left out.
+    Only the network's own operations count. The optimizer, the augmentation and the
+    sums of gradients from several paths are left out.
 
     Args:
-        layers: Those of one forward pass.
-        peaks: Of the machine.
-        precision: Whose matrix product is the peak of all layers.
+        layers: Layers of one forward pass.
+        peaks: Peaks of the machine.
+        precision: Precision of the matrix product that is the peak for all layers.
         work: "train" or "inference".
     """
     peak = peaks.operations[precision]

@@ -1,4 +1,4 @@
-"""Loops that are measured in turns, so that a busy machine is fair to all of them."""
+"""Measures several loops in turns, so that a busy machine affects all equally."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,8 +9,8 @@ class Work(NamedTuple):
     """A loop to measure.
 
     Attributes:
-        run: Does so many steps, and returns when their results are there.
-        amount: What one step gets done: images, operations or bytes.
+        run: Runs the given number of steps and waits for their results.
+        amount: Amount of work in one step: number of images, operations or bytes.
     """
 
     run: Callable[[int], None]
@@ -20,15 +20,15 @@ class Work(NamedTuple):
 def turns(
     works: Mapping[str, Work], rounds: int, seconds: float
 ) -> dict[str, list[float]]:
-    """Returns the amount a second of each turn, by the names of the loops.
+    """Returns the rate of each turn, in amount per second, by loop name.
 
-    The loops take turns round by round. One step that is not timed goes before each
-    turn; the first of them compiles.
+    The loops are measured in rounds, one turn each. Each turn starts with one untimed
+    step; the very first one compiles.
 
     Args:
         works: Loops by name.
-        rounds: Turns of each loop.
-        seconds: Length of a turn; at least one step.
+        rounds: Number of turns of each loop.
+        seconds: Length of a turn in seconds; a turn has at least one step.
     """
     steps = {name: _steps(work, seconds) for name, work in works.items()}
     rates: dict[str, list[float]] = {name: [] for name in works}
@@ -44,7 +44,7 @@ def _steps(work: Work, seconds: float) -> int:
 
 
 def _timed(work: Work, steps: int) -> float:
-    """Returns the seconds of so many steps, after one that does not count."""
+    """Returns the seconds of the given number of steps, after one untimed step."""
     work.run(1)
     start = time.perf_counter()
     work.run(steps)
