@@ -1,1 +1,1 @@
-"""Evaluation of trained weights: one full pass, and its uncertainty."""
+"""Evaluates trained weights: predictions, errors and their uncertainty."""

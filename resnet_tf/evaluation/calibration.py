@@ -1,4 +1,4 @@
-"""How far the probabilities of a network can be trusted, and one number to fix them.
+"""Measures the calibration of a network and fits a temperature to improve it.
 
 Reference: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """
@@ -13,17 +13,17 @@ import numpy as np
 from resnet_tf.errors import CheckpointError
 
 _COLDEST, _HOTTEST = 0.01, 100.0
-_HALVINGS = 60  # of the range of temperatures: to the last bits of a float64
+_HALVINGS = 60  # bisection steps, enough for the precision of a float64
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The predictions of about one confidence.
+    """Predictions with similar confidence.
 
     Attributes:
-        n: Predictions.
+        n: Number of predictions.
         confidence: Mean probability of the predicted class, in [0, 1].
-        accuracy: Share of them that is right, in [0, 1].
+        accuracy: Share of correct predictions, in [0, 1].
     """
 
     n: int
@@ -32,29 +32,29 @@ class Bin:
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Returns the probabilities (N, classes), float64, of logits of that shape."""
+    """Returns probabilities, float64 array (N, classes), for logits (N, classes)."""
     scaled = logits.astype(np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float | None:
-    """Returns the T for which softmax(logits / T) has the least cross-entropy.
+    """Returns the T that minimizes the cross-entropy of softmax(logits / T).
 
-    The predicted classes stay what they are. The cross-entropy is convex in 1 / T,
-    so that the sign of its derivative leads to T. Images that are all classified
-    correctly do not determine T: the smaller it is, the smaller is the cross-entropy.
+    The predicted classes do not change. The cross-entropy is convex in 1 / T, so T is
+    found by bisection on the sign of the derivative. If all images are classified
+    correctly, they do not determine T: the cross-entropy decreases with T.
 
     Args:
-        logits: Float array (N, classes), of images that were not trained on.
+        logits: Float array (N, classes), for images outside of the training set.
         labels: Integer array (N,).
 
     Returns:
-        A number in [0.01, 100], or None if the least cross-entropy lies at an end of
-        this range: the images do not determine T.
+        A number in [0.01, 100], or None if the minimum is at an end of this range and
+        the images do not determine T.
 
     Raises:
-        ValueError: If there are no images, or not as many labels.
+        ValueError: If there are no images, or the number of labels differs.
 
     Reference: Guo et al. 2017, section 4.2.
     """
@@ -63,10 +63,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float | None:
 
     def is_too_cold(temperature: float) -> bool:
         expected = (softmax(logits, temperature) * logits).sum(axis=1).mean()
-        # The derivative of the cross-entropy by 1 / T is expected - own.
+        # The derivative of the cross-entropy with respect to 1 / T is expected - own.
         return bool(expected > own)
 
-    # If all is correct, rounding alone decides about the sign at small T.
+    # If all images are correct, rounding alone determines the sign at small T.
     all_correct = bool((logits.argmax(axis=1) == labels).all())
     if all_correct or not is_too_cold(_COLDEST) or is_too_cold(_HOTTEST):
         return None
@@ -78,13 +78,13 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float | None:
 
 
 def stated_temperature(metrics: Mapping[str, Any]) -> float | None:
-    """Returns the temperature in a checkpoint's metrics, None if it has none.
+    """Returns the temperature in a checkpoint's metrics, or None if there is none.
 
     Args:
-        metrics: What `metrics.json` says; `tools/calibrate.py` writes `calibration`.
+        metrics: Content of `metrics.json`; `tools/calibrate.py` writes `calibration`.
 
     Raises:
-        CheckpointError: If it is no positive number.
+        CheckpointError: If the temperature is not a positive number.
     """
     if "calibration" not in metrics:
         return None
@@ -102,15 +102,16 @@ def stated_temperature(metrics: Mapping[str, Any]) -> float | None:
 def reliability(
     probabilities: np.ndarray, labels: np.ndarray, bins: int = 15
 ) -> list[Bin]:
-    """Returns the bins of equal width that hold predictions, from 0 to 1.
+    """Returns the nonempty bins, of equal width, of the confidences from 0 to 1.
 
     Args:
         probabilities: Float array (N, classes).
         labels: Integer array (N,).
-        bins: Parts of the range of confidences; each has its upper end.
+        bins: Number of bins, at least 1; each bin includes its upper end.
 
     Raises:
-        ValueError: If there are no images, not as many labels, or no bins.
+        ValueError: If there are no images, the number of labels differs, or `bins` is
+            below 1.
 
     Reference: Guo et al. 2017, section 2, with M = 15.
     """
@@ -128,7 +129,7 @@ def reliability(
 
 
 def expected_calibration_error(bins: list[Bin]) -> float:
-    """Returns the mean distance of accuracy and confidence, in percent points."""
+    """Returns the mean distance of accuracy and confidence, in percentage points."""
     distances = [one.n * abs(one.accuracy - one.confidence) for one in bins]
     return 100 * sum(distances) / sum(one.n for one in bins)
 

@@ -1,4 +1,4 @@
-"""Counts of predictions, and their intervals."""
+"""Counts predictions and computes confidence intervals of the counts."""
 
 import math
 
@@ -11,8 +11,9 @@ def wilson_interval(errors: float, n: int, z: float = Z_95) -> tuple[float, floa
     """Returns the Wilson score interval of an error, in percent.
 
     Args:
-        errors: Images classified wrongly, 0 to n; a mean over runs need not be whole.
-        n: Images, at least 1.
+        errors: Number of wrongly classified images, 0 to n; a mean over runs can be
+            fractional.
+        n: Number of images, at least 1.
         z: Quantile of the normal distribution; 1.96 for 95 %.
 
     Raises:
@@ -33,12 +34,15 @@ def wilson_interval(errors: float, n: int, z: float = Z_95) -> tuple[float, floa
 def confusion_matrix(
     truth: np.ndarray, predicted: np.ndarray, classes: int
 ) -> np.ndarray:
-    """Returns the images by true class (rows) and predicted class, int (c, c).
+    """Returns the number of images by true and predicted class.
 
     Args:
-        truth: True classes (n,).
-        predicted: Predicted classes (n,).
-        classes: c.
+        truth: True classes, integer array (n,).
+        predicted: Predicted classes, integer array (n,).
+        classes: Number of classes c.
+
+    Returns:
+        Integer array (c, c); rows are true classes, columns predicted classes.
     """
     counts = np.bincount(truth * classes + predicted, minlength=classes**2)
     return counts.reshape(classes, classes)

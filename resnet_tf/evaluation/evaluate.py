@@ -1,4 +1,4 @@
-"""From the name of a checkpoint to its error on a split."""
+"""Evaluates a checkpoint on a split of its data set."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _PREPROCESSING = "image_size resize normalization channel_mean channel_std".spli
 
 @dataclass(frozen=True)
 class Subject:
-    """A checkpoint that is ready to be run.
+    """A checkpoint that is ready to evaluate.
 
     Attributes:
-        stored: The checkpoint.
-        data: Where its data is here, and how images are prepared.
-        train: `test_batch_size` and `mixed_precision` of the passes.
-        lanes: See `FullPass`.
+        stored: The open checkpoint.
+        data: Location of its data set on this machine, and preparation of the images.
+        train: Settings with `test_batch_size` and `mixed_precision` of the passes.
+        lanes: Number of parts of a batch that run in parallel; see `FullPass`.
     """
 
     stored: StoredCheckpoint
@@ -45,19 +45,19 @@ class Subject:
 
     @property
     def folder(self) -> Path:
-        """Folder of the checkpoint."""
+        """The folder of the checkpoint."""
         return self.stored.folder
 
     @property
     def config(self) -> ExperimentConfig:
-        """Settings of the checkpoint."""
+        """The settings of the checkpoint."""
         return self.stored.config
 
     def images(self, split: SplitName) -> Split:
         """Returns the images of a split.
 
         Raises:
-            DataError: If there are none, or of other classes than the network's.
+            DataError: If there are no images, or their classes are not the network's.
         """
         names = self.stored.metrics.get("class_names")
         images = load_split(self.data, split)
@@ -68,10 +68,10 @@ class Subject:
 
     @functools.cached_property
     def full_pass(self) -> FullPass:
-        """The pass of its network.
+        """The evaluation pass of the checkpoint's network.
 
         Raises:
-            CheckpointError: If its weights are damaged.
+            CheckpointError: If the weights are damaged.
         """
         from resnet_tf.evaluation.full_pass import checkpoint_pass
         from resnet_tf.models import POLICIES
@@ -80,7 +80,7 @@ class Subject:
         return checkpoint_pass(self.stored, self.data, dtype, self.lanes)
 
     def result(self, images: Split) -> Result:
-        """Returns the outputs of its network for images.
+        """Returns the outputs of the network for images.
 
         Raises:
             DivergedError: If an output is not finite.
@@ -92,7 +92,7 @@ class Subject:
         return result
 
     def described(self, result: Result) -> dict[str, Any]:
-        """Returns a result with what it was made of, as JSON values."""
+        """Returns a result with its checkpoint and preprocessing, as JSON values."""
         return {
             "checkpoint": str(self.folder),
             "dataset": self.data.dataset,
@@ -114,7 +114,7 @@ def evaluate(
     mixed_precision: Precision = "float32",
     lanes: int = 1,
 ) -> dict[str, Any]:
-    """Returns the error of a checkpoint on the data that it was trained for.
+    """Returns the error of a checkpoint on a split of its data set.
 
     Args:
         ckpt: A released model's name, a checkpoint folder or a run folder.
@@ -122,11 +122,11 @@ def evaluate(
         data_dir: See `DataConfig`.
         cache_dir: See `DataConfig`.
         download: See `DataConfig`.
-        test_batch_size: Images in a batch; the result does not depend on it,
-            unless the network was told to (`bn_eval="batch"`).
+        test_batch_size: Number of images in a batch; the result does not depend on it,
+            except with `bn_eval="batch"`.
         mixed_precision: Type of the activations; see `TrainConfig`.
-        lanes: Parts of a batch that are computed side by side, one core and one
-            thread each, if TensorFlow has not been used yet; 1 on a GPU.
+        lanes: Number of parts of a batch that run in parallel, each on one core with
+            one thread if TensorFlow has not been used yet; 1 on a GPU.
 
     Returns:
         A dict of `checkpoint`, `dataset`, `preprocessing` and `Result.to_dict`.
@@ -159,7 +159,7 @@ def subject(
     mixed_precision: Precision = "float32",
     lanes: int = 1,
 ) -> Subject:
-    """Returns a checkpoint that is ready to be run; TensorFlow is imported.
+    """Returns a checkpoint that is ready to evaluate; imports TensorFlow.
 
     Args:
         ckpt: See `evaluate`.
@@ -184,7 +184,7 @@ def subject(
         stored.config.data, data_dir=data_dir, cache_dir=cache_dir, download=download
     )
     ensure_available(data)
-    # Here and not above: TensorFlow is not needed to say that data is missing.
+    # Missing data is reported before the slow import of TensorFlow.
     if lanes > 1 and stored.config.model.bn_eval == "moving":
         one_thread_an_operation()
     import_tensorflow()

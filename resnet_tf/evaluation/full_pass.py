@@ -1,4 +1,4 @@
-"""One pass over a split: every image once, whatever the batch size."""
+"""Runs one pass over a split: every image once, for any batch size."""
 
 import copy
 import functools
@@ -30,7 +30,7 @@ class Result:
         split: Name of the split.
         logits: float32 array (n, classes), in the order of the split.
         labels: int32 array (n,).
-        class_names: One name a class.
+        class_names: One name per class.
     """
 
     split: str
@@ -45,12 +45,12 @@ class Result:
 
     @property
     def predictions(self) -> np.ndarray:
-        """Most probable class of each image, (n,)."""
+        """Most probable class of each image, integer array (n,)."""
         return self.logits.argmax(axis=1)
 
     @property
     def error(self) -> float:
-        """Images classified wrongly, in percent."""
+        """Share of wrongly classified images, in percent."""
         return 100 * self._errors / self.n
 
     @property
@@ -73,7 +73,7 @@ class Result:
 
     @property
     def per_class_error(self) -> dict[str, float | None]:
-        """Error of the images of each class in percent; None without images."""
+        """Error of each class in percent; None for a class without images."""
         wrong = self.predictions != self.labels
         errors = {}
         for label, name in enumerate(self.class_names):
@@ -102,13 +102,13 @@ class Result:
 
 
 class FullPass:
-    """Runs a model over whole splits, its network in one compiled function.
+    """Runs a model over whole splits in one compiled function.
 
     Args:
-        model: From images to logits; its current weights are used.
-        config: How the images are fitted and normalised for the model.
-        lanes: Parts of a batch that are computed side by side.
-        native_kernels: See `side_by_side`.
+        model: Network from images to logits; its current weights are used.
+        config: Preparation of the images for the model.
+        lanes: Number of parts of a batch that run in parallel.
+        native_kernels: Whether to use the native kernels; see `side_by_side`.
     """
 
     def __init__(
@@ -127,12 +127,12 @@ class FullPass:
         return Result(split.name, logits, split.labels, split.class_names)
 
     def prepared_as(self, config: DataConfig) -> "FullPass":
-        """Returns the same pass over images that are prepared otherwise.
+        """Returns the same pass with another preparation of the images.
 
-        Nothing is compiled again.
+        The compiled function is shared.
 
         Args:
-            config: As that of the class, with the same `image_size`.
+            config: Preparation of the images, with the same `image_size`.
         """
         self._predict  # noqa: B018  (traced here, for both)
         other = copy.copy(self)
@@ -143,8 +143,8 @@ class FullPass:
     def _predict(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """The compiled function from images (N, side, side, 3) to logits.
 
-        It is one concrete function: TensorFlow warns of retracing where one process
-        makes a few passes, each of which would trace a function of its own.
+        It is one concrete function: if each pass of a process traced its own function,
+        TensorFlow would warn about retracing.
         """
         side = self._config.image_size
         images = tf.TensorSpec((None, side, side, 3))
@@ -156,8 +156,8 @@ class FullPass:
         """Returns the logits of images, float32 array (N, classes).
 
         Args:
-            images: uint8 array (N, side, side, 3), N above 0, of any side.
-            batch_size: Images in a batch.
+            images: uint8 array (N, side, side, 3) with any side and N above 0.
+            batch_size: Number of images in a batch.
         """
         batches = (
             normalize(images[start : start + batch_size], self._config)
@@ -167,16 +167,16 @@ class FullPass:
 
 
 def finite(logits: np.ndarray, images: str = "the images") -> np.ndarray:
-    """Returns the logits as they are.
+    """Returns the logits unchanged, after checking that all are finite.
 
-    Finite weights can overflow: nothing that is made of such logits means anything.
+    Even finite weights can overflow; figures from such logits would be meaningless.
 
     Args:
         logits: Float array (N, classes).
-        images: What they are of, for the message.
+        images: Name of the images in the error message.
 
     Raises:
-        DivergedError: If one is not finite.
+        DivergedError: If a logit is not finite.
     """
     right = np.isfinite(logits).all(axis=1)
     if not right.all():
@@ -195,13 +195,13 @@ def checkpoint_pass(
     dtype: str = "float32",
     lanes: int = 1,
 ) -> FullPass:
-    """Returns the pass of a checkpoint's network, optimised for inference.
+    """Returns the pass of a checkpoint's network, optimized for inference.
 
     Args:
-        source: A checkpoint folder, or one that is open.
-        config: How the images are fitted and normalised.
+        source: A checkpoint folder, or an open checkpoint.
+        config: Preparation of the images.
         dtype: Keras dtype policy of the network.
-        lanes: See `FullPass`; 1 is taken on a GPU, which needs no help to be busy.
+        lanes: See `FullPass`; ignored on a GPU, which one lane keeps busy.
 
     Raises:
         CheckpointError: If the checkpoint is damaged or inconsistent.

@@ -1,4 +1,4 @@
-"""From files of images to the most probable classes of each."""
+"""Predicts the most probable classes of image files."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ _BATCH = 250  # images in memory
 
 @dataclass(frozen=True)
 class Guess:
-    """A class and how probable it is.
+    """A class and its probability.
 
     Attributes:
         name: Name of the class.
-        label: Its number, from 0.
-        probability: In [0, 1].
+        label: Number of the class, from 0.
+        probability: Probability of the class, in [0, 1].
     """
 
     name: str
@@ -35,10 +35,10 @@ class Prediction:
 
     Attributes:
         path: The file.
-        top: Its most probable classes, the first the most probable; empty if the file
-            cannot be used.
-        temperature: That of the probabilities; None if they are not calibrated.
-        error: Why the file cannot be used, None if it can.
+        top: The most probable classes, most probable first; empty if the file cannot be
+            used.
+        temperature: Temperature of the probabilities; None if they are not calibrated.
+        error: Reason why the file cannot be used, or None.
     """
 
     path: Path
@@ -52,14 +52,14 @@ def predict_files(
 ) -> Iterator[Prediction]:
     """Yields a prediction for each file, in order.
 
-    An image is read as those of a folder are, to the size in which the data set of
-    the checkpoint has its images, and then prepared as in evaluation. The network is
-    loaded when the first image was read, so that a wrong path is told at once.
+    An image is read like the images of a folder, resized to the stored size of the
+    checkpoint's data set, and then prepared as in evaluation. The network is loaded
+    after the first image has been read, so a wrong path is reported at once.
 
     Args:
         ckpt: A released model's name, a checkpoint folder or a run folder.
-        files: Images of any size.
-        most: Classes in a prediction, at least 1.
+        files: Image files of any size.
+        most: Number of classes in a prediction, at least 1.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.

@@ -1,4 +1,4 @@
-"""From the name of trained weights to a network that names what is in images."""
+"""Loads trained weights by name into a network that classifies images."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A trained network with all that using it takes.
+    """A trained network with everything needed to use it.
 
         pretrained = resnet_tf.load_pretrained("model_20")
         shares = pretrained.predict_images(images)
         print(pretrained.class_names[shares[0].argmax()])
 
     Attributes:
-        model: The network, from normalised images to logits.
-        config: The experiment that made the weights.
-        metrics: What the checkpoint's `metrics.json` says of them.
-        class_names: One name a class: those in `metrics`, else those of the data set,
-            else the labels as text.
+        model: Network from normalized images to logits.
+        config: Settings of the experiment that trained the weights.
+        metrics: Content of the checkpoint's `metrics.json`.
+        class_names: One name per class, from `metrics`, else from the data set, else
+            the labels as text.
     """
 
     model: keras.Model
@@ -45,24 +45,24 @@ class Pretrained:
 
     @property
     def temperature(self) -> float | None:
-        """What logits are divided by so that probabilities can be trusted; None if it
-        was not fitted."""
+        """The temperature by which logits are divided; None if it was not fitted."""
         return stated_temperature(self.metrics)
 
     def predict_images(self, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
         """Returns the probability of each class, calibrated if there is a temperature.
 
-        The images are prepared as in evaluation: the largest central square, resized
-        and cropped as `config.data` says, and normalised. The first call compiles the
-        network, optimised for inference; it keeps the weights of then.
+        The images are prepared as in evaluation: the largest central square is resized,
+        cropped and normalized according to `config.data`. The first call compiles a
+        copy of the network, optimized for inference; later changes of the weights have
+        no effect.
 
         Args:
             images: uint8 array (N, H, W, 3), RGB.
-            batch_size: Images in a batch; the result does not depend on it, unless
-                the network was told to (`bn_eval="batch"`).
+            batch_size: Number of images in a batch; the result does not depend on it,
+                except with `bn_eval="batch"`.
 
         Returns:
-            float32 array (N, classes), each row of sum 1.
+            float32 array (N, classes); each row sums to 1.
 
         Raises:
             DivergedError: If an output of the network is not finite.
@@ -89,11 +89,11 @@ class Pretrained:
 def load_pretrained(
     name: str | Path | StoredCheckpoint, dtype: str = "float32"
 ) -> Pretrained:
-    """Returns trained weights, verified, in their network.
+    """Returns a network with its trained weights, after verifying the checkpoint.
 
     Args:
-        name: A released model's name, a checkpoint folder, a run folder, or a
-            checkpoint that is open.
+        name: A released model's name, a checkpoint folder, a run folder, or an open
+            checkpoint.
         dtype: Keras dtype policy of the network: "float32", "mixed_bfloat16" or
             "mixed_float16".
 
@@ -102,7 +102,7 @@ def load_pretrained(
         SettingError: If `dtype` is unknown.
     """
     stored = opened(name)
-    # Here and not above: TensorFlow is not needed to say that a checkpoint is damaged.
+    # A damaged checkpoint is reported before the slow import of TensorFlow.
     import_tensorflow()
     from resnet_tf.checkpoints.weights import load_checkpoint
     from resnet_tf.models import POLICIES
@@ -142,7 +142,7 @@ def _require_images(images: Any) -> None:
 
 
 def _central_square(images: np.ndarray) -> np.ndarray:
-    """Returns the largest one, as it is taken of a folder's images."""
+    """Returns the largest central square, as for the images of a folder."""
     height, width = images.shape[1:3]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
