@@ -30,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints one line a network; exits with 1 if a network differs.
+    """Prints one line per network; exits with 1 if a network differs.
 
-    Why it differs, and what else its reader should know, stand below the line; a note
-    that several networks have stands below the first.
+    The reason for a difference and the note of a network follow below its line. A note
+    that several networks share is printed once.
 
     Raises:
         CheckpointError: If a file cannot be read safely.
@@ -95,7 +95,7 @@ def _print_row(row: dict, note: str) -> None:
         )
     )
     if figure and classes != 10:
-        print(f"    {figure} is with {classes} classes")
+        print(f"    {figure} is for {classes} classes")
     for text in filter(None, (row["reason"], note)):
         print(f"    {text}")
 

@@ -1,4 +1,4 @@
-"""Measure a network beside the peaks of the machine: how near it comes, and why not."""
+"""Measure a network against the machine's peaks, and show what limits its speed."""
 
 import argparse
 import math
@@ -22,37 +22,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mixed_precision",
         choices=PRECISIONS,
-        help="Type of the activations [the fastest one that the CPU multiplies in].",
+        help="Type of the activations [the fastest type for this CPU].",
     )
-    parser.add_argument("--batch", type=int, default=128, help="Images in a step.")
+    parser.add_argument("--batch", type=int, default=128, help="Images per step.")
     parser.add_argument(
         "--work",
         choices=WORKS,
         default=TRAIN,
-        help="The training step, or the network optimised for inference.",
+        help="The training step, or the network optimized for inference.",
     )
     parser.add_argument(
         "--kernels",
         choices=_KERNELS.choices,
         default=_KERNELS.default,
-        help="Kernels that compute, as for train.",
+        help="Implementation of the kernels, as for train.",
     )
     parser.add_argument(
         "--profile",
         action="store_true",
-        help="Show what each layer allows, and which operations hold the time.",
+        help="Show the minimum time of each layer and the time of each operation.",
     )
     parser.add_argument(
         "--seconds",
         type=float,
         default=1.0,
-        help="Length of a turn; the network and the three peaks take five each.",
+        help="Length of a turn; the network and the three peaks have five turns each.",
     )
     parser.add_argument("--json_output", help="File for the figures.")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measures and prints.
+    """Measures a network and prints the figures.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -97,7 +97,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def _print_summary(record: dict[str, Any]) -> None:
     peaks, precision = record["peaks"], record["mixed_precision"]
     training = record["work"] == TRAIN
-    # It imports TensorFlow.
+    # This module imports TensorFlow.
     from resnet_tf.training.kernels import kernels_title
 
     products = ", ".join(
@@ -112,11 +112,11 @@ def _print_summary(record: dict[str, Any]) -> None:
         f"{record['images_per_second']:,.0f} images/s "
         f"(median of {len(record['samples'])} turns, {min(record['samples']):,.0f} "
         f"to {max(record['samples']):,.0f})",
-        "arithmetic": f"{record['operations_per_image'] / 1e6:,.1f} MFLOP an image"
-        + (", three times those of the forward pass" if training else ""),
+        "arithmetic": f"{record['operations_per_image'] / 1e6:,.1f} MFLOP per image"
+        + (", three times the forward pass" if training else ""),
         "achieved": f"{100 * record['fraction_of_peak']:.1f} % of the {precision} "
         "matrix product",
-        "roofline": f"{1e3 * record['seconds_allowed']:,.1f} ms a step allowed, "
+        "roofline": f"{1e3 * record['seconds_allowed']:,.1f} ms per step possible, "
         f"{1e3 * record['seconds_measured']:,.1f} ms measured",
     }
     width = max(map(len, lines))
@@ -124,16 +124,17 @@ def _print_summary(record: dict[str, Any]) -> None:
         print(f"{name:{width}}  {text}")
     passes = ", forward and backward" if training else ""
     print(
-        "Allowed is, layer by layer, the longer of its arithmetic at the rate of the\n"
-        "matrix product and its bytes at the rate of the copy. Bytes are those of\n"
-        f"activations and weights, read or written once a pass{passes}."
+        "The possible time is the sum over all layers of the longer of two times: the\n"
+        "arithmetic at the rate of the matrix product, and the memory traffic at the\n"
+        "rate of the copy. Activations and weights are read or written once per "
+        f"pass{passes}."
     )
 
 
 def _print_layers(rows: list[dict[str, Any]], allowed: float) -> None:
     print()
     _print_line(
-        "layers, a step", "output", "count", "MMACs", "MB", "ms", "share", "bound by"
+        "layers, per step", "output", "count", "MMACs", "MB", "ms", "share", "limit"
     )
     for row in rows[:_TOP]:
         shape = "x".join(map(str, row["shape"]))
@@ -167,7 +168,7 @@ def _print_line(name: str, output: str, *cells: str) -> None:
 def _print_operations(profile: dict[str, Any]) -> None:
     rows, steps = profile["operations"], profile["steps"]
     whole = sum(row["seconds"] for row in rows)
-    print("\noperations, whose times overlap (sum over the cores), a step")
+    print("\noperations, per step; their times overlap (sum over the cores)")
     shown = [(row["type"], [row]) for row in rows[:_TOP]]
     if rows[_TOP:]:
         shown.append(("rest", rows[_TOP:]))

@@ -1,4 +1,4 @@
-"""What all commands share: how they end, `--json_output`, and optional packages."""
+"""Helpers of all commands: exit codes, `--json_output` and optional packages."""
 
 import errno
 import importlib.util
@@ -25,11 +25,11 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def guarded(main: Callable[[], None], stopped: str = "stopped") -> None:
-    """Calls `main`; the package's own errors end in `fail`, without a traceback.
+    """Calls `main` and reports this package's errors by `fail`, without a traceback.
 
     Args:
-        main: The command.
-        stopped: The line after Ctrl-C or SIGTERM.
+        main: Function that runs the command.
+        stopped: Line to print after Ctrl-C or SIGTERM.
     """
     streams.prepare()
     try:
@@ -56,7 +56,7 @@ def _ended(main: Callable[[], None], stopped: str) -> None:
 
 
 def _require_output() -> None:
-    """Fails if stdout has not taken everything; a reader that has ended is no fault."""
+    """Exits with an error if stdout failed, except if its reader has exited."""
     error = streams.failure()
     if error is not None and error.errno != errno.EPIPE:
         fail(f"stdout cannot be written: {error.strerror}", OutputError.exit_code)
@@ -66,10 +66,10 @@ _REPORT = ("jinja2", "scipy")
 
 
 def require_report(who: str) -> None:
-    """Raises unless what a report needs is installed.
+    """Raises unless the packages for a report are installed.
 
     Args:
-        who: What needs it, for the error.
+        who: Name of the command or flag that needs them, for the error message.
 
     Raises:
         SettingError: If a package is missing.
@@ -81,17 +81,17 @@ def require_report(who: str) -> None:
         )
 
 
-# What `eval.py` writes has no provenance.
+# The keys of a file that `eval.py` writes; it has no provenance.
 _OF_EVALUATION = {"checkpoint", "interval", "per_class_error", "preprocessing"}
 
 
 def require_json_output(path: str | None) -> None:
-    """Raises unless a file can be made at `path`, or none is wanted.
+    """Raises unless a file can be written to `path`; does nothing if `path` is None.
 
     Raises:
-        OutputError: If it is a folder or a file of another program, or its folder does
-            not exist or takes no files.
-        SettingError: If it is empty.
+        OutputError: If the path is a folder or a file of another program, or its folder
+            does not exist or is not writable.
+        SettingError: If the path is empty.
     """
     if path is None:
         return
@@ -111,17 +111,18 @@ def require_json_output(path: str | None) -> None:
 
 
 def write_json_output(path: str | None, record: dict[str, Any]) -> None:
-    """Writes the figures, if a file is wanted.
+    """Writes the figures; does nothing if `path` is None.
 
     Raises:
-        OutputError: If it cannot be written, or another program has made it meanwhile.
+        OutputError: If the file cannot be written, or another program has created it in
+            the meantime.
     """
     if path is None:
         return
     file = user_path(path)
     require_own_file(file, "json_output", _is_ours)
     with writing(path, "json_output"):
-        # A link stays one, and a device is written to.
+        # A link or a device is written to, not replaced.
         if file.is_symlink() or (file.exists() and not file.is_file()):
             file.write_text(json_text(record), encoding="utf-8")
         else:

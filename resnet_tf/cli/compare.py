@@ -43,24 +43,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="FILE",
-        help="What export --json_output wrote: a row each in the table.",
+        help="Files that export --json_output wrote; each adds a row to the table.",
     )
     parser.add_argument(
         "--output",
         required=True,
         metavar="DIR",
-        help="Folder of the report, and of the runs in runs/; the same command goes "
-        "on where it was stopped.",
+        help="Folder of the report, with the runs in runs/; the same command resumes a "
+        "stopped comparison.",
     )
     add_settings(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Trains what is not trained yet, compares, and prints the table.
+    """Trains the missing runs, compares all, and prints the table.
 
     Raises:
-        CheckpointError: If a run is not finished, damaged or of another experiment,
-            or an export's file is of another kind.
+        CheckpointError: If a run is not finished, damaged or of another experiment, or
+            the file of an export is of another kind.
         DataError: If the data set is not available.
         OutputError: If the report cannot be written.
         SettingError: If an argument is wrong, or a package is missing.
@@ -80,14 +80,14 @@ def run(arguments: argparse.Namespace) -> None:
         ensure_available(config.data)
         code = train_apart(config, path)
         if code == STOPPED:
-            raise StoppedError(f"stopped in {path}; the same command goes on", 0)
+            raise StoppedError(f"stopped in {path}; the same command resumes it", 0)
         if code:
-            # The process has said why.
+            # The process has printed the reason.
             sys.exit(code if code > 0 else 1)
     import_tensorflow()
     import tensorflow as tf
 
-    # It takes the networks, each traced once, for one that is traced too often.
+    # TensorFlow would warn that one network is retraced; each network is traced once.
     tf.get_logger().setLevel("ERROR")
     from resnet_tf.analysis.comparison.record import compare
     from resnet_tf.analysis.comparison.report import MARKDOWN, PAGE, write_report
@@ -110,8 +110,11 @@ def run(arguments: argparse.Namespace) -> None:
 def _planned(
     arguments: argparse.Namespace, given: dict[str, Any], output: Path
 ) -> dict[Path, ExperimentConfig]:
-    """Returns the trainings by their folders, seed by seed: if the time ends early,
-    every network has as many seeds."""
+    """Returns the configs of the runs to train, by folder.
+
+    They are ordered by seed, so that after a stop all networks have about the same
+    number of seeds.
+    """
     if "seed" in given or "model" in given:
         raise SettingError("compare takes --models and --seeds, not --model or --seed")
     if not arguments.models and not arguments.runs:
@@ -131,12 +134,12 @@ def _require_sound(
     runs: Sequence[Path],
     exports: list[dict[str, Any]],
 ) -> None:
-    """Raises, before anything is trained, what would end the comparison after it.
+    """Raises, before any training, the errors that the comparison would raise later.
 
     Args:
-        planned: The trainings by their folders; finished ones are read.
+        planned: Configs of the runs to train, by folder; finished ones are read.
         runs: Folders of the other runs.
-        exports: What `read_export` returned.
+        exports: Rows from `read_export`.
     """
     finished = [
         path
@@ -157,7 +160,7 @@ def _print(record: dict[str, Any]) -> None:
 
     from resnet_tf.analysis.comparison.report import tables
 
-    # A pipe has no width: nothing is cut off there.
+    # Output to a pipe is not cut off.
     width = None if os.isatty(1) else 400
     console = Console(width=width, highlight=False, markup=False, emoji=False)
     for found in tables(record):
@@ -167,11 +170,13 @@ def _print(record: dict[str, Any]) -> None:
 
 
 def print_table(console: Any, found: Any) -> None:
-    """Prints a table; where it is wider than the console, each row is a list of its
-    cells by the names of the columns, and nothing is cut off.
+    """Prints a table.
+
+    If the table is wider than the console, each row is printed as a list of its cells,
+    one per line with the name of the column, so that nothing is cut off.
 
     Args:
-        console: Of rich.
+        console: A rich console.
         found: A `Table` of `resnet_tf.analysis.page`.
     """
     from rich.table import Table
@@ -194,7 +199,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:
-    """Returns the numbers in "0,1,2", each once."""
+    """Returns the distinct numbers in a text such as "0,1,2"."""
     try:
         return tuple(dict.fromkeys(int(part) for part in text.split(",")))
     except ValueError:

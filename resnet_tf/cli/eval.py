@@ -22,7 +22,7 @@ EXAMPLES = """\
 python eval.py --ckpt model_20
 python eval.py --ckpt runs/MY_RUN/best --split=validation
 python eval.py --ckpt model_20 --report=report --against=runs/MY_RUN"""
-MOST_LANES = 8  # each is a copy of the graph
+MOST_LANES = 8  # each lane adds a copy of the graph
 _SETTINGS = {"data_dir", "cache_dir", "download", "test_batch_size", "mixed_precision"}
 
 
@@ -37,14 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="test",
         help="Images to evaluate on.",
     )
-    parser.add_argument("--json_output", help="File for the result as JSON.")
+    parser.add_argument("--json_output", help="JSON file for the result.")
     parser.add_argument(
         "--report",
-        help="Folder for a report in depth; needs the extra resnet_tf[report].",
+        help="Folder for a detailed report; needs the extra resnet_tf[report].",
     )
     parser.add_argument(
         "--against",
-        help="Another checkpoint, which the report tests against this one.",
+        help="Another checkpoint, to compare with this one in the report.",
     )
     add_settings(parser, _SETTINGS)
 
@@ -71,20 +71,20 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _require_folder(report: str | None, against: str | None) -> None:
-    """Raises unless a report can be written, or none is wanted.
+    """Raises unless the report can be written; does nothing without a report.
 
     Args:
-        report: Its folder.
-        against: The checkpoint to compare with.
+        report: Folder of the report, or None.
+        against: The checkpoint to compare with, or None.
 
     Raises:
-        OutputError: If the path cannot be a folder, or holds what no report left.
-        SettingError: If it is empty, `against` is given without it, or a package is
-            missing.
+        OutputError: If the path cannot be a folder, or holds files of other programs.
+        SettingError: If `report` is empty, `against` is given without it, or a package
+            is missing.
     """
     if report is None:
         if against is not None:
-            raise SettingError("against needs report, the folder to write, beside it")
+            raise SettingError("against needs report, the folder to write")
         return
     if not report:
         raise SettingError("report must not be empty")
@@ -97,8 +97,8 @@ def _require_folder(report: str | None, against: str | None) -> None:
 def _report(
     folder: str, ckpt: str, split: str, against: str | None, options: Any
 ) -> dict[str, Any]:
-    """Evaluates in depth, writes a report, prints it and returns its figures."""
-    # Here and not above: a wrong flag is answered without them.
+    """Evaluates in depth, writes and prints a report, and returns its figures."""
+    # Imported here so that a wrong flag is reported quickly.
     from resnet_tf.analysis.in_depth import folder as evaluation
     from resnet_tf.analysis.in_depth.report import evaluate_in_depth
     from resnet_tf.reporting.provenance import command_line, provenance, without_folders

@@ -1,4 +1,4 @@
-"""Write a checkpoint as SavedModel, LiteRT or ONNX, and run what was written."""
+"""Export a checkpoint to SavedModel, LiteRT or ONNX, and run the result."""
 
 import argparse
 import sys
@@ -23,28 +23,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         required=True,
         choices=list(FORMATS),
-        help="All but saved_model need the extra resnet_tf[export].",
+        help="Format; all but saved_model need the extra resnet_tf[export].",
     )
     parser.add_argument(
-        "--output", required=True, help="New file, or new folder for saved_model."
+        "--output",
+        required=True,
+        help="New file to write, or new folder for saved_model.",
     )
     parser.add_argument(
         "--data_dir",
-        help="Folder of the data set, whose test images the file is run on; int8 needs "
-        "its training images.",
+        help="Folder of the data set; the file is run on its test images. int8 also "
+        "needs the training images.",
     )
     parser.add_argument("--cache_dir", help="Folder of decoded images.")
     parser.add_argument("--json_output", help="File for the figures.")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the file and prints how it compares; exits with 1 if beyond the bounds.
+    """Writes the file and prints a comparison; exits with 1 if a bound is exceeded.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If there are no training images for int8.
         OutputError: If a file cannot be written.
-        SettingError: If what the format needs is not installed.
+        SettingError: If a package that the format needs is not installed.
     """
     output = user_path(arguments.output)
     require_json_output(arguments.json_output)
@@ -86,7 +88,7 @@ def _print(found: dict[str, Any]) -> None:
         f"{found['probability_difference']:.2g}, same class {found['agreement']:.2f} %"
     )
     if found["error"] is None:
-        print("no error: the data set is not at hand")
+        print("error not measured: the data set is not available")
     else:
         print(f"error {found['error']:.2f} %, original {found['original_error']:.2f} %")
     print(

@@ -1,4 +1,4 @@
-"""Turn published weights of another project into a checkpoint folder."""
+"""Convert published weights of another project to a checkpoint folder."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from resnet_tf.disk import user_path
 from resnet_tf.interop.files import require_new
 from resnet_tf.startup import import_tensorflow
 
-# What the command is called; a module cannot be.
+# The name of the command; "import" is not a valid module name.
 NAME = "import"
 
 
@@ -15,15 +15,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="File of weights of PyTorch or safetensors, from akamaster, chenyaofo, "
-        "kuangliu, gpleiss, bearpaw, andreasveit, torchvision or the UvA tutorial 5, "
-        "or the prefix of a TF1 checkpoint such as model_110.ckpt-79999; the network "
-        "is recognised.",
+        help="PyTorch or safetensors file from akamaster, chenyaofo, kuangliu, "
+        "gpleiss, bearpaw, andreasveit, torchvision or the UvA tutorial 5, or the "
+        "prefix of a TF1 checkpoint, e.g. model_110.ckpt-79999. The network is "
+        "recognized.",
     )
     parser.add_argument(
         "--key",
-        help="Where in the file the network lies, such as ema_state_dict, if the file "
-        "holds several.",
+        help="Key of the network in the file, e.g. ema_state_dict, if the file holds "
+        "several.",
     )
     parser.add_argument("--output", required=True, help="New folder to write.")
     parser.add_argument(
@@ -35,25 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data_dir",
         help="Folder of the data set. A TF1 checkpoint has no moving averages of "
-        "batch norm: with this folder they are computed from its training images.",
+        "batch norm; they are computed from the training images in this folder.",
     )
     parser.add_argument(
         "--bn_eval",
         choices=("moving", "batch"),
-        help="Batch norm of a TF1 checkpoint in evaluation: by moving averages, or "
-        "by each batch's own statistics, the original's habit [moving with "
+        help="Statistics of batch norm in evaluation for a TF1 checkpoint: moving "
+        "averages, or those of each batch, as in the original code [moving with "
         "--data_dir, else batch].",
     )
     parser.add_argument("--cache_dir", help="Folder of decoded images.")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the folder and prints what it holds.
+    """Writes the checkpoint folder and prints a summary.
 
     Raises:
-        CheckpointError: If the weights are missing, damaged or not recognised.
+        CheckpointError: If the weights are missing, damaged or not recognized.
         DataError: If the training images for the moving averages are not available.
-        OutputError: If the output is taken or cannot be written.
+        OutputError: If the output already exists or cannot be written.
         SettingError: If `bn_eval` is given for a file that has moving averages.
     """
     output = user_path(arguments.output)

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Released models, checkpoint folders or run folders, side by side.",
     )
     parser.add_argument(
-        "--output", required=True, metavar="DIR", help="Folder of picture and tables."
+        "--output", required=True, metavar="DIR", help="Folder to write."
     )
     parser.add_argument(
         "--size", type=int, default=21, help="Points along each direction, odd."
@@ -38,12 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--radius",
         type=float,
         default=1.0,
-        help="Longest step; 1 is as long as each filter itself.",
+        help="Longest step; 1 is a step as long as each filter.",
     )
     parser.add_argument(
-        "--images", type=int, default=500, help="Training images to take."
+        "--images", type=int, default=500, help="Number of training images."
     )
-    parser.add_argument("--seed", type=int, default=0, help="Of the directions.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the directions.")
     parser.add_argument("--data_dir", help="Folder of the data set.")
     parser.add_argument("--cache_dir", help="Folder of decoded images.")
 
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
     }
     with writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        # First: it marks the folder as one of this package.
+        # Written first, because it marks the folder as made by this package.
         write_json(output / RECORD, record)
         for each, (_, found) in zip(record["slices"], slices.values(), strict=True):
             table = output / each["table"]
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _record(number: int, trained: dict[str, Any], found: Any) -> dict[str, Any]:
-    """Returns what the JSON file tells of a network and its slice."""
+    """Returns the entry of a network and its slice in the JSON file."""
     middle = len(found.offsets) // 2
     return {
         **trained,
@@ -117,7 +117,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _slice(folder: Path, arguments: argparse.Namespace):
-    """Returns what the record tells of a network, and the slice through its loss."""
+    """Returns a network's facts for the record, and the slice of its loss."""
     stored = open_checkpoint(folder)
     config = stored.config
     data = replace(

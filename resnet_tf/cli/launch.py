@@ -1,4 +1,4 @@
-"""Run a training in several processes of this host, as on several hosts."""
+"""Run a training in several processes on this host, as on several hosts."""
 
 import argparse
 import sys
@@ -11,23 +11,23 @@ from resnet_tf.errors import SettingError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
-    parser.add_argument("--workers", type=int, default=2, help="Processes.")
+    parser.add_argument("--workers", type=int, default=2, help="Number of processes.")
     parser.add_argument(
         "--log_dir", default="logs", help="Folder for worker-0.log, worker-1.log ..."
     )
     parser.add_argument(
         "script",
         nargs=argparse.REMAINDER,
-        help="-- train.py and its flags; or -m and a module.",
+        help="-- train.py and its flags, or -- -m, a module and its arguments.",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Runs the workers to their end and exits with the code of what happened.
+    """Runs the workers to their end and exits with their exit code.
 
     Raises:
         OutputError: If the logs cannot be written.
-        SettingError: If there is nothing to run.
+        SettingError: If no script is given.
         SystemExit: If a worker failed, with its exit code; with 7 if it was killed.
     """
     workers = positive("workers", arguments.workers)

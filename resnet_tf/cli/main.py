@@ -1,4 +1,4 @@
-"""From the arguments to a command."""
+"""Parses the command line and runs a command."""
 
 import argparse
 import os
@@ -45,7 +45,7 @@ COMMANDS = (
 
 
 class _Parser(argparse.ArgumentParser):
-    """Answers a wrong argument with one line."""
+    """Reports a wrong argument in one line."""
 
     def __init__(self, **options):
         super().__init__(allow_abbrev=False, **options)
@@ -55,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _show_defaults(parser: argparse.ArgumentParser) -> None:
-    """Adds the defaults to the help, where there are some."""
+    """Adds the default, if any, to the help of each argument."""
     for action in parser._actions:
         switch = isinstance(action.default, bool)
         told = isinstance(action.default, int | float | str) and not switch
@@ -64,17 +64,17 @@ def _show_defaults(parser: argparse.ArgumentParser) -> None:
 
 
 def name_of(module: ModuleType) -> str:
-    """Returns what the command of a module is called."""
+    """Returns the name of a module's command."""
     return getattr(module, "NAME", module.__name__.rpartition(".")[2])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs one command; what the user can fix ends in one line.
+    """Runs one command; reports errors the user can fix in one line.
 
     Args:
-        argv: Arguments; those of the process if None.
+        argv: Arguments without the program name; the process's arguments if None.
     """
-    # TensorFlow reads this when it is imported: only what it cannot go on from.
+    # TensorFlow reads this on import; 3 shows only fatal errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     guarded(lambda: _run(argv))
 

@@ -1,4 +1,4 @@
-"""List the released models: their errors, their size, and their speed here."""
+"""List the released models with their errors, their size and their speed here."""
 
 import argparse
 import statistics
@@ -35,14 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--speed",
         action="store_true",
-        help=f"Measure the inference of each here: float32, batch {_BATCH}, "
+        help=f"Measure the inference speed of each model: float32, batch {_BATCH}, "
         f"{_ROUNDS} turns of {_SECONDS:.0f} s.",
     )
     parser.add_argument("--json_output", help="File for the figures.")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints one line a model.
+    """Prints one line per model.
 
     Raises:
         CheckpointError: If a released model is damaged.
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    """Returns what the files of a released model say, as JSON values."""
+    """Returns the facts in the files of a released model, as JSON values."""
     folder = pretrained_root() / name
     config, metrics = read_config(folder / CONFIG), read_metrics(folder / METRICS)
     weights = folder / WEIGHTS
@@ -79,7 +79,7 @@ def _facts(name: str) -> dict[str, Any]:
 
 
 def _rates(names) -> list[list[float]]:
-    """Returns the images a second of each turn, model by model."""
+    """Returns the images per second of each turn, for each model."""
     import_tensorflow()
     from resnet_tf.analysis.profiling.networks import inference
     from resnet_tf.analysis.profiling.turns import turns

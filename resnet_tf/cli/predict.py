@@ -1,4 +1,4 @@
-"""Name what is in images: the most probable classes of each file."""
+"""Predict the most probable classes of image files."""
 
 import argparse
 import json
@@ -23,26 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="Image files of any size, folders of them, or - for a list of such paths "
-        "on stdin, one a line.",
+        help="Image files of any size, folders of images, or - to read a list of such "
+        "paths from stdin, one per line.",
     )
     parser.add_argument(
         "--ckpt",
         required=True,
         help="Released model, checkpoint folder or run folder.",
     )
-    parser.add_argument("--top", type=int, default=5, help="Classes of each file.")
+    parser.add_argument("--top", type=int, default=5, help="Classes to show per file.")
     parser.add_argument(
         "--json",
         action="store_true",
-        help="Print a JSON object a line, one for each file: image, temperature (null "
-        "where probabilities are not calibrated) and top, each class with its label "
-        "and probability; or image and error.",
+        help="Print one JSON object per file and line: image, temperature (null if the "
+        "probabilities are not calibrated) and top, each class with its label and "
+        "probability; or image and error.",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints one line a file; exits with 1 if a file could not be used.
+    """Prints one line per file; exits with 1 if a file could not be used.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
@@ -69,18 +69,18 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _files(names: Iterable[str], failures: list[str]) -> Iterator[Path]:
-    """Yields the files that the arguments stand for."""
+    """Yields the files that the arguments name."""
     for name in names:
         if name != _STDIN:
             yield from _named(name, failures)
             continue
-        # There, "-" is a file like any other.
+        # In the list, "-" is an ordinary file name.
         for line in _lines(sys.stdin.buffer, failures):
             yield from _named(line, failures)
 
 
 def _lines(stream: BinaryIO, failures: list[str]) -> Iterator[str]:
-    """Yields the paths on the lines of a stream; holds one of them in memory."""
+    """Yields the paths on the lines of a stream; keeps only one line in memory."""
     while line := stream.readline(_LONGEST_LINE):
         rest = line
         while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
@@ -105,7 +105,7 @@ def _named(name: str, failures: list[str]) -> Iterator[Path]:
 
 
 def _images(folder: Path) -> Iterator[Path]:
-    """Yields the images in a folder and the folders in it, sorted; hidden ones not."""
+    """Yields the images in a folder and its subfolders, sorted, without hidden ones."""
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):

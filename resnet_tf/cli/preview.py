@@ -1,4 +1,4 @@
-"""Draw training images, originals above and as the network sees them below."""
+"""Draw training images: originals above, and below as the network sees them."""
 
 import argparse
 import os
@@ -22,8 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Writes the sheet: the first training images, then their augmented forms in the
-    first updates.
+    """Writes a sheet with the first training images and their augmented versions.
 
     Raises:
         DataError: If the data set is not available.
@@ -42,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     rows = _rows(split, config.data, config.train.seed)
     with writing(output):
         write_sheet(output, rows)
-    print(f"{output}: {len(split)} images above, {len(rows) - 1} augmented forms below")
+    print(f"{output}: {len(split)} images, {len(rows) - 1} augmented versions below")
 
 
 def _check(output: Path) -> None:

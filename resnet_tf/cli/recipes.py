@@ -1,4 +1,4 @@
-"""Show the recipes, one of them, or the difference of two field by field."""
+"""List the recipes, show one recipe, or compare two recipes field by field."""
 
 import argparse
 import json
@@ -10,13 +10,13 @@ from resnet_tf.errors import SettingError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument(
-        "recipe", nargs="*", metavar="RECIPE", help="None, one or two names."
+        "recipe", nargs="*", metavar="RECIPE", help="No, one or two names."
     )
     parser.add_argument("--json", action="store_true", help="Print JSON.")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints what was asked for.
+    """Prints the list, the recipe or the differences.
 
     Raises:
         SettingError: If a name is unknown, or there are more than two.
@@ -43,8 +43,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _difference(one: dict, other: dict) -> dict[str, tuple]:
-    """Returns the settings that differ, as name: (one's, the other's); None where a
-    recipe leaves a setting open."""
+    """Returns the settings that differ, as name: (value of one, value of the other).
+
+    The value is None if a recipe does not have the setting.
+    """
     return {
         name: (one.get(name), other.get(name))
         for name in {**one, **other}

@@ -1,4 +1,4 @@
-"""The settings as arguments of a command, derived from the fields of a config."""
+"""Turns the fields of a config into arguments of a command, and back."""
 
 import argparse
 import os
@@ -24,18 +24,18 @@ from resnet_tf.runs.folder import DATA
 def add_settings(
     parser: argparse.ArgumentParser, names: Collection[str] | None = None
 ) -> None:
-    """Adds `--recipe` and an argument for each setting, or for those in `names` alone.
+    """Adds `--recipe` and all settings as arguments, or only the settings in `names`.
 
-    A setting that is not given has no attribute in the namespace.
+    The parsed namespace has no attribute for a setting that was not given.
     """
     if names is None:
         parser.add_argument(
             "--recipe",
             choices=list(RECIPES),
             default=DEFAULT_RECIPE,
-            help="Named set of settings to start from; an explicit flag wins over it.",
+            help="Named set of settings to start from; explicit flags override it.",
         )
-    text = "Those not given are the recipe's: see python -m resnet_tf recipes NAME."
+    text = "Defaults come from the recipe: see python -m resnet_tf recipes NAME."
     group = parser.add_argument_group("settings", text if names is None else None)
     for spec in iter_settings():
         if names is None or spec.name in names:
@@ -43,7 +43,7 @@ def add_settings(
 
 
 def shown_default(action: argparse.Action) -> Any:
-    """Returns the default of an argument; of a setting the default recipe's value."""
+    """Returns the default of an argument; for a setting, the default recipe's value."""
     if action.default != argparse.SUPPRESS:
         return action.default
     if action.dest in RECIPES[DEFAULT_RECIPE]:
@@ -52,10 +52,10 @@ def shown_default(action: argparse.Action) -> Any:
 
 
 def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Returns the settings that stand on the command line.
+    """Returns the settings given on the command line.
 
     Raises:
-        SettingError: If a value is out of its range.
+        SettingError: If a value is out of range.
     """
     given = vars(arguments)
     return {
@@ -68,13 +68,13 @@ def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
 def experiment(
     values: Mapping[str, Any], recipe: str, run_dir: str | Path | None = None
 ) -> ExperimentConfig:
-    """Returns the recipe with `values` on top, and what only the disk knows.
+    """Returns the config of a recipe, explicit settings and facts from the disk.
 
     Args:
         values: Explicit settings by name.
         recipe: A name in `RECIPES`.
-        run_dir: The folder of the run if the user has named one: a run that is there
-            keeps the way in which its folder of images is split, and how many validate.
+        run_dir: The run folder if the user named one. An existing run keeps its split
+            of a folder of images and its number of validation images.
 
     Raises:
         CheckpointError: If the config of the run is damaged.
@@ -91,7 +91,7 @@ def experiment(
 
 
 def _kept(values: Mapping[str, Any], run_dir: str | Path | None) -> dict[str, Any]:
-    """Returns the settings that a run keeps where the command does not say."""
+    """Returns the settings that an existing run keeps unless they are given."""
     row = DATASETS.get(values.get("dataset"))
     if run_dir is None or row is None or not row.of_folders:
         return {}
@@ -102,7 +102,7 @@ def _kept(values: Mapping[str, Any], run_dir: str | Path | None) -> dict[str, An
     if data.dataset != values["dataset"]:
         return {}
     kept = {"folder_split": data.folder_split}
-    # With a record of its images, the run itself says how they have changed.
+    # If the run has a record of its images, it reports itself how they have changed.
     if os.path.isfile(user_path(run_dir) / DATA):
         kept["validation_size"] = data.validation_size
     return kept
@@ -123,14 +123,14 @@ def _add(group, spec: FieldSpec) -> None:
 
 
 def numbers(text: str) -> tuple[float, ...]:
-    """Returns the numbers in "0.49,0.48,0.45"."""
+    """Returns the numbers in a text such as "0.49,0.48,0.45"."""
     return tuple(float(part) for part in text.split(","))
 
 
 def boolean(text: str) -> bool:
-    """Returns what "true" or "false" says."""
+    """Returns the boolean for the text "true" or "false"."""
     if text.lower() not in ("true", "false"):
-        raise ValueError(f"true or false is expected, received {text!r}")
+        raise ValueError(f"must be true or false, received {text!r}")
     return text.lower() == "true"
 
 

@@ -1,4 +1,4 @@
-"""Train a network on CIFAR, on your own images or on the embedded digits."""
+"""Train a network on CIFAR, on your own images or on the built-in digits."""
 
 import argparse
 
@@ -11,8 +11,8 @@ EXAMPLES = """\
 python train.py --num_residual_blocks=18     # ResNet-110 on CIFAR-10
 python train.py --recipe=quickstart          # digits, offline, about a minute
 
-The same command goes on where an earlier one stopped."""
-_STOPPED = "stopped; the same command goes on from its last checkpoint, if there is one"
+The same command resumes a stopped run."""
+_STOPPED = "stopped; the same command resumes from the last checkpoint, if there is one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,21 +26,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Trains, or goes on with a run, and prints its errors.
+    """Trains or resumes a run, and prints its errors.
 
     Raises:
-        CheckpointError: If the folder belongs to another experiment or was trained on
-            other images, or its checkpoints or the weights of `--init_from` are
-            damaged.
+        CheckpointError: If the folder is of another experiment or of a run on other
+            images, or its checkpoints or the weights of `--init_from` are damaged.
         DataError: If the data set is not available or damaged.
         DivergedError: If the loss or a weight is not finite.
-        PeerError: If another worker does not come in time, or is lost.
-        RunFolderError: If the folder is in use, full, not writable or not of a run.
+        PeerError: If another worker does not start in time, or is lost.
+        RunFolderError: If the folder is in use, full, not writable or not a run folder.
         SettingError: If a setting is wrong.
-        StoppedError: If a signal stopped the run; what was done is saved.
+        StoppedError: If a signal stopped the run; the updates done are saved.
     """
     if arguments.run_dir == "":
-        raise SettingError("run_dir must not be empty, received nothing")
+        raise SettingError("run_dir must not be empty")
     settings = given_settings(arguments)
     config = experiment(settings, arguments.recipe, arguments.run_dir)
     run_dir = arguments.run_dir or f"runs/{config.run_name()}"

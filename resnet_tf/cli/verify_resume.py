@@ -1,4 +1,4 @@
-"""Show that a run which is stopped and killed ends as if it had not been."""
+"""Check that a run which is stopped, killed and resumed has the same result."""
 
 import argparse
 import random
@@ -17,34 +17,34 @@ from resnet_tf.reporting.provenance import provenance
 from resnet_tf.startup import import_tensorflow
 from resnet_tf.training.legs import End, Legs, resumed_from
 
-# What the command is called; a module cannot be.
+# The name of the command; a module name cannot have a dash.
 NAME = "verify-resume"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument(
-        "--steps", type=int, default=20, help="Updates to do, of train_steps."
+        "--steps", type=int, default=20, help="Number of updates, below train_steps."
     )
     parser.add_argument(
         "--interruptions",
         type=int,
         default=4,
-        help="Legs that end early at random updates: in turn by a stop that saves, "
-        "and by kill -9.",
+        help="Number of interruptions at random updates, alternately a stop that saves "
+        "and kill -9.",
     )
     parser.add_argument(
         "--devices",
         type=int,
         default=1,
-        help="Logical CPUs, for --strategy=mirrored.",
+        help="Number of logical CPUs, for --strategy=mirrored.",
     )
     parser.add_argument("--json_output", help="File for the figures.")
     add_settings(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Trains twice, compares and prints; exits with 1 if anything differs.
+    """Trains twice and compares the results; exits with 1 if anything differs.
 
     Raises:
         CheckpointError: If a state is missing or damaged.
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _ends(arguments: argparse.Namespace, config: ExperimentConfig) -> list[End]:
-    """Returns the ends of the legs; the last one's is the end of the comparison."""
+    """Returns the ends of the legs; the last leg ends at the final step."""
     steps, count = arguments.steps, arguments.interruptions
     for name, value, ok, rule in (
         ("steps", steps, 1 < steps < config.train.train_steps, "above 1 and below "
@@ -95,12 +95,12 @@ def _ends(arguments: argparse.Namespace, config: ExperimentConfig) -> list[End]:
 def _train(
     config: ExperimentConfig, run_dir: Path, ends: list[End], devices: int
 ) -> list[dict[str, Any]]:
-    """Trains in legs and returns what became of each, as JSON values."""
+    """Trains in legs and returns the outcome of each leg, as JSON values."""
     legs, log, done = Legs(config, run_dir, devices), run_dir.with_suffix(".log"), []
     for end in ends:
         code = legs.run(end, log)
         if code != (STOPPED if end.how == "stop" else -signal.SIGKILL):
-            # The leg has said why.
+            # The leg has printed the reason.
             sys.exit(code if code > 0 else 1)
         done.append({"step": end.step, "how": end.how, "from": resumed_from(log)})
         print(f"{done[-1]['from']:>6} to {end.step:<6} {end.how}", flush=True)
@@ -110,7 +110,7 @@ def _train(
 def _print(result: dict[str, Any]) -> None:
     what = f"{result['variables']} variables after step {result['step']}"
     if differing := result["differing"]:
-        print(f"{len(differing)} of {what} differ, such as {differing[0]}")
+        print(f"{len(differing)} of {what} differ, e.g. {differing[0]}")
     else:
         print(f"all {what} are equal, bit for bit")
     if not result["reports_equal"]:

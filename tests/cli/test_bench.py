@@ -30,7 +30,7 @@ def test_the_figures_of_training_and_their_record(tmp_path, capsys):
     first = [line.split()[0] for line in lines[:5]]
     assert first == ["machine", "resnet20", "arithmetic", "achieved", "roofline"]
     # 40,551,040 multiply-adds, two operations each, three passes.
-    assert "243.3 MFLOP an image" in lines[2]
+    assert "243.3 MFLOP per image" in lines[2]
     record = json.loads(target.read_text())
     assert record["kernels"] == "tensorflow" and "TensorFlow's kernels" in lines[1]
     assert record["operations_per_image"] == 6 * 40_551_040
@@ -76,7 +76,7 @@ def test_inference_without_a_profile(capsys):
     main(["bench", *SHORT, "--work=inference", *FLOAT32, "--kernels=tensorflow"])
     lines = capsys.readouterr().out.splitlines()
     assert "inference, float32, TensorFlow's kernels, batch 2" in lines[1]
-    assert "81.1 MFLOP an image" in lines[2] and "three times" not in lines[2]
+    assert "81.1 MFLOP per image" in lines[2] and "three times" not in lines[2]
     assert "of the float32 matrix product" in lines[3]
     assert not any(line.startswith(("layers", "operations")) for line in lines)
 

@@ -73,7 +73,7 @@ def test_a_signal_saves_the_training_at_hand(tmp_path):
     os.kill(process.pid, signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 75
-    assert errors == f"stopped in {run}; the same command goes on\n"
+    assert errors == f"stopped in {run}; the same command resumes it\n"
     assert list((run / "checkpoints").iterdir())
 
 

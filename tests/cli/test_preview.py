@@ -23,7 +23,7 @@ def test_originals_stand_above(tmp_path, capsys):
     np.testing.assert_array_equal(
         rows[0], load_split(DataConfig(dataset="digits"), "train").images[:10]
     )
-    assert "10 images above, 4 augmented forms below" in capsys.readouterr().out
+    assert "10 images, 4 augmented versions below" in capsys.readouterr().out
 
 
 def test_augmented_forms_stand_below(tmp_path):

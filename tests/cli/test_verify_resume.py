@@ -63,7 +63,7 @@ def test_a_difference_is_exit_code_1(tmp_path, monkeypatch, capsys):
         main([*QUICK, "--steps=7"])
     assert caught.value.code == 1
     assert capsys.readouterr().out.splitlines() == [
-        "1 of 3 variables after step 7 differ, such as model/kernel",
+        "1 of 3 variables after step 7 differ, e.g. model/kernel",
         "the reports differ",
     ]
 

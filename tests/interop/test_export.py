@@ -182,7 +182,7 @@ def test_a_file_beyond_the_bounds(cifar, no_data, tmp_path, capsys, monkeypatch)
     (line,) = printed.err.splitlines()
     assert line.startswith("beyond the bound: a logit differs by ")
     assert json.loads(record.read_text())["failures"] == [line.partition(": ")[2]]
-    assert "no error: the data set is not at hand" in printed.out
+    assert "error not measured: the data set is not available" in printed.out
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ CASES = [
     _eval("a report into a file", "--ckpt=x --report=/dev/null",
           "report must be a folder, received /dev/null", 6),
     _eval("nothing to write a test into", "--ckpt=x --against=y",
-          "against needs report, the folder to write, beside it"),
+          "against needs report, the folder to write"),
     # Environment.
     _train("another backend", "--recipe=quickstart",
            "KERAS_BACKEND must be tensorflow, received 'jax'",
