@@ -18,15 +18,15 @@ from resnet_tf.evaluation.counts import Z_95, wilson_interval
 def test_the_parts_of_a_small_table():
     values = np.array([[1.0, 0, 0, 1], [1, 1, 0, 1]])
     found = parts(values)
-    # Means of runs 1/2 and 3/4, of images 1, 1/2, 0, 1; the rest is +-1/8 and +-3/8.
+    # Run means 1/2 and 3/4; image means 1, 1/2, 0, 1; the rest is +-1/8 and +-3/8.
     rest = 2 * np.mean([1 / 64] * 6 + [9 / 64] * 2)
     assert found.seeds == pytest.approx((1 / 8) ** 2 * 2 / 2, rel=1e-12)
     assert found.images == pytest.approx((11 / 64 - rest / 2) / 4, rel=1e-12)
     assert found.runs == 2
 
 
-def test_the_parts_are_those_of_the_model():
-    """Means of the estimates over 400 tables."""
+def test_the_parts_are_unbiased():
+    """The means of the estimates over 400 simulated tables match the model."""
     draw = np.random.default_rng(0)
     tables, runs, n = 400, 3, 200
     values = (
@@ -39,7 +39,7 @@ def test_the_parts_are_those_of_the_model():
     assert np.mean(found.seeds) == pytest.approx((0.09 + 1 / n) / runs, rel=0.1)
 
 
-def test_one_run_has_wilsons_interval():
+def test_one_run_has_the_wilson_interval():
     wrong = np.arange(1000) < 87
     expected = wilson_interval(87, 1000)
     assert error_interval(wrong[None]) == pytest.approx(expected, rel=1e-12)
@@ -48,14 +48,14 @@ def test_one_run_has_wilsons_interval():
     assert error_interval(~none) == wilson_interval(50, 50)
 
 
-def test_runs_that_differ_by_luck_alone_stay_inside_the_bounds():
-    """Two runs of one error that are wrong on other images: no part is left."""
+def test_runs_that_differ_by_chance_stay_within_the_bounds():
+    """Two runs with the same error on different images: both parts are 0."""
     wrong = np.array([[True, False, False, False], [False, True, False, False]])
     assert error_interval(wrong) == wilson_interval(2, 8)
 
 
 @pytest.mark.parametrize("runs", [2, 3, 5])
-def test_the_quantile_lies_between_the_normal_one_and_students(runs):
+def test_the_quantile_is_between_the_normal_and_students_quantile(runs):
     assert quantile(Parts(1.0, 0.0, runs)) == Z_95
     student = stats.t.ppf(0.975, runs - 1)
     assert quantile(Parts(0.0, 1.0, runs)) == pytest.approx(student, rel=1e-12)
@@ -65,14 +65,14 @@ def test_the_quantile_lies_between_the_normal_one_and_students(runs):
     assert quantile(Parts(0.0, 0.0, runs)) == Z_95
 
 
-def test_a_wide_interval_of_an_error_stays_inside_0_to_100():
+def test_a_wide_interval_stays_within_0_to_100():
     low, high = rate_interval(0.1, 1000, Parts(1e-4, 1e-2, 2))
     assert 0 <= low < 10 < high <= 100
 
 
 @pytest.mark.parametrize("runs", [2, 3, 4, 5, 10])
 def test_the_coverage_for_any_ratio_of_images_to_seeds(runs):
-    """By integration: the estimate of `seeds` is its truth times chi2 / (R - 1)."""
+    """Integrates: the estimate of `seeds` is its true value times chi2 / (R - 1)."""
     df = runs - 1
     middles = (np.arange(4000) + 0.5) / 4000
     seeds = stats.chi2.ppf(middles, df) / df

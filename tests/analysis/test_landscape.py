@@ -12,31 +12,31 @@ def setting(tiny):
     return resnet_tf.build_model(config.model), config
 
 
-def test_a_direction_is_as_long_as_the_weight_filter_by_filter():
+def test_each_filter_of_a_direction_has_the_norm_of_the_weight():
     kernel = np.random.default_rng(0).normal(size=(3, 3, 4, 8)).astype(np.float32)
     kernel[..., 3] *= 100
     found = direction(kernel, (0, 1))
     lengths = [np.sqrt((x**2).sum((0, 1, 2))) for x in (kernel, found)]
     np.testing.assert_allclose(lengths[0], lengths[1], rtol=1e-5)
-    # Random: nothing of the kernel is left in it.
+    # The direction is random: it does not depend on the kernel's values.
     cosine = (kernel * found).sum((0, 1, 2)) / (lengths[0] * lengths[1])
     assert np.abs(cosine).max() < 0.5
     np.testing.assert_array_equal(found, direction(kernel, (0, 1)))
     assert not np.array_equal(found, direction(kernel, (1, 1)))
 
 
-def test_biases_and_batch_norm_stay():
+def test_biases_and_batch_norm_have_no_direction():
     np.testing.assert_array_equal(direction(np.ones(5, np.float32), (0,)), np.zeros(5))
 
 
-def test_a_filter_of_zeros_stays():
+def test_a_filter_of_zeros_has_no_direction():
     kernel = np.ones((1, 1, 2, 2), np.float32)
     kernel[..., 1] = 0
     found = direction(kernel, (0,))
     assert found[..., 0].any() and not found[..., 1].any()
 
 
-def test_the_middle_is_the_network_and_the_rest_is_its_plane(setting):
+def test_the_center_is_the_network_and_other_points_are_in_its_plane(setting):
     model, config = setting
     images = load_split(config.data, "train").part("train", 0, 60)
     before = [np.array(weight) for weight in model.weights]

@@ -19,7 +19,7 @@ def test_markdown():
     ])  # fmt: skip
 
 
-def test_the_web_page_escapes_and_holds_the_picture(tmp_path: Path):
+def test_the_web_page_escapes_text_and_embeds_the_picture(tmp_path: Path):
     (tmp_path / "p.png").write_bytes(b"png")
     write_page(PAGE, tmp_path / "p.md", tmp_path / "p.html")
     assert (tmp_path / "p.md").read_text() == markdown(PAGE)

@@ -19,8 +19,8 @@ def test_softmax():
 
 
 @pytest.mark.parametrize("temperature", [0.2, 1.0, 3.5])
-def test_the_temperature_of_a_network_that_is_surer_than_right(temperature):
-    """Three of four right at the odds 3 : 1 is calibrated; scaled logits are not."""
+def test_the_temperature_of_an_overconfident_network(temperature):
+    """Odds of 3 : 1 are calibrated if 3 of 4 are right; scaled logits are not."""
     logits = np.tile(np.log([[3.0, 1.0]]), (8, 1)).astype("float32")
     labels = np.array([0, 0, 0, 1] * 2)
     found = fit_temperature(temperature * logits, labels)
@@ -28,7 +28,7 @@ def test_the_temperature_of_a_network_that_is_surer_than_right(temperature):
     assert type(found) is float
 
 
-def test_the_temperature_is_where_the_cross_entropy_is_least():
+def test_the_temperature_minimizes_the_cross_entropy():
     random = np.random.default_rng(0)
     logits = random.normal(size=(500, 10)) * 4
     labels = np.where(random.random(500) < 0.8, logits.argmax(1), 3)
@@ -42,7 +42,7 @@ def test_the_temperature_is_where_the_cross_entropy_is_least():
     assert cross_entropy(best) < cross_entropy(1.01 * best)
 
 
-def test_images_that_are_all_correct_determine_no_temperature():
+def test_correct_images_alone_do_not_determine_a_temperature():
     logits = np.array([[2.0, 1.0], [0.0, 5.0]])
     assert fit_temperature(logits, np.array([0, 1])) is None
     # One mistake is enough.
@@ -52,8 +52,8 @@ def test_images_that_are_all_correct_determine_no_temperature():
     assert 0.01 < found < 100
 
 
-def test_logits_that_say_nothing_determine_no_temperature():
-    """Each label is the class with the smaller logit: any larger T is better."""
+def test_wrong_logits_do_not_determine_a_temperature():
+    """Each label is the class with the smaller logit, so any larger T is better."""
     logits = np.array([[2.0, 1.0], [0.0, 5.0]])
     assert fit_temperature(logits, np.array([1, 0])) is None
 
@@ -61,7 +61,7 @@ def test_logits_that_say_nothing_determine_no_temperature():
 def test_bins_and_their_distance():
     probabilities = np.array([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8], [1.0, 0.0]])
     bins = reliability(probabilities, np.array([1, 0, 0, 0]), bins=2)
-    # 0.5 belongs to the lower bin, whose upper end it is.
+    # 0.5 is the upper end of the lower bin and belongs to it.
     assert bins == [Bin(1, 0.5, 0.0), Bin(3, pytest.approx(0.9), pytest.approx(2 / 3))]
     expected = 100 * (0.5 + 3 * (0.9 - 2 / 3)) / 4
     assert expected_calibration_error(bins) == pytest.approx(expected)
@@ -88,7 +88,7 @@ def test_the_temperature_of_a_checkpoint():
 @pytest.mark.parametrize(
     "stated", [0, -1.5, float("nan"), float("inf"), "1.5", True, None, [1]]
 )
-def test_what_is_no_temperature(stated):
+def test_an_invalid_temperature(stated):
     for calibration in ({"temperature": stated}, {}, stated):
         with pytest.raises(CheckpointError, match="must be a positive number, receiv"):
             stated_temperature({"calibration": calibration})

@@ -11,7 +11,7 @@ def test_newcombes_examples():
     assert (round(low, 2), round(high, 2)) == (6.24, 16.05)
 
 
-def test_ends():
+def test_no_errors_and_only_errors():
     assert wilson_interval(0, 20)[0] == 0
     assert wilson_interval(0, 20)[1] == pytest.approx(16.11, abs=0.01)
     assert wilson_interval(20, 20) == pytest.approx((83.89, 100), abs=0.01)

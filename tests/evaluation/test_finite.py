@@ -1,4 +1,4 @@
-"""Weights that are finite and whose outputs are not."""
+"""Tests finite weights with outputs that are not finite."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from resnet_tf.evaluation.full_pass import finite
 
 @pytest.fixture
 def overflowing(tiny, tmp_path):
-    """A checkpoint whose head multiplies by 1e38, and its model."""
+    """Returns a checkpoint whose head multiplies by 1e38, and its model."""
     config = tiny()
     model = resnet_tf.build_model(config.model)
     kernel = model.get_layer("logits").kernel

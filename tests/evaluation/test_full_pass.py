@@ -30,8 +30,8 @@ def test_the_batch_size_does_not_matter(full_pass, split, batch_size):
     np.testing.assert_array_equal(result.predictions, whole.predictions)
 
 
-def test_many_passes_of_one_process_give_no_warning(tiny, split, caplog):
-    """TensorFlow warns from the fifth function on that is traced in a call."""
+def test_many_passes_in_one_process_do_not_warn(tiny, split, caplog):
+    """TensorFlow warns once five functions have been traced in a call."""
     logger = tf.get_logger()
     logger.addHandler(caplog.handler)
     model = build_model(tiny().model)
@@ -58,7 +58,7 @@ def test_every_image_is_seen_once_and_in_order(full_pass, split):
         np.testing.assert_allclose(alone.logits[0], result.logits[index], atol=1e-4)
 
 
-def test_a_pass_sees_the_current_weights(full_pass, split, tiny):
+def test_a_pass_uses_the_current_weights(full_pass, split, tiny):
     config = tiny()
     model = build_model(config.model)
     full_pass = FullPass(model, config.data)
@@ -96,8 +96,8 @@ def test_a_class_without_images():
 
 
 @pytest.mark.parametrize(("bn_eval", "calls"), [("moving", 1), ("batch", 0)])
-def test_lanes_have_a_thread_each(tiny, tmp_path, monkeypatch, bn_eval, calls):
-    """A network that looks at the batch gets it whole, and all threads."""
+def test_each_lane_has_one_thread(tiny, tmp_path, monkeypatch, bn_eval, calls):
+    """A network that uses batch statistics gets the whole batch and all threads."""
     config = tiny(bn_eval=bn_eval)
     save_checkpoint(tmp_path, build_model(config.model), config, {})
     called = []

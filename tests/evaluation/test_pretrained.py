@@ -19,7 +19,7 @@ from resnet_tf.evaluation.predict import Guess, Prediction
 
 @pytest.fixture
 def folder(tiny, tmp_path):
-    """A checkpoint of ResNet-8 for the digits whose statistics have moved."""
+    """Returns a checkpoint of ResNet-8 for the digits with changed statistics."""
     config = tiny()
     model = resnet_tf.build_model(config.model)
     generator = np.random.default_rng(0)
@@ -39,7 +39,7 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), np.uint8)
 
 
-def test_what_it_holds(pretrained, tiny):
+def test_the_attributes(pretrained, tiny):
     assert pretrained.model.name == "resnet8"
     assert differences(pretrained.config, tiny()) == {}
     assert pretrained.metrics["step"] == 3
@@ -48,7 +48,7 @@ def test_what_it_holds(pretrained, tiny):
         pretrained.model = None
 
 
-def test_the_names_of_the_classes_are_the_checkpoints(folder):
+def test_the_class_names_come_from_the_checkpoint(folder):
     metrics = json.loads((folder / "metrics.json").read_text())
     names = ["one \x1b[2J", *"abcdefghi"]
     (folder / "metrics.json").write_text(json.dumps({**metrics, "class_names": names}))
@@ -92,7 +92,7 @@ def test_images_of_another_size_are_resized(pretrained, pixels):
     np.testing.assert_allclose(pretrained.predict_images(wide), small, atol=1e-5)
 
 
-def test_the_central_square_counts(pretrained, pixels):
+def test_the_central_square_is_used(pretrained, pixels):
     wide = np.pad(pixels, [(0, 0), (0, 0), (3, 4), (0, 0)])
     tall = np.pad(pixels, [(0, 0), (2, 2), (0, 0), (0, 0)])
     expected = pretrained.predict_images(pixels)
@@ -111,7 +111,7 @@ def test_the_central_square_counts(pretrained, pixels):
         ([[[[0, 0, 0]]]], "list"),
     ],
 )
-def test_what_are_no_images(pretrained, images, received):
+def test_invalid_images(pretrained, images, received):
     message = rf"images must be a uint8 array \(N, H, W, 3\) .* received {received}$"
     with pytest.raises(SettingError, match=message):
         pretrained.predict_images(images)

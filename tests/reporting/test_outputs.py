@@ -1,4 +1,4 @@
-"""What people see: progress lines, curves and TensorBoard."""
+"""Tests the output for people: progress lines, curves and TensorBoard."""
 
 import sys
 
@@ -12,7 +12,7 @@ from resnet_tf.reporting.tensorboard import TensorBoard
 from tests.runs.test_history import row
 
 
-def test_a_line_has_everything(capsys):
+def test_a_progress_line(capsys):
     progress = Progress(train_steps=40, start_step=0, n_validation=180)
     progress.report(row(10, 12.5))
     line = capsys.readouterr().out
@@ -28,7 +28,7 @@ def test_a_line_has_everything(capsys):
         assert part in line
 
 
-def test_no_moving_line_without_a_terminal(capsys):
+def test_no_live_line_without_a_terminal(capsys):
     Progress(40, 0, 0).moved(5, 100.0)
     assert capsys.readouterr().out == ""
 
@@ -42,7 +42,7 @@ def test_durations(seconds, text):
 
 
 @pytest.mark.parametrize("error", [None, 20.0])
-def test_curves_are_a_picture(tmp_path, error):
+def test_curves_are_drawn(tmp_path, error):
     path = tmp_path / "curves.png"
     plot_curves(path, [row(10, error), row(20, error)], "title")
     content = path.read_bytes()
@@ -59,7 +59,7 @@ def test_scalars_are_written_without_tensorboard(tmp_path, monkeypatch):
     assert events.PluginTagToContent("scalars").keys() >= {"train_loss"}
 
 
-def test_a_folder_that_cannot_be_written_is_an_os_error(tmp_path):
+def test_an_unwritable_folder_raises_an_os_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         TensorBoard(tmp_path / "file" / "folder")

@@ -5,7 +5,7 @@ import pytest
 from resnet_tf.reporting.provenance import command_line, without_folders
 
 
-def test_paths_lose_their_folders():
+def test_paths_are_reduced_to_file_names():
     same = "no module 'a.b', see https://x.org/y and docs/z at 3 images/s"
     assert without_folders(same) == same
     text = "/opt/lib/libx.so: cannot open (~/.cache/y.bin, '../venv/bin/python')"
@@ -33,7 +33,7 @@ def test_paths_lose_their_folders():
         ("/", "/"),
     ],
 )
-def test_folders_with_spaces_are_lost_too(text, expected):
+def test_folders_with_spaces_are_removed_too(text, expected):
     assert without_folders(text) == expected
 
 
@@ -43,7 +43,7 @@ def test_a_command_can_be_pasted():
     assert shlex.split(line)[3:] == ["compare", "--runs", "a b", "--output=c d", "ü"]
 
 
-def test_a_command_holds_no_path_of_this_machine():
+def test_a_command_line_has_no_path_of_this_machine():
     arguments = ["--runs", "/home/me/runs/a", "runs/b", "--output=../c", "--seeds=0,1"]
     assert command_line("python -m resnet_tf", ["compare", *arguments]) == (
         "python -m resnet_tf compare --runs a runs/b --output=c --seeds=0,1"

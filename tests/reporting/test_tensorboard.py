@@ -23,7 +23,7 @@ def events(tmp_path):
     return [EventAccumulator(str(tmp_path / x)).Reload() for x in ("ours", "theirs")]
 
 
-def test_histograms_are_those_of_tensorflow(events):
+def test_histograms_match_tensorflow(events):
     ours, theirs = events
     for name in ARRAYS:
         (found,), (expected,) = ours.Tensors(name), theirs.Tensors(name)

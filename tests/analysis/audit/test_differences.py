@@ -18,7 +18,7 @@ def dense(inputs, outputs):
 
 BASE = [conv(3, 3, 16), norm(16), conv(3, 16, 32), norm(32), dense(32, 10)]
 
-# Both ways: what the longer network has more, what the shorter one lacks.
+# Tested both ways: the surplus of the larger network, and what the smaller one lacks.
 CASES = {
     "projection": (
         [conv(1, 16, 32), norm(32)],
@@ -66,7 +66,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_more_and_less(name):
+def test_surplus_and_missing_weights(name):
     surplus, more, less = CASES[name]
     assert "; ".join(differences(BASE + surplus, BASE)) == more
     assert "; ".join(differences(BASE, BASE + surplus)) == less
@@ -76,7 +76,7 @@ def test_the_same_shapes_in_another_order():
     assert differences(BASE, BASE[::-1]) == []
 
 
-def test_one_for_another():
+def test_one_layer_instead_of_another():
     own = [conv(5, 3, 16), norm(16, weights=1), *BASE[2:-1], dense(32, 100)]
     assert differences(own, BASE) == [
         "+768 = one convolution (5x5 3->16) instead of one convolution (3x3 3->16)",
@@ -86,7 +86,7 @@ def test_one_for_another():
     ]
 
 
-def test_a_bottleneck_is_no_projection():
+def test_a_bottleneck_is_not_a_projection():
     own = [*BASE, conv(1, 32, 8), conv(3, 8, 8)]
     assert differences(own, BASE) == [
         "+832 = two more convolutions (1x1 32->8 and 3x3 8->8)"

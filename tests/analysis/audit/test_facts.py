@@ -10,7 +10,7 @@ layers = keras.layers
 
 
 def network(*path, side=32, channels=3):
-    """Returns a chain of layers from images of `side` pixels."""
+    """Returns a sequential model of the layers, for images with the given side."""
     x = images = keras.Input((side, side, channels))
     for layer in path:
         x = layer(x)
@@ -20,8 +20,8 @@ def network(*path, side=32, channels=3):
 @pytest.mark.parametrize("order", ["post", "pre"])
 def test_resnet20(order):
     model = build_resnet(ModelConfig(num_residual_blocks=3, order=order))
-    # Receptive field: stem 3; stage 1 six times 2; then the first convolution at
-    # the old step and five at the new one: 2 + 5 * 4, 4 + 5 * 8.
+    # Receptive field: 3 in the stem and 6 * 2 in stage 1. In stages 2 and 3 the first
+    # convolution has the old step, five have the new step: 2 + 5 * 4 and 4 + 5 * 8.
     assert facts(model) == Facts(
         parameters=269_722,
         conv=267_696,
@@ -38,7 +38,7 @@ def test_resnet20(order):
 
 def test_densenet40():
     model = build_densenet(ModelConfig(model="densenet"))
-    # Twelve convolutions a block at steps 1, 2 and 4, a 2x2 pool after two.
+    # Twelve convolutions per block with steps 1, 2 and 4; two blocks end in a 2x2 pool.
     assert facts(model) == Facts(
         parameters=1_019_722,
         conv=997_136,
@@ -77,15 +77,15 @@ def test_mixed_precision_changes_nothing():
 
 def test_biases_belong_to_their_layer():
     counted = facts(user_resnet(1, use_bias=True, shortcut="projection"))
-    # Convolutions: 16, then two of 16, 32 and 64, and projections to 32 and 64.
+    # Widths: 16, then twice 16, 32 and 64, and the projections to 32 and 64.
     biases = 16 + 2 * (16 + 32 + 64) + 32 + 64
     kernels = 9 * (3 * 16 + 2 * 16 * 16 + 16 * 32 + 32 * 32 + 32 * 64 + 64 * 64)
     assert counted.conv == kernels + 16 * 32 + 32 * 64 + biases
     assert counted.dense == 64 * 10 + 10
 
 
-# The layer on 4 channels, the side of its output, its kernels' numbers (each is
-# multiplied once a pixel), its receptive field and its depth.
+# The layer on 4 channels, the side of its output, the size of its kernels (each weight
+# is multiplied once per pixel), its receptive field and its depth.
 CONVOLUTIONS = {
     "plain": (layers.Conv2D, {"kernel_size": 5}, 28, 25 * 4 * 8, 5, 1),
     "grouped": (layers.Conv2D, {"kernel_size": 3, "groups": 2}, 30, 9 * 2 * 8, 3, 1),
@@ -125,7 +125,7 @@ def test_depthwise_convolution():
     assert counted.conv == 9 * 6 + 6
 
 
-# A chain and the side of what its last value depends on, worked out by hand.
+# Layers, and their receptive field computed by hand.
 FIELDS = {
     "stride after": ([layers.Conv2D(2, 3), layers.Conv2D(2, 3, strides=2)], 5),
     "stride before": ([layers.Conv2D(2, 3, strides=2), layers.Conv2D(2, 3)], 7),
@@ -163,7 +163,7 @@ def test_receptive_field(name):
     assert facts(network(*chain)).receptive_field == field
 
 
-def test_paths_that_meet_count_by_the_longest():
+def test_joined_paths_count_by_the_longest():
     images = keras.Input((32, 32, 3))
     short = layers.Conv2D(4, 7, padding="same")(images)
     long = layers.Conv2D(4, 3, padding="same")(images)
@@ -174,7 +174,7 @@ def test_paths_that_meet_count_by_the_longest():
     assert counted.macs == 1024 * (49 * 12 + 9 * 12 + 16)
 
 
-def test_a_layer_that_runs_twice_is_owned_once():
+def test_the_weights_of_a_layer_that_runs_twice_count_once():
     images = keras.Input((8, 8, 3))
     layer = layers.Conv2D(3, 3, padding="same", use_bias=False)
     counted = facts(keras.Model(images, layer(layer(images))))
@@ -201,7 +201,7 @@ def test_an_open_size_must_be_given():
         facts(model)
 
 
-def test_the_models_own_size_wins():
+def test_the_size_of_the_model_overrides_the_argument():
     assert facts(user_resnet(1), (64, 64)).input_size == (32, 32)
 
 
@@ -227,13 +227,13 @@ def test_two_inputs_are_refused():
         (lambda x: x[..., ::2, :], "slice with strides"),
     ],
 )
-def test_what_cannot_be_followed_is_refused(layer, operation):
+def test_an_unsupported_operation_is_refused(layer, operation):
     with pytest.raises(ValueError, match=operation):
         facts(network(layer, side=8))
 
 
 @pytest.mark.parametrize("eager", [False, True])
-def test_the_callers_mode_comes_back(eager):
+def test_the_eager_mode_of_the_caller_is_restored(eager):
     tf.config.run_functions_eagerly(eager)
     try:
         facts(network(layers.Conv2D(2, 3), side=8))

@@ -14,7 +14,7 @@ layers = keras.layers
 
 
 def save(path, *chain, **compile_options):
-    """Saves a chain of layers from images of 8 pixels."""
+    """Saves a sequential model of the layers, for images with side 8."""
     x = images = keras.Input((8, 8, 3))
     for layer in chain:
         x = layer(x)
@@ -26,7 +26,7 @@ def save(path, *chain, **compile_options):
 
 
 def rewrite(path, change):
-    """Applies `change` to the text of the description in a file."""
+    """Applies `change` to the text of the config in a file."""
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     parts["config.json"] = change(parts["config.json"].decode()).encode()
@@ -36,7 +36,7 @@ def rewrite(path, change):
 
 
 def refused(path) -> str:
-    """Returns the one line with which the file is refused."""
+    """Returns the one-line error for the file."""
     with pytest.raises(CheckpointError) as caught:
         load_keras_file(path)
     message = str(caught.value)
@@ -55,12 +55,12 @@ def test_a_file_of_known_layers(make, images, tmp_path):
     assert len(again.non_trainable_weights) == 14
 
 
-def test_slices_are_known(tmp_path):
+def test_slices_are_allowed(tmp_path):
     path = save(tmp_path / "m.keras", lambda x: x[:, ::2, ::2])
     assert load_keras_file(path).output_shape == (None, 4, 4, 3)
 
 
-def test_a_loss_of_the_users_does_not_matter(tmp_path):
+def test_a_custom_loss_does_not_matter(tmp_path):
     def own_loss(labels, outputs):
         return keras.ops.mean(outputs)
 
@@ -82,7 +82,7 @@ def twice(x):
     return 2 * x
 
 
-def test_a_function_of_the_users_is_refused(tmp_path):
+def test_a_custom_function_is_refused(tmp_path):
     path = save(tmp_path / "m.keras", layers.Activation(twice))
     assert "cannot be read as a .keras file" in refused(path)
 
@@ -93,14 +93,14 @@ def test_a_lambda_as_activation_is_refused(tmp_path):
     assert "cannot be read as a .keras file" in refused(path)
 
 
-def test_code_in_the_place_of_a_function_is_refused(tmp_path):
+def test_code_instead_of_a_function_is_refused(tmp_path):
     path = save(tmp_path / "m.keras", layers.Dense(2, activation="relu"))
     code = '{"class_name": "__lambda__", "config": {"value": ["", null, null]}}'
     rewrite(path, lambda text: text.replace('"relu"', code))
     assert "no Lambda layers" in refused(path)
 
 
-def test_a_users_own_layer_is_refused_though_it_is_registered(tmp_path):
+def test_a_registered_custom_layer_is_refused(tmp_path):
     @keras.saving.register_keras_serializable(package="mine")
     class Own(layers.Layer):
         def call(self, inputs):
@@ -129,7 +129,7 @@ def test_another_module_is_refused(module, name, tmp_path):
     assert refused(path).endswith(f"received {module}.{name}")
 
 
-def test_what_is_of_keras_but_no_layer_is_refused(tmp_path):
+def test_keras_objects_other_than_layers_are_refused(tmp_path):
     path = save(tmp_path / "m.keras", layers.Dense(2))
     entry = '"module": "keras.layers", "class_name": "Dense"'
     other = '"module": "keras.utils", "class_name": "get_file"'
@@ -142,14 +142,14 @@ def test_a_missing_file(tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"", b"not a zip"])
-def test_no_zip(data, tmp_path):
+def test_a_file_that_is_not_a_zip_file(data, tmp_path):
     path = tmp_path / "m.keras"
     path.write_bytes(data)
     assert "cannot be read as a .keras file" in refused(path)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000, '{"config": 1}'])
-def test_a_damaged_description(text, tmp_path):
+def test_a_damaged_config(text, tmp_path):
     path = save(tmp_path / "m.keras", layers.Dense(2))
     rewrite(path, lambda _: text)
     refused(path)
@@ -161,14 +161,14 @@ def test_weights_of_another_shape(tmp_path):
     assert "cannot be read as a .keras file" in refused(path)
 
 
-def test_a_layer_alone_is_no_model(tmp_path):
+def test_a_single_layer_is_not_a_model(tmp_path):
     path = save(tmp_path / "m.keras", layers.Dense(2))
     dense = keras.saving.serialize_keras_object(layers.Dense(2))
     rewrite(path, lambda _: json.dumps(dense))
     refused(path)
 
 
-def test_an_oversized_description(monkeypatch, tmp_path):
+def test_an_oversized_config(monkeypatch, tmp_path):
     path = save(tmp_path / "m.keras", layers.Dense(2))
     monkeypatch.setattr("resnet_tf.analysis.audit.keras_file._MAX_CONFIG_BYTES", 100)
     assert "of at most 100 bytes" in refused(path)

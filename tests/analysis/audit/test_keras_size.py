@@ -1,4 +1,4 @@
-"""The cost of a stranger's config is known before it is built."""
+"""Tests that the cost of an untrusted config is checked before it is built."""
 
 import json
 import tracemalloc
@@ -67,7 +67,7 @@ def test_a_large_network_in_a_small_file(made, key, shape, tmp_path):
 
 
 def nested(depth: int) -> keras.Model:
-    """Returns a network that calls its inner one twice, on every level."""
+    """Returns nested networks, each of which calls its inner network twice."""
     images = keras.Input((2,))
     model = keras.Model(images, layers.Activation("relu")(images))
     for _ in range(depth):
@@ -78,7 +78,7 @@ def nested(depth: int) -> keras.Model:
 
 def test_the_calls_of_nested_networks_are_counted():
     config = keras.saving.serialize_keras_object(nested(4))
-    # Without the inputs and the networks themselves, sixteen activations run.
+    # Sixteen activations run, apart from the inputs and the networks themselves.
     assert 16 < keras_size._calls(config) < 200
     for _ in range(30):
         inner = {**config, "inbound_nodes": [1, 2]}
@@ -103,6 +103,6 @@ def test_a_wide_network_is_refused_before_it_is_built(tmp_path):
         {"class_name": "LSTM", "config": {"name": "l", "unroll": True}},
     ],
 )
-def test_layers_of_no_image_network(item):
+def test_layers_that_no_image_network_uses(item):
     with pytest.raises(ValueError, match="is no layer of|must not unroll"):
         keras_size.require_affordable(item, 100)

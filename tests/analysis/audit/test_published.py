@@ -3,7 +3,7 @@ import pytest
 from resnet_tf.analysis.audit.published import PUBLISHED, published, rounds_to
 from resnet_tf.errors import SettingError
 
-# Rounded multiply-adds from a second derivation.
+# Rounded multiply-adds from an independent derivation.
 MACS = {
     "resnet20": "40.55M",
     "resnet32": "68.86M",
@@ -35,11 +35,11 @@ def test_macs(name):
 def test_the_closed_form_of_the_residual_networks(n):
     reference = PUBLISHED[f"resnet{6 * n + 2}"]
     assert reference.parameters == 97_216 * n - 21_926
-    # A block of stage 1 or 2 or 3 takes the same: half the map, twice the width.
+    # A block costs the same in each stage: half the map size, twice the width.
     assert reference.macs == 1024 * (27 * 16 + 6 * n * 2304 - 2 * 1152) + 640
 
 
-def test_no_two_networks_share_a_count():
+def test_parameter_counts_are_unique():
     counts = [reference.parameters for reference in PUBLISHED.values()]
     assert len(set(counts)) == len(counts)
 
@@ -64,6 +64,6 @@ def test_rounding(count, figure, rounds):
     assert rounds_to(count, figure) is rounds
 
 
-def test_an_unknown_name_lists_the_near_ones():
+def test_an_unknown_name_lists_similar_names():
     with pytest.raises(SettingError, match="unknown network 'resnet21'.*resnet20"):
         published("resnet21")

@@ -12,7 +12,7 @@ from resnet_tf.analysis.audit.rows import compare
 from resnet_tf.errors import CheckpointError, SettingError
 from tests.analysis.audit.user_networks import user_resnet
 
-# More than ten seconds or a gigabyte.
+# These take more than ten seconds or a gigabyte.
 LARGE = {
     "resnet1202",
     "preact1001",
@@ -24,13 +24,13 @@ LARGE = {
 
 @pytest.fixture(scope="module")
 def resnet20():
-    """The facts of ResNet-20."""
+    """Returns the facts of ResNet-20."""
     return facts(build_resnet(ModelConfig(num_residual_blocks=3, order="post")))
 
 
 @pytest.fixture
 def file_reason(tmp_path):
-    """Returns a function from a model and a name to the reason of its file."""
+    """Returns a function that saves a model and returns the reason in its row."""
 
     def reason(model, against):
         path = tmp_path / "own.keras"
@@ -101,12 +101,12 @@ def test_another_count_differs(resnet20):
     assert row.reason == "+269,715 parameters: 269,722 instead of 7"
 
 
-def test_a_figure_to_which_it_does_not_round_differs(resnet20):
+def test_a_count_that_does_not_round_to_the_figure_differs(resnet20):
     row = compare("resnet20", resnet20, replace(PUBLISHED["resnet20"], figure="0.28M"))
     assert row.reason == "269,722 does not round to the published 0.28M"
 
 
-def test_a_figure_for_other_classes_is_compared_with_as_many(resnet20):
+def test_a_figure_for_other_classes_is_compared_for_these_classes(resnet20):
     hundred = replace(PUBLISHED["resnet20"], figure="275,572", figure_classes=100)
     assert compare("resnet20", resnet20, hundred).verdict == "agrees"
     thousand = replace(hundred, figure_classes=1000)
@@ -118,7 +118,7 @@ def test_other_macs_differ(resnet20):
     assert row.reason == "40,551,040 MACs instead of 1"
 
 
-def test_without_a_figure_the_integers_decide(resnet20):
+def test_without_a_figure_the_integers_are_compared(resnet20):
     row = compare("resnet20", resnet20, replace(PUBLISHED["resnet20"], figure=""))
     assert row.verdict == "agrees"
 
@@ -136,7 +136,7 @@ def test_a_users_own_resnet20_for_another_number_of_classes(tmp_path):
     assert row.reference.figure == ""
 
 
-def test_an_open_size_is_that_of_the_reference(file_reason):
+def test_an_open_size_is_taken_from_the_reference(file_reason):
     assert file_reason(user_resnet(side=None), "resnet20") == ""
 
 
@@ -168,7 +168,7 @@ def test_a_missing_batch_norm(file_reason):
     )
 
 
-def test_a_normalization_of_whole_maps_is_no_batch_norm(file_reason):
+def test_a_normalization_of_whole_maps_is_not_batch_norm(file_reason):
     images = keras.Input((32, 32, 3))
     x = keras.layers.LayerNormalization(axis=[1, 2, 3])(images)
     x = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x))
@@ -177,15 +177,15 @@ def test_a_normalization_of_whole_maps_is_no_batch_norm(file_reason):
 
 
 def test_another_depth_for_another_number_of_classes(file_reason):
-    # 464,154 for 10 classes, and 65 for each of 90 more.
+    # 464,154 for 10 classes, and 65 for each of the 90 other classes.
     model = user_resnet(5, num_classes=100)
     reason = "+194,432 = another depth: resnet32 has 470,004"
     assert file_reason(model, "resnet20") == reason
 
 
 def test_the_same_weights_with_the_strides_elsewhere(file_reason):
-    # Two first convolutions run on maps four times as large; two convolutions of
-    # stage 2 and two of stage 3 look half as far.
+    # Two first convolutions run on maps four times as large; two convolutions each of
+    # stages 2 and 3 see half as far.
     macs = 40_551_040 + 3 * (256 * 9 * 16 * 32 + 64 * 9 * 32 * 64)
     field = 81 - 2 - 4
     assert file_reason(user_resnet(late_strides=True), "resnet20") == (
@@ -194,14 +194,14 @@ def test_the_same_weights_with_the_strides_elsewhere(file_reason):
     )
 
 
-def test_no_classifier_is_refused(tmp_path):
+def test_a_model_that_is_not_a_classifier_is_refused(tmp_path):
     x = keras.Input((32, 32, 3))
     keras.Model(x, keras.layers.Conv2D(2, 3)(x)).save(tmp_path / "own.keras")
     with pytest.raises(CheckpointError, match=r"must end in one output of shape \(N"):
         audit_file(tmp_path / "own.keras", "resnet20")
 
 
-def test_what_cannot_be_followed_is_refused(tmp_path):
+def test_an_unsupported_operation_is_refused(tmp_path):
     x = keras.Input((32, 32, 3))
     y = keras.layers.UpSampling2D()(x)
     y = keras.layers.Dense(10)(keras.layers.GlobalMaxPooling2D()(y))

@@ -1,4 +1,4 @@
-"""Networks as a user may write them, in Keras's own layers."""
+"""Networks as a user could write them, with Keras's own layers."""
 
 import keras
 

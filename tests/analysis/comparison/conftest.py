@@ -49,7 +49,7 @@ def pair(a, b, low, high):
 
 @pytest.fixture
 def record():
-    """Two equal networks, one large, and a third that is worse than both."""
+    """Returns two equal networks, one of them large, and a third, worse network."""
     return {
         "command": "python -m resnet_tf compare",
         "split": "test",

@@ -32,7 +32,7 @@ def write(tmp_path):
     return made
 
 
-def test_an_export_is_a_row(record, write):
+def test_an_export_becomes_a_row(record, write):
     export = read_export(write())
     assert export["interval"] == list(wilson_interval(51, 500))
     record["exports"] = [export]
@@ -46,13 +46,13 @@ def test_an_export_is_a_row(record, write):
     assert any("run by onnxruntime 1.32.0 on 4 cores of CPU;" in line for line in lines)
 
 
-def test_as_many_images_as_the_networks_saw_are_not_told_again(record, write):
+def test_the_number_of_images_is_shown_only_if_it_differs(record, write):
     record["exports"] = [read_export(write(n=1000))]
     assert "| model_20 as onnx | 10.20 % | " in markdown(page(record))
 
 
 @pytest.mark.parametrize("values", [{"images": "cifar10 test"}, {"error": None}])
-def test_an_export_that_saw_other_images(write, values):
+def test_an_export_run_on_other_images(write, values):
     export = read_export(write(**values))
     with pytest.raises(
         SettingError, match="run on digits test images, model_20 as onn"

@@ -10,7 +10,7 @@ from resnet_tf.analysis.comparison.report import page, write_report
 from resnet_tf.analysis.page import markdown
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-# A click on "parameters", twice; then what the page shows.
+# Clicks on "parameters" twice; then prints the text of the page.
 CLICKS = """<script>
 const header = document.querySelectorAll("#networks th")[5];
 const labels = () => [...document.querySelectorAll("#networks tbody tr")]
@@ -22,7 +22,7 @@ document.title = seen.join(" ");
 </script></body>"""
 
 
-def test_the_folder_holds_everything(record, tmp_path):
+def test_the_files_of_the_folder(record, tmp_path):
     write_report(tmp_path / "new", record)
     names = sorted(path.name for path in (tmp_path / "new").iterdir())
     pictures = ["confusion.png", "costs.png", "curves.png"]
@@ -44,7 +44,7 @@ def test_the_tables(record):
     assert "python 3.11; 2 cores of CPU" in text
 
 
-def test_what_is_not_known_is_a_dash(record):
+def test_unknown_values_are_dashes(record):
     record["networks"][1] |= {
         "error_sd": None, "validation_errors": [], "peak_memory": None,
     }  # fmt: skip
@@ -55,7 +55,7 @@ def test_what_is_not_known_is_a_dash(record):
     assert " | 1,234 | - | " in row
 
 
-def test_the_page_needs_nothing_and_trusts_nothing(record, tmp_path):
+def test_the_page_is_self_contained_and_escapes_text(record, tmp_path):
     write_report(tmp_path, record)
     page = (tmp_path / "report.html").read_text()
     assert "Take &lt;i&gt;small&lt;/i&gt;." in page and "<i>small" not in page

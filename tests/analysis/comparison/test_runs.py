@@ -24,7 +24,7 @@ def folders(tiny, tmp_path_factory):
     return root
 
 
-def test_runs_that_differ_in_the_seed_belong_together(folders):
+def test_runs_that_differ_only_in_the_seed_are_grouped(folders):
     groups = by_network(read_run(folders / x) for x in ("seed_1", "seed_0", "slow"))
     names = {
         label: [run.folder.path.name for run in runs] for label, runs in groups.items()
@@ -37,7 +37,7 @@ def test_runs_that_differ_in_the_seed_belong_together(folders):
     assert list(alone) == ["ResNet-8"]
 
 
-def test_the_figures_are_those_of_the_runs(folders):
+def test_the_figures_come_from_the_runs(folders):
     runs = [read_run(folders / name) for name in ("seed_0", "seed_1", "slow")]
     record = compare(by_network(runs))
     assert (record["split"], record["n"], record["dataset"]) == ("test", 360, "digits")
@@ -86,7 +86,7 @@ def test_runs_of_several_data_sets(folders):
         by_network([read_run(folders / "slow"), other])
 
 
-def test_a_run_that_is_not_finished(folders, tmp_path):
+def test_an_unfinished_run(folders, tmp_path):
     (tmp_path / "config.json").write_text((folders / "seed_0/config.json").read_text())
     with pytest.raises(CheckpointError, match=f"run {re.escape(str(tmp_path))} must"):
         read_run(tmp_path)

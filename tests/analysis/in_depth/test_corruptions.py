@@ -18,7 +18,7 @@ kinds = pytest.mark.parametrize("kind", CORRUPTIONS, ids=lambda kind: kind.name)
 
 
 def gray(*rows):
-    """Returns one image of gray rows, uint8 (1, H, W, 3)."""
+    """Returns one image with gray rows, uint8 array (1, H, W, 3)."""
     return np.array(rows, np.uint8)[None, ..., None].repeat(3, axis=3)
 
 
@@ -28,7 +28,7 @@ def images():
 
 
 @kinds
-def test_the_kinds_of_the_issue_at_five_strengths(kind, images):
+def test_each_corruption_has_five_strengths(kind, images):
     first = kind.apply(images, kind.strengths[0], 0)
     assert len(kind.strengths) == 5
     assert (first.dtype, first.shape) == (np.uint8, images.shape)
@@ -40,7 +40,7 @@ def test_the_kinds_of_the_issue_at_five_strengths(kind, images):
 
 
 @kinds
-def test_batches_and_calls_do_not_matter(kind, images):
+def test_results_do_not_depend_on_batches_or_calls(kind, images):
     whole = kind.apply(images, kind.strengths[2], 0)
     parts = [
         kind.apply(images[start : start + 3], kind.strengths[2], start)
@@ -49,7 +49,7 @@ def test_batches_and_calls_do_not_matter(kind, images):
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-def test_noise_has_the_deviation_and_is_another_one_in_each_image():
+def test_noise_has_the_right_deviation_and_differs_between_images():
     middle = np.full((2, 64, 64, 3), 128, np.uint8)
     found = noise(middle, 0.1, 0).astype(float) - 128
     assert found.std() == pytest.approx(25.5, rel=0.02)
@@ -63,25 +63,25 @@ def test_brightness_and_contrast_by_hand():
     np.testing.assert_array_equal(contrast(image, 0.5), gray([50, 100], [100, 150]))
 
 
-def test_a_blur_is_a_gaussian_in_parts_of_the_side():
+def test_a_blur_is_a_gaussian_relative_to_the_side():
     for side in (32, 64):
         point = np.zeros((1, side, side, 3), np.uint8)
         point[0, side // 2, side // 2] = 255
         spread = blur(point, 1.0)[0, :, :, 0]
         deviation = side / 32
-        # The middle of a Gaussian, which the rest of the point's light surrounds.
+        # The central value of a Gaussian blur of one bright pixel.
         peak = 255 / (2 * np.pi * deviation**2)
         assert spread[side // 2, side // 2] == pytest.approx(peak, abs=1)
     flat = np.full((1, 8, 8, 3), 77, np.uint8)
     np.testing.assert_array_equal(blur(flat, 2.0), flat)
 
 
-def test_a_flat_image_is_the_same_as_a_jpeg():
+def test_jpeg_does_not_change_a_flat_image():
     flat = np.full((1, 16, 16, 3), 128, np.uint8)
     np.testing.assert_array_equal(jpeg(flat, 10), flat)
 
 
-def test_an_image_under_all_of_them(images):
+def test_one_image_under_all_corruptions(images):
     sheet = spoiled(images[0])
     assert sheet.shape == (5, 6, 32, 32, 3)
     for row, kind in zip(sheet, CORRUPTIONS, strict=True):
@@ -91,7 +91,7 @@ def test_an_image_under_all_of_them(images):
 
 
 def test_brightness_raises_the_value_of_hsv():
-    """Pixel by pixel as `colorsys` computes it, hue and saturation as they were."""
+    """Each pixel matches `colorsys`, with unchanged hue and saturation."""
     image = np.random.default_rng(0).integers(0, 256, (1, 6, 7, 3), np.uint8)
     image[0, 0, 0] = 0
     found = brightness(image, 0.3)

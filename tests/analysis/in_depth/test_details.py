@@ -19,7 +19,7 @@ def result(shares, labels):
     return Result("test", logits, np.array(labels), NAMES)
 
 
-def test_each_class_with_its_images():
+def test_the_error_of_each_class():
     assert by_class(COUNTS, NAMES) == [
         {"name": "a", "n": 4, "error": 25.0, "interval": list(wilson_interval(1, 4))},
         {"name": "b", "n": 5, "error": 100.0, "interval": list(wilson_interval(5, 5))},
@@ -27,12 +27,12 @@ def test_each_class_with_its_images():
     ]
 
 
-def test_the_pairs_that_are_confused_most_come_first():
+def test_the_most_frequent_confusions_come_first():
     found = [tuple(pair.values()) for pair in confused_most(COUNTS, NAMES)]
     assert found == [("b", "c", 3), ("b", "a", 2), ("a", "b", 1)]
 
 
-def test_mistakes_by_confidence():
+def test_mistakes_are_ordered_by_confidence():
     found = confident_mistakes(
         result([[0.6, 0.4], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7]],
                [1, 0, 1, 0]),

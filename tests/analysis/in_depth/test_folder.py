@@ -6,7 +6,7 @@ from resnet_tf.analysis.page import markdown
 
 @pytest.fixture
 def record():
-    """What the report of two classes is made of."""
+    """Returns the record of a report with two classes."""
     trust = {"ece": 4.06, "bins": []}
     return {
         "command": "python eval.py", "checkpoint": "model_a", "network": "ResNet-8",

@@ -1,4 +1,4 @@
-"""`eval.py --report`, from the flags to the files."""
+"""Tests `eval.py --report`, from the flags to the files."""
 
 import importlib.util
 import json
@@ -24,7 +24,7 @@ from resnet_tf.evaluation.calibration import (
 
 @pytest.fixture(scope="module")
 def runs(trained, tmp_path_factory):
-    """A run on the digits, and a checkpoint with a liking for the digit 3."""
+    """Returns a run on the digits, and a checkpoint that is biased to the digit 3."""
     root = tmp_path_factory.mktemp("runs")
     (root / "one").symlink_to(trained)
     found = load_checkpoint(root / "one")
@@ -35,7 +35,7 @@ def runs(trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(runs, tmp_path_factory):
-    """The folder of a report on the first run, and its figures."""
+    """Returns the folder of a report on the first run, and its figures."""
     folder = tmp_path_factory.mktemp("new") / "report"
     eval_script.main([
         f"--ckpt={runs / 'one'}", f"--report={folder}", f"--against={runs / 'two'}",
@@ -49,7 +49,7 @@ def probabilities(run):
     return resnet_tf.load_pretrained(run).predict_images(images)
 
 
-def test_the_figures_are_those_of_the_evaluation(report, runs):
+def test_the_figures_match_the_evaluation(report, runs):
     _, record = report
     assert json.loads((runs / "result.json").read_text()) == record
     plain = resnet_tf.evaluate(runs / "one")
@@ -63,7 +63,7 @@ def test_the_figures_are_those_of_the_evaluation(report, runs):
     assert str(runs) not in json.dumps(record)
 
 
-def test_the_temperature_is_fitted_on_validation(report, runs):
+def test_the_temperature_is_fitted_on_validation_images(report, runs):
     _, record = report
     found = record["calibration"]
     split = load(test=False).part("validation", 1257, 1437)
@@ -155,13 +155,13 @@ def test_a_checkpoint_for_other_images(runs, tmp_path, capsys):
     )
 
 
-def test_a_wrong_name_is_that_of_its_flag(runs, capsys):
+def test_an_error_names_the_flag(runs, capsys):
     code, line = refused(capsys, f"--ckpt={runs / 'one'}", "--against=nowhere",
                          "--report=new")  # fmt: skip
     assert code == 4 and line.startswith("error: against must be a checkpoint or run")
 
 
-def test_packages_that_are_missing(capsys, monkeypatch):
+def test_missing_packages(capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert refused(capsys, "--ckpt=model_20", "--report=new") == (
         2, "error: report needs jinja2 and scipy: pip install 'resnet_tf[report]'",

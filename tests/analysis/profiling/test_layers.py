@@ -15,7 +15,7 @@ BF16 = "mixed_bfloat16"
     "name",
     ["resnet20", "densenet_bc100_k12", "uva_googlenet", "uva_preact", "resnet18"],
 )
-def test_their_arithmetic_is_that_of_the_audit(name):
+def test_the_arithmetic_matches_the_audit(name):
     model = build_model(name)
     macs = facts(model).macs
     assert sum(layer.macs for layer in layers(model, 1)) == macs
@@ -23,20 +23,19 @@ def test_their_arithmetic_is_that_of_the_audit(name):
 
 
 @pytest.mark.parametrize("name", ["resnet20", "densenet40_k12"])
-def test_folding_batch_norm_changes_no_arithmetic(name):
+def test_folding_batch_norm_does_not_change_the_arithmetic(name):
     model = build_model(name, dtype=BF16)
     before, after = layers(model, 1), layers(optimize_for_inference(model), 1)
     kinds = Counter(layer.kind for layer in after)
     assert sum(layer.macs for layer in after) == facts(model).macs
     assert kinds["batch norm"] == 0
-    # In a dense block and before the head nothing is there to fold it into.
+    # In a dense block and before the head, no convolution precedes the batch norm.
     assert kinds["scale"] == {"resnet20": 0, "densenet40_k12": 39}[name]
     assert sum(layer.bytes for layer in after) < sum(layer.bytes for layer in before)
 
 
-# Option A: two shortcuts take every second pixel and pad the channels, and two
-# convolutions of stride 2 pad both sides; or they pool, as the TF1 original's. And the
-# global pooling.
+# Option A: two shortcuts subsample and pad the channels, and two convolutions of stride
+# 2 pad both sides; or the shortcuts pool, as in the TF1 original. Then global pooling.
 SHORTCUTS = {
     "A-append": ("both", {"slice": 2, "pad": 4, "pool": 1}),
     "A-pool": ("end", {"pad": 2, "pool": 3}),
@@ -63,7 +62,7 @@ def test_bytes_by_hand(dtype, size):
             macs=8 * stage * 27,
             bytes=size * (8 * 32 * 32 * 3 + 27 * 16 + 8 * stage),
         ),
-        # Gamma, beta, mean and variance are float32; the ReLU is done in passing.
+        # Gamma, beta, mean and variance are float32; the ReLU makes no own pass.
         Layer("batch norm", "", (32, 32, 16), 0, size * 2 * 8 * stage + 4 * 4 * 16),
         Layer(
             "conv",
@@ -74,14 +73,14 @@ def test_bytes_by_hand(dtype, size):
         ),
     ]
     assert found[6] == Layer("add", "", (32, 32, 16), 0, size * 3 * 8 * stage)
-    # The head is float32 in either.
+    # The head is float32 in both cases.
     assert found[-2:] == [
         Layer("pool", "", (64,), 0, 4 * 8 * (64 * 64 + 64)),
         Layer("dense", "64->10", (10,), 8 * 640, 4 * (8 * 64 + 640 + 8 * 10)),
     ]
 
 
-def test_what_is_done_in_passing_and_what_is_not():
+def test_operations_with_and_without_an_own_pass():
     images = keras.Input((8, 8, 4))
     x = keras.layers.Conv2D(4, 1, use_bias=True)(images)
     x = keras.layers.Activation("tanh")(x)
@@ -101,7 +100,7 @@ def test_what_is_done_in_passing_and_what_is_not():
     ]
 
 
-def test_what_cannot_be_followed_is_refused():
+def test_an_unsupported_operation_is_refused():
     images = keras.Input((8, 8, 3))
     model = keras.Model(images, keras.layers.Conv2DTranspose(2, 3)(images))
     with pytest.raises(ValueError, match="Conv2DBackpropInput"):

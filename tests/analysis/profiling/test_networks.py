@@ -4,7 +4,7 @@ from resnet_tf.analysis.profiling.networks import inference, training
 from resnet_tf.models import build_model
 
 
-def test_training_takes_one_batch_again_and_again(tiny):
+def test_training_repeats_one_batch(tiny):
     work, model, _ = training(tiny(train_batch_size=4))
     before = model.get_weights()
     work.run(2)
@@ -13,7 +13,7 @@ def test_training_takes_one_batch_again_and_again(tiny):
     assert any((one != other).any() for one, other in zip(before, after, strict=True))
 
 
-def test_training_takes_the_batches_that_are_given(tiny):
+def test_training_uses_the_given_batches(tiny):
     seen = []
 
     def batches():
@@ -28,7 +28,7 @@ def test_training_takes_the_batches_that_are_given(tiny):
     assert len(seen) >= 3
 
 
-def test_inference_changes_nothing():
+def test_inference_does_not_change_the_network():
     model = build_model("resnet20")
     before = model.get_weights()
     work = inference(model, 3)

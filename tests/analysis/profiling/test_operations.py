@@ -8,8 +8,10 @@ from resnet_tf.errors import SettingError
 
 
 def space(**planes):
-    """Returns a profile from planes, each a list of threads, each a list of (event,
-    seconds)."""
+    """Returns a profile from planes.
+
+    A plane is a list of threads, and a thread is a list of (event, seconds).
+    """
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     result = xplane_pb2.XSpace()
@@ -25,7 +27,7 @@ def space(**planes):
     return result
 
 
-def test_a_made_up_profile():
+def test_a_fake_profile():
     threads = [
         [
             ("net/conv1/Conv2D:_MklNativeConv2D", 0.5),
@@ -55,7 +57,7 @@ def test_an_empty_profile():
     assert read([]) == read([space()]) == []
 
 
-def test_the_files_of_a_profile_are_one():
+def test_the_files_of_a_profile_are_combined():
     files = [
         space(**{"/host:CPU": [[("a:Conv2D", 1.0), ("b:MatMul", 1.5)]]}),
         space(**{"/host:CPU": [[("a:Relu", 2.0), ("b:Conv2D", 1.25)]]}),

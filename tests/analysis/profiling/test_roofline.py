@@ -4,7 +4,7 @@ from resnet_tf.analysis.profiling.layers import Layer
 from resnet_tf.analysis.profiling.peaks import Peaks
 from resnet_tf.analysis.profiling.roofline import bounds, step_operations
 
-# 100 operations a second in float32, 200 in bfloat16; 2 x 25 bytes moved a second.
+# 100 operations per second in float32, 200 in bfloat16; 2 x 25 bytes moved per second.
 PEAKS = Peaks({"float32": 100.0, "bfloat16": 200.0}, 25.0)
 
 
@@ -12,7 +12,7 @@ def layer(kind, macs=0, moved=0):
     return Layer(kind, "", (1, 1, 1), macs, moved)
 
 
-def test_three_passes_in_training():
+def test_training_has_three_passes():
     found = [layer("conv", 50), layer("dense", 7), layer("add")]
     assert step_operations(found, "inference") == 2 * 57
     assert step_operations(found, "train") == 6 * 57
@@ -42,7 +42,7 @@ def test_bytes_of_a_training_step(kind, passes):
     assert (found.seconds, found.bound_by) == (passes * 2.0, "memory")
 
 
-def test_equal_layers_are_one_row_and_the_longest_comes_first():
+def test_equal_layers_share_a_row_and_the_longest_comes_first():
     small, large = layer("add", 0, 50), layer("conv", 200, 100)
     found = bounds([small, large, large, small], PEAKS, "float32", "inference")
     assert [(row.layer, row.count, row.seconds) for row in found] == [

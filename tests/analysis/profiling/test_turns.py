@@ -13,12 +13,12 @@ def recorded(calls, name, seconds, amount):
     return Work(run, amount)
 
 
-def test_loops_take_turns_round_by_round():
+def test_loops_take_turns():
     calls = []
     works = {name: recorded(calls, name, 0.002, 3) for name in "ab"}
     rates = turns(works, rounds=2, seconds=0)
-    # One step that does not count goes before each turn, also before the one that
-    # tells how long a step is.
+    # One untimed step precedes each turn, and also the step that measures the length
+    # of a step.
     assert calls == [("a", 1)] * 2 + [("b", 1)] * 2 + 2 * (
         [("a", 1)] * 2 + [("b", 1)] * 2
     )
@@ -31,6 +31,6 @@ def test_steps_fill_a_turn(monkeypatch):
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     calls = []
     rates = turns({"a": Work(calls.append, 10)}, rounds=1, seconds=2)
-    # A step takes 0.25 s, so 8 fill 2 s; 80 images in the 2 s that they took.
+    # A step takes 0.25 s, so 8 steps fill 2 s: 80 images in 2 s.
     assert calls == [1, 1, 1, 8]
     assert rates == {"a": [pytest.approx(40)]}
