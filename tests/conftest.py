@@ -1,10 +1,10 @@
-"""Shared: two logical devices, tiny networks, a trained one, and a fake CIFAR-10."""
+"""Shared fixtures: two logical devices, tiny networks and a fake CIFAR-10."""
 
 import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `startup` has it
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in `startup`
 
 import keras
 import numpy as np
@@ -25,20 +25,20 @@ FAKE_TRAIN, FAKE_TEST = 96, 37
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """Every test starts from the same random state and leaves no Keras names."""
+    """Starts every test from the same random state and clears Keras's names."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
 
 
 @pytest.fixture
 def images() -> np.ndarray:
-    """Eight random float32 images."""
+    """Returns eight random images, float32 array (8, 32, 32, 3)."""
     return np.random.default_rng(0).normal(size=(8, 32, 32, 3)).astype("float32")
 
 
 @pytest.fixture(scope="session")
 def tiny():
-    """Returns a function from settings to a config of a few fast steps on digits."""
+    """Returns a function from settings to a config for a few fast steps on digits."""
 
     def make(**settings) -> ExperimentConfig:
         fast = {
@@ -54,7 +54,7 @@ def tiny():
 
 @pytest.fixture(scope="session")
 def trained(tiny, tmp_path_factory) -> Path:
-    """The folder of a run that has learned the digits; to change it, copy it."""
+    """Returns the folder of a run trained on the digits; tests must not change it."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     fast = {"train_batch_size": 64, "steps_per_call": 0}
     resnet_tf.train(tiny(train_steps=150, report_freq=150, **fast), folder)
@@ -63,10 +63,10 @@ def trained(tiny, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def fake_cifar(tmp_path_factory) -> str:
-    """A TFDS folder in which CIFAR-10 has 96 training and 37 test images.
+    """Returns a TFDS folder of a CIFAR-10 with 96 training and 37 test images.
 
-    The records are shuffled, as in the real files; pixel (0, 0, 0) of an image is
-    its official index, its label that index modulo 10.
+    The records are shuffled, as in the real files. Pixel (0, 0, 0) of an image is its
+    official index, and its label is the index modulo 10.
     """
     import tensorflow_datasets as tfds
 

@@ -12,7 +12,7 @@ from resnet_tf.errors import OutputError
 
 @pytest.fixture
 def old(tmp_path):
-    """Two files that are to be replaced."""
+    """Returns two files to replace."""
     paths = [tmp_path / "a", tmp_path / "b"]
     for path in paths:
         path.write_text("old")
@@ -33,7 +33,7 @@ def test_files_are_replaced_together(old, tmp_path):
     assert names(tmp_path) == ["a", "b"]
 
 
-def test_everything_is_flushed_before_a_name_changes(old, tmp_path, monkeypatch):
+def test_everything_is_flushed_before_a_file_is_renamed(old, tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(disk, "flush", lambda path: calls.append(path.name))
     replace = os.replace
@@ -44,7 +44,7 @@ def test_everything_is_flushed_before_a_name_changes(old, tmp_path, monkeypatch)
     assert calls == ["partial.a", "partial.b", "->", "->", tmp_path.name]
 
 
-def test_a_failure_leaves_the_old_files(old, tmp_path, monkeypatch):
+def test_a_failure_keeps_the_old_files(old, tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -59,7 +59,7 @@ def test_a_failure_leaves_the_old_files(old, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("room", range(0, 12, 3))
-def test_a_write_that_is_cut_off_leaves_the_old_file(old, tmp_path, room):
+def test_an_interrupted_write_keeps_the_old_file(old, tmp_path, room):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
@@ -71,25 +71,25 @@ def test_a_write_that_is_cut_off_leaves_the_old_file(old, tmp_path, room):
     assert names(tmp_path) == ["a", "b"]
 
 
-def test_the_sha256_is_the_known_one(tmp_path):
+def test_sha256(tmp_path):
     (tmp_path / "empty").touch()
     assert disk.sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
 
 
 @pytest.mark.parametrize("name", ["", "a", "a/b"])
-def test_a_folder_that_is_there_or_can_be(tmp_path, name):
+def test_an_existing_or_possible_folder(tmp_path, name):
     disk.require_folder(tmp_path / name)
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["a", "a/b/c"])
-def test_a_folder_that_cannot_be(old, tmp_path, name):
+def test_an_impossible_folder(old, tmp_path, name):
     rule = f"report must be a folder, received {tmp_path / name}"
     with pytest.raises(OutputError, match=f"^{rule}$"):
         disk.require_folder(tmp_path / name, "report")
 
 
-def test_a_folder_that_is_read_only(tmp_path, monkeypatch):
+def test_a_read_only_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
     rule = f"output {tmp_path / 'a'} cannot be written: {tmp_path} is read-only"
     with pytest.raises(OutputError, match=f"^{rule}$"):
@@ -116,7 +116,7 @@ def test_only_a_regular_file_is_opened(tmp_path):
         open_regular(tmp_path / "missing")
 
 
-def test_a_file_of_the_user_is_never_written_to(old, tmp_path):
+def test_a_file_of_the_user_is_never_overwritten(old, tmp_path):
     (tmp_path / "partial.a").write_text("mine")
     disk.write_text(old[0], "new")
     assert (tmp_path / "partial.a").read_text() == "mine"

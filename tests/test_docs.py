@@ -1,4 +1,4 @@
-"""Every number on the page comes from a file that a command wrote."""
+"""Tests that the pages are up to date, linked and complete."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def anchors(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(page):
+def test_links_have_a_target(page):
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     for target in re.findall(r"\]\((?!https?:)([^)\s]*)\)", text):
         name, _, anchor = target.partition("#")
@@ -71,7 +71,7 @@ def test_the_readme_is_short():
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
-def test_a_record_says_where_it_comes_from(path):
+def test_a_record_has_its_provenance(path):
     record = json.loads(path.read_text())
     facts = record.get("summary", record)
     assert facts["versions"]["tensorflow"] and facts["machine"]["cpu"]

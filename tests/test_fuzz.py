@@ -1,4 +1,4 @@
-"""Generated settings and JSON: an answer or one line, and nothing else."""
+"""Generated settings and JSON give a result or a one-line error, nothing else."""
 
 import json
 
@@ -16,7 +16,7 @@ from resnet_tf.config import (
 )
 from resnet_tf.errors import CheckpointError, ResnetTfError, SettingError
 
-# The same examples each time; a machine may be busy.
+# The examples are always the same; there is no deadline, for busy machines.
 hypothesis.settings.register_profile(
     "ours", derandomize=True, database=None, deadline=None, max_examples=150
 )
@@ -26,7 +26,7 @@ given = hypothesis.given
 
 @pytest.fixture(autouse=True)
 def seeded():
-    """Nothing here uses Keras."""
+    """Replaces the shared fixture; these tests do not use Keras."""
 
 
 SMALL = st.integers(-(2**63) + 1, 2**63 - 1)
@@ -41,7 +41,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 OBJECTS = st.dictionaries(TEXT, JSON, max_size=5)
-# What lies near the bounds of settings, and what only Python has.
+# Values near the bounds of settings, and values that only Python has.
 VALUES = JSON | st.sampled_from([0, 1, -1, 2, 10**8, 10**30, 1e-320, 1e308, "", "relu"])
 ODD = VALUES | st.sampled_from([float("nan"), float("inf"), 10**400, b"x", object])
 NAMES = [spec.name for spec in iter_fields()]
@@ -53,7 +53,7 @@ def one_line(error: Exception) -> bool:
 
 
 @given(OBJECTS)
-def test_json_comes_back(value):
+def test_json_round_trip(value):
     content = json.dumps(value, ensure_ascii=False).encode()
     assert parse_object(content) == value
     assert parse_object(json.dumps(value).encode()) == value
@@ -62,7 +62,7 @@ def test_json_comes_back(value):
 @given(
     st.binary(max_size=60) | TEXT.map(str.encode) | OBJECTS.map(repr).map(str.encode)
 )
-def test_any_bytes_are_an_object_or_refused(content):
+def test_any_bytes_are_parsed_or_refused(content):
     try:
         assert isinstance(parse_object(content), dict)
     except ValueError as error:
@@ -82,7 +82,7 @@ def test_damaged_json(value, data):
 
 
 @given(JSON)
-def test_any_json_is_no_config(value):
+def test_random_json_is_not_a_config(value):
     with pytest.raises(SettingError) as caught:
         ExperimentConfig.from_dict(value)
     assert one_line(caught.value)
@@ -90,7 +90,7 @@ def test_any_json_is_no_config(value):
 
 @given(st.sampled_from(CONFIGS), st.data())
 def test_a_config_with_other_values(config, data):
-    """It is refused, or says what it says: nothing is changed on the way."""
+    """The config is refused, or keeps the given values unchanged."""
     changed = json.loads(json.dumps(config))
     for _ in range(data.draw(st.integers(1, 3))):
         section = data.draw(st.sampled_from([key for key in config if key != "recipe"]))
@@ -138,7 +138,7 @@ def test_any_metrics(tmp_path, values):
 @hypothesis.settings(
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
-def test_any_file_is_no_config(tmp_path, content):
+def test_a_random_file_is_not_a_config(tmp_path, content):
     path = tmp_path / "config.json"
     path.write_bytes(content)
     with pytest.raises(ResnetTfError) as caught:

@@ -10,7 +10,7 @@ from resnet_tf.errors import SettingError
 
 @pytest.fixture
 def parse():
-    """Returns a function from arguments to a config, on flags of its own."""
+    """Returns a function from arguments to a config, with separate flag values."""
 
     def make(*arguments):
         values = flags.FlagValues()
@@ -22,7 +22,7 @@ def parse():
     return make
 
 
-def test_one_flag_a_setting_with_its_help():
+def test_one_flag_per_setting_with_its_help():
     values = flags.FlagValues()
     hyper_parameters.define(train, values)
     assert set(values) - {"recipe", "run_dir"} == {s.name for s in iter_settings()}
@@ -30,7 +30,7 @@ def test_one_flag_a_setting_with_its_help():
         assert spec.help in values[spec.name].help
 
 
-def test_the_defaults_shown_are_those_of_the_default_recipe(parse):
+def test_the_defaults_come_from_the_default_recipe(parse):
     assert parse() == ExperimentConfig.from_flat({}, "wenxinxu")
     values = flags.FlagValues()
     hyper_parameters.define(train, values)
@@ -62,13 +62,13 @@ def test_numbers_separated_by_commas(parse):
     assert config.data.channel_mean == (0.4, 0.5, 0.6)
 
 
-def test_an_explicit_flag_wins_over_the_recipe(parse):
+def test_an_explicit_flag_overrides_the_recipe(parse):
     config = parse("--recipe=onecycle", "--weight_decay=0.0002")
     assert config.optimizer.weight_decay == 0.0002
     assert config.optimizer.schedule == "onecycle"
 
 
-def test_a_recipe_wins_over_the_defaults_shown(parse):
+def test_a_recipe_overrides_the_shown_defaults(parse):
     assert parse("--recipe=onecycle").train.train_steps == 10_547
 
 

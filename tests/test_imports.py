@@ -1,4 +1,4 @@
-"""Imports run downwards only, and the light modules stay light."""
+"""Tests the layering of the imports, and that light modules stay light."""
 
 import ast
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "resnet_tf"
 
-# A room may import from itself and from the rooms listed for it.
+# A room can import from itself and from the rooms listed for it.
 GROUND = {
     "errors",
     "config",
@@ -37,7 +37,7 @@ BELOW = {
     "checkpoints": GROUND | {"layers", "models", "data"},
     "evaluation": GROUND | {"layers", "models", "data", "checkpoints"},
     "runs": GROUND | {"data", "checkpoints"},
-    # Reports are rows of a run's history.
+    # The reports that are printed are rows of a run's history.
     "reporting": GROUND | {"runs"},
     # The workers agree on the folder of their run.
     "distribution": GROUND | {"data", "evaluation", "runs"},
@@ -48,7 +48,7 @@ BELOW["analysis"] = GROUND | set(BELOW) - {"analysis", "interop"}
 BELOW["cli"] = GROUND | set(BELOW) - {"cli"}
 BELOW["__main__"] = {"cli", "training"}
 
-# What each room may take from outside the package.
+# The packages that each room can import from outside.
 OUTSIDE = {
     "errors": set(),
     "disk": set(),
@@ -99,13 +99,13 @@ def imported(path: Path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_arrows(path):
+def test_the_layering(path):
     own = room(path)
     for name in imported(path):
         top, *rest = name.split(".")
         if top == "resnet_tf":
             target = rest[0] if rest else None
-            # The package itself is only asked where it lies.
+            # The package itself is imported only for its path.
             allowed = target is None or target in BELOW.get(own, set()) | {own}
             assert allowed, f"{own} imports {name}"
         elif top not in sys.stdlib_module_names:

@@ -11,7 +11,7 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd {}\n"
 
 @pytest.fixture
 def cpuinfo(monkeypatch):
-    """Returns a function that sets what the system says of its CPU."""
+    """Returns a function that sets the content of /proc/cpuinfo."""
 
     def set_text(text):
         monkeypatch.setattr(Path, "read_text", lambda path: text)
@@ -20,7 +20,7 @@ def cpuinfo(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone has it")
-def test_cores_are_those_of_this_process(monkeypatch):
+def test_cores_of_this_process(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 5, 7})
     assert machine.cores() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
@@ -50,7 +50,7 @@ def test_bfloat16(text, expected, cpuinfo):
     assert machine.has_bfloat16() is expected
 
 
-def test_where_linux_is_not(monkeypatch):
+def test_outside_linux(monkeypatch):
     def refuse(path):
         raise FileNotFoundError(path)
 

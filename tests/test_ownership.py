@@ -34,7 +34,7 @@ def contents(folder):
         {"partial.thesis.txt": "mine"},
     ],
 )
-def test_a_report_never_takes_a_folder_of_the_user(tmp_path, files, record):
+def test_a_report_refuses_a_folder_of_the_user(tmp_path, files, record):
     names = [name.format(record=record) for name in files]
     for name, text in zip(names, files.values(), strict=True):
         (tmp_path / name).write_text(text)
@@ -48,7 +48,7 @@ def test_a_report_never_takes_a_folder_of_the_user(tmp_path, files, record):
     assert contents(tmp_path) == before
 
 
-def test_a_report_takes_a_new_an_empty_and_an_own_folder(tmp_path):
+def test_a_report_accepts_a_new_an_empty_and_its_own_folder(tmp_path):
     require_report_folder(tmp_path / "new", "report", "a.json")
     require_report_folder(tmp_path, "report", "a.json")
     (tmp_path / "runs").mkdir()
@@ -56,7 +56,7 @@ def test_a_report_takes_a_new_an_empty_and_an_own_folder(tmp_path):
     (tmp_path / "partial.a.json").write_text("{")
     require_report_folder(tmp_path, "report", "a.json", ("runs",))
     write_json_output(str(tmp_path / "a.json"), provenance())
-    (tmp_path / "notes.txt").write_text("mine, beside a report")
+    (tmp_path / "notes.txt").write_text("mine, next to a report")
     require_report_folder(tmp_path, "report", "a.json")
 
 
@@ -102,7 +102,7 @@ def test_commands_refuse_a_file_of_the_user(tmp_path, capsys, command, text):
     assert file.read_text() == text
 
 
-def test_a_record_is_known_and_replaced(tmp_path):
+def test_a_record_is_recognized_and_replaced(tmp_path):
     file = tmp_path / "a.json"
     file.touch()
     for number in (1, 2):
@@ -113,7 +113,7 @@ def test_a_record_is_known_and_replaced(tmp_path):
     assert os.listdir(tmp_path) == ["a.json"]
 
 
-def test_what_comes_meanwhile_stays(tmp_path):
+def test_a_file_created_in_the_meantime_is_kept(tmp_path):
     file = tmp_path / "a.json"
     require_json_output(str(file))
     file.write_text("mine")
@@ -122,7 +122,7 @@ def test_what_comes_meanwhile_stays(tmp_path):
     assert file.read_text() == "mine"
 
 
-def test_a_link_stays_and_a_device_is_written_to(tmp_path):
+def test_a_link_or_a_device_is_written_to(tmp_path):
     (tmp_path / "link").symlink_to("a.json")
     write_json_output(str(tmp_path / "link"), provenance())
     assert (tmp_path / "link").is_symlink() and holds_record(tmp_path / "a.json")
@@ -131,7 +131,7 @@ def test_a_link_stays_and_a_device_is_written_to(tmp_path):
     assert not os.path.isfile("/dev/null")
 
 
-def test_a_sheet_is_known_and_replaced(tmp_path):
+def test_a_sheet_is_recognized_and_replaced(tmp_path):
     file = tmp_path / "a.png"
     image = np.zeros((1, 8, 8, 3), np.uint8)
     write_sheet(file, [image])
@@ -143,7 +143,7 @@ def test_a_sheet_is_known_and_replaced(tmp_path):
         require_own_file(file, "output", is_sheet)
 
 
-def test_logs_of_another_program_stay(tmp_path, capsys):
+def test_logs_of_another_program_are_kept(tmp_path, capsys):
     command = ["launch", "--workers=1", f"--log_dir={tmp_path}", "--", "-c", "print(7)"]
     (tmp_path / "worker-0.log").write_text("mine")
     with pytest.raises(SystemExit) as stop:

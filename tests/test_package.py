@@ -1,4 +1,4 @@
-"""The project as it is distributed: a wheel that works outside the clone."""
+"""Tests the distributed package: the wheel works outside the clone."""
 
 import json
 import os
@@ -40,9 +40,9 @@ def run(*command, cwd, **options):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """A folder in which the built wheel is installed, and nothing else."""
+    """Returns a folder that contains only the installed wheel."""
     folder = tmp_path_factory.mktemp("wheel")
-    # Build from a copy: a build leaves files behind.
+    # The wheel is built from a copy, because a build leaves files behind.
     files = run("git", "ls-files", "-z", cwd=ROOT).split("\0")
     for name in filter(None, files):
         target = folder / "source" / name
@@ -66,7 +66,7 @@ def test_a_wheel_works_outside_the_clone(installed, tmp_path):
     assert list(models) == pretrained_names()
 
 
-def test_the_wheel_holds_only_the_package(installed):
+def test_the_wheel_contains_only_the_package(installed):
     names = {path.name for path in installed.iterdir()}
     (info,) = (name for name in names if name.endswith(".dist-info"))
     assert names == {"resnet_tf", info}

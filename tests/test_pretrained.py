@@ -1,4 +1,4 @@
-"""Every released model loads, and does what its card says."""
+"""Every released model loads and matches its card."""
 
 import json
 import os
@@ -24,8 +24,8 @@ def stated(name: str, file: str) -> dict:
 
 
 @every_model
-def test_its_logits_are_the_stored_ones(name):
-    pretrained = resnet_tf.load_pretrained(name)  # strictly, and checks the SHA-256
+def test_the_logits_match_the_stored_logits(name):
+    pretrained = resnet_tf.load_pretrained(name)  # checks the SHA-256
     record = stated(name, LOGITS)
     assert record["weights_sha256"] == stated(name, "metrics.json")["weights_sha256"]
     logits = np.array(record["logits"])
@@ -44,7 +44,7 @@ def test_its_logits_are_the_stored_ones(name):
         for name in pretrained_names()
     ],
 )
-def test_it_does_what_its_card_says(name):
+def test_the_errors_match_the_card(name):
     if "TFDS_DATA_DIR" not in os.environ:
         pytest.skip("TFDS_DATA_DIR is not set")
     metrics = stated(name, "metrics.json")
@@ -52,12 +52,12 @@ def test_it_does_what_its_card_says(name):
         result = resnet_tf.evaluate(name, split, download=False)
         if result["n"] != metrics[f"n_{split}"]:
             continue
-        # One image either way: rounding differs between processors.
+        # One image more or less: rounding differs between processors.
         assert abs(result["error"] - metrics[f"{split}_error"]) <= 100 / result["n"]
 
 
 @every_model
-def test_its_temperature_is_of_its_validation_images(name):
+def test_the_temperature_is_fitted_on_validation_images(name):
     metrics = stated(name, "metrics.json")
     found = metrics["calibration"]
     assert (found["fitted_on"], found["bins"]) == ("validation", 15)
@@ -65,6 +65,6 @@ def test_its_temperature_is_of_its_validation_images(name):
     assert found["validation_ece_after"] < found["validation_ece_before"]
 
 
-def test_all_together_are_small():
+def test_the_total_size_is_small():
     files = (path for path in pretrained_root().rglob("*") if path.is_file())
     assert sum(path.stat().st_size for path in files) < 30e6

@@ -1,4 +1,4 @@
-"""The scripts as a user runs them: subprocesses, exit codes and one line."""
+"""Tests the scripts as a user runs them: exit codes and one-line errors."""
 
 import json
 import re
@@ -28,9 +28,9 @@ def run(script, *arguments, cwd, **options):
 
 
 def children_seconds():
-    """Returns the CPU time of the processes that have ended.
+    """Returns the CPU time of the finished child processes, in seconds.
 
-    Other than the time on the clock, it does not grow on a busy machine.
+    Unlike elapsed time, it does not grow on a busy machine.
     """
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
@@ -45,12 +45,12 @@ def assert_one_line(answer, code, text):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder in which the quickstart has been run, shortened, and its output."""
+    """Returns the folder of a shortened quickstart, and its output."""
     folder = tmp_path_factory.mktemp("work")
     return folder, run("train.py", *QUICK, cwd=folder)
 
 
-def test_train_prints_a_line_a_report_and_the_result(trained):
+def test_train_prints_one_line_per_report_and_the_result(trained):
     folder, answer = trained
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
@@ -72,7 +72,7 @@ def test_the_same_command_finds_its_run(trained):
     assert again.stdout.splitlines()[-2:] == first.stdout.splitlines()[-2:]
 
 
-def test_eval_without_any_other_flag(trained):
+def test_eval_without_other_flags(trained):
     folder, _ = trained
     (run_dir,) = (folder / "runs").iterdir()
     answer = run("eval.py", "--ckpt", run_dir, "--json_output=result.json", cwd=folder)
@@ -155,10 +155,10 @@ def test_missing_data_is_one_line_within_ten_seconds(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path):
+def test_ctrl_c_prints_how_to_resume(tmp_path):
     command = [sys.executable, str(ROOT / "train.py"), *QUICK, "--train_steps=9999"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    # A shell's background job ignores Ctrl-C, and so would its children.
+    # A background job of a shell ignores Ctrl-C, and its children inherit that.
     pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
         while "step" not in process.stdout.readline():

@@ -33,7 +33,7 @@ def pipe():
 
 
 @pytest.mark.parametrize("text", ["x", "x" * 100_000])
-def test_a_full_device_and_a_reader_that_is_gone_break_nothing(pipe, monkeypatch, text):
+def test_a_full_device_or_a_lost_reader_raises_no_error(pipe, monkeypatch, text):
     os.close(pipe[0])
     full = os.open("/dev/full", os.O_WRONLY)
     for descriptor, gone in ((full, False), (pipe[1], True)):
@@ -49,7 +49,7 @@ def test_a_full_device_and_a_reader_that_is_gone_break_nothing(pipe, monkeypatch
     os.close(full)
 
 
-def test_what_cannot_be_encoded_or_moves_the_cursor_is_escaped(pipe):
+def test_unencodable_and_control_characters_are_escaped(pipe):
     out = stream(pipe[1], "ascii")
     print("Kühe\x1b[2J\tA\x00\r\x9b", "B\udcff", file=out)
     print("moving", end="\r", file=out, flush=True)
@@ -57,7 +57,7 @@ def test_what_cannot_be_encoded_or_moves_the_cursor_is_escaped(pipe):
     assert os.read(pipe[0], 1000) == expected
 
 
-def test_a_moving_line_is_for_a_terminal_only(pipe, monkeypatch):
+def test_a_live_line_is_for_a_terminal_only(pipe, monkeypatch):
     row = Row(1, 0.1, 1.0, 2.0, 0.1, 3.0, 4.0)
     for moving in (False, True):
         out = stream(pipe[1])
@@ -71,7 +71,7 @@ def test_a_moving_line_is_for_a_terminal_only(pipe, monkeypatch):
         assert said.count(b"\x1b[K") == 2 * moving
 
 
-def test_streams_that_something_else_has_replaced_stay(capsys):
+def test_replaced_streams_are_kept(capsys):
     before = sys.stdout, sys.stderr
     guarded(lambda: print("hello"))
     assert (sys.stdout, sys.stderr) == before
@@ -99,15 +99,14 @@ def test_an_error_is_one_line_without_control_characters(capsys):
         ("-OO train.py --help > /dev/null", 0, ""),
     ],
 )
-def test_commands_with_such_streams(command, code, error):
+def test_commands_with_full_and_closed_streams(command, code, error):
     shell = ["sh", "-c", f'exec "$0" {command}', sys.executable]
     answer = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True)
     assert (answer.returncode, answer.stderr) == (code, error)
 
 
-def test_a_closed_stream_is_no_place_for_a_file(tmp_path):
-    """The next file that is opened would be descriptor 1, and what libraries print
-    would go into it."""
+def test_a_new_file_never_replaces_a_closed_stream(tmp_path):
+    """Otherwise the new file would have descriptor 1, and libraries print into it."""
     code = (
         "from resnet_tf import streams; streams.prepare(); import os; "
         f"file = open({str(tmp_path / 'a')!r}, 'w'); print('x', flush=True); "
@@ -136,7 +135,7 @@ def test_ctrl_c_during_the_imports_is_quiet(tmp_path, command):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("swallowed", [False, True])
-def test_a_signal_ends_a_command_and_its_handler(capsys, number, swallowed):
+def test_a_signal_ends_a_command_and_handlers_are_restored(capsys, number, swallowed):
     cleaned = []
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
@@ -146,7 +145,7 @@ def test_a_signal_ends_a_command_and_its_handler(capsys, number, swallowed):
             os.kill(os.getpid(), number)
             signal.pause()
         except KeyboardInterrupt:
-            if swallowed:  # as C libraries do
+            if swallowed:  # as in C libraries
                 raise ImportError from None
             raise
         finally:
@@ -161,7 +160,7 @@ def test_a_signal_ends_a_command_and_its_handler(capsys, number, swallowed):
     assert after == before
 
 
-def test_predict_ends_with_its_reader(tmp_path, monkeypatch, capsys):
+def test_predict_ends_when_its_reader_exits(tmp_path, monkeypatch, capsys):
     from resnet_tf.cli import predict
 
     seen = []

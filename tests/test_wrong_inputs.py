@@ -1,4 +1,4 @@
-"""Every wrong input of the catalogue is answered in one line, and changes nothing."""
+"""Every wrong input of the catalog gives a one-line error and changes no file."""
 
 import shlex
 import shutil
@@ -40,26 +40,26 @@ def _checkpoint(folder: Path, info=None, **settings) -> Path:
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory) -> Path:
-    """ResNet-8 for the digits."""
+    """Returns a checkpoint of ResNet-8 for the digits."""
     return _checkpoint(tmp_path_factory.mktemp("c"), train_steps=4)
 
 
 @pytest.fixture(scope="session")
 def cifar_checkpoint(tmp_path_factory) -> Path:
-    """ResNet-8 for CIFAR-10."""
+    """Returns a checkpoint of ResNet-8 for CIFAR-10."""
     return _checkpoint(tmp_path_factory.mktemp("c"), dataset="cifar10")
 
 
 @pytest.fixture(scope="session")
 def folder_checkpoint(tmp_path_factory) -> Path:
-    """ResNet-8 for three classes of a folder, without validation images."""
+    """Returns a checkpoint for three classes of a folder, without validation images."""
     settings = {"dataset": "folder", "data_dir": "pictures", "validation_size": 0}
     return _checkpoint(tmp_path_factory.mktemp("c"), folder_info(3, 27), **settings)
 
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory) -> Path:
-    """Ten images of each of three classes."""
+    """Returns a folder with ten images of each of three classes."""
     folder = tmp_path_factory.mktemp("pictures")
     for name in ("ant", "bee", "cat"):
         (folder / name).mkdir()
@@ -71,7 +71,7 @@ def pictures(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def official(tmp_path_factory) -> Path:
-    """The two official versions of a CIFAR-10 of 20 and 6 images."""
+    """Returns both official versions of a CIFAR-10 with 20 and 6 images."""
     folder = tmp_path_factory.mktemp("official")
     for version in ("cifar-10-batches-py", "cifar-10-batches-bin"):
         write_folder(folder, version)
@@ -80,7 +80,7 @@ def official(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def keras_file(tmp_path_factory) -> Path:
-    """A user's ResNet-20 with projections, m.keras."""
+    """Returns a folder with m.keras, a user's ResNet-20 with projections."""
     folder = tmp_path_factory.mktemp("keras")
     build_model("resnet20", shortcut="B").save(folder / "m.keras")
     return folder
@@ -88,7 +88,7 @@ def keras_file(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def sigterm():
-    """The scripts take it; it goes back to who had it."""
+    """Restores the handler of SIGTERM, which the scripts replace."""
     handler = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, handler)
@@ -96,7 +96,7 @@ def sigterm():
 
 @pytest.fixture
 def work(tmp_path, monkeypatch) -> Path:
-    """An empty working folder beside a home and a cache of its own."""
+    """Returns an empty working folder, with its own home and cache folders."""
     for name in ("work", "home"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "work")
@@ -126,7 +126,7 @@ def call(command: str) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
-    """Returns what lies below a folder: bytes by path, None for a folder."""
+    """Returns the content of a folder: bytes by path, None for a subfolder."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
@@ -134,7 +134,7 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_line_and_nothing_changed(case, work, request, monkeypatch, capfd):
+def test_one_line_and_no_change(case, work, request, monkeypatch, capfd):
     prepare(case, work, request)
     for name, value in case.environment.items():
         monkeypatch.setenv(name, value)
@@ -150,7 +150,7 @@ def test_one_line_and_nothing_changed(case, work, request, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=c.name) for c in api.CALLS])
-def test_the_same_line_from_python(case, work, checkpoint):
+def test_the_same_error_from_python(case, work, checkpoint):
     with pytest.raises(case.error) as caught:
         case.call(str(checkpoint))
     line = str(caught.value)
@@ -184,6 +184,6 @@ def test_the_exit_code_of_a_process(code, command, work, keras_file):
     assert {path.name for path in work.iterdir()} == {"keras_file"} | made
 
 
-def test_the_catalogue_is_large_and_its_names_are_unique():
+def test_the_catalog_is_large_and_its_names_are_unique():
     assert len(CASES) >= 100
     assert len({case.id for case in CASES}) == len(CASES)

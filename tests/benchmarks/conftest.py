@@ -1,4 +1,4 @@
-"""The benchmarks import each other as scripts do, from their own folder."""
+"""Lets the benchmarks import each other from their own folder, as scripts do."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A loop of a known speed, for the tests of the harness."""
+"""A loop with a known speed, for the tests of the harness."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from harness.serve import serve
 
 
 def make(spec):
-    """Takes 10 ms a step, 5 ms with the variant "fast"."""
+    """Returns a loop that takes 10 ms per step, or 5 ms with the variant "fast"."""
     if spec["variant"] == "absent":
         raise ImportError("No module named 'nothing'")
     if spec["variant"] == "fails":

@@ -16,7 +16,7 @@ def growth(*arguments):
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_plans_have_the_same_arithmetic_and_end(name, tmp_path):
+def test_plans_have_the_same_cost_and_result(name, tmp_path):
     experiments = plan(PLANS[name], 6, {"seed": 3}, tmp_path)
     deep, updates = experiments[-1][0].model, 6 * 45_000 // 128
     assert (deep.num_residual_blocks, experiments[-1][2]) == (9, RESNET56)
@@ -28,7 +28,7 @@ def test_plans_have_the_same_arithmetic_and_end(name, tmp_path):
         assert config.train.grow is (folder is not None)
 
 
-def test_plans_share_what_they_begin_with(tmp_path):
+def test_plans_share_their_first_stages(tmp_path):
     first = {
         plan(PLANS[name], 6, {}, tmp_path)[0][1:]
         for name in ("grown", "grown_high_rate", "grown_low_rate")
@@ -37,7 +37,7 @@ def test_plans_share_what_they_begin_with(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_record_of_what_was_trained(tmp_path):
+def test_the_record_of_the_trainings(tmp_path):
     target = tmp_path / "record" / "growth.json"
     quick = ["--dataset=digits", "--epochs=0.2", "--plans=grown"]
     arguments = [*quick, f"--run_dir={tmp_path / 'runs'}", f"--json_output={target}"]

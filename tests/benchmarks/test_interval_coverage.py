@@ -1,4 +1,4 @@
-"""93 to 97 % of the intervals hold the truth: `benchmarks/interval_coverage.py`."""
+"""Tests that 93 to 97 % of the intervals contain the true value."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ def test_the_coverage_of_a_difference_with_two_runs():
 
 
 @pytest.mark.slow
-def test_the_coverage_of_every_cell_by_many_repetitions():
+def test_the_coverage_of_every_cell_with_many_repetitions():
     cells = simulated(4000, 1)
     assert len(cells) == len(SEED_POINTS) * len(RUNS) * len(KINDS) == 27
     assert [cell for cell in cells if not within(cell)] == []

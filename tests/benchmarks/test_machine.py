@@ -2,7 +2,7 @@ from harness.machine import environment
 from harness.paths import command
 
 
-def test_the_variables_that_move_figures_without_paths(monkeypatch):
+def test_recorded_environment_variables_have_no_paths(monkeypatch):
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/home/me/secret")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("OMP_TOOL_LIBRARIES", "/home/me/libtool.so")
@@ -20,7 +20,7 @@ def test_the_variables_that_move_figures_without_paths(monkeypatch):
     assert not {"TF_CLI_CONFIG_FILE", "OMP_TOOL_LIBRARIES"} & found.keys()
 
 
-def test_a_command_holds_no_path_of_this_machine():
+def test_a_command_line_has_no_path_of_this_machine():
     for given in (["--peer_python=/v/python"], ["--peer_python", "/v/python"]):
         words = command("run.py", [*given, "--quick", "--json_output=/tmp/a/r.json"])
         assert words == "run.py --peer_python=PATH --quick --json_output=r.json"

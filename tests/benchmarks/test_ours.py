@@ -1,4 +1,4 @@
-"""What our loops set, before anything runs."""
+"""Tests the settings of our loops; nothing runs."""
 
 import pytest
 from harness import ours
@@ -7,7 +7,7 @@ from harness.loop import OURS, Loop, loops
 
 @pytest.fixture
 def told(monkeypatch):
-    """What becomes of a spec on four cores, and whether threads are limited."""
+    """Returns a list of the settings on four cores: "one" thread, then the lanes."""
     seen = []
     monkeypatch.setattr(ours, "cores", lambda: 4)
     monkeypatch.setattr(ours, "import_tensorflow", lambda: None)
@@ -22,19 +22,19 @@ def told(monkeypatch):
     [
         ("train", "step", 128, [1]),
         ("train", "lanes", 128, ["one", 4]),
-        ("train", "lanes", 6, ["one", 3]),  # which parts equally
+        ("train", "lanes", 6, ["one", 3]),  # which divides the batch
         ("train", "native lanes", 128, ["one", 4]),
         ("inference", "lanes", 6, ["one", 4]),
         ("inference", "optimized", 128, [1]),
     ],
 )
-def test_lanes_are_cores(told, work, variant, batch, expected):
+def test_one_lane_per_core(told, work, variant, batch, expected):
     ours.make({"work": work, "variant": variant, "batch": batch})
     assert told == expected
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_they_reach_the_config(lanes):
+def test_lanes_are_set_in_the_config(lanes):
     spec = {"work": "train", "model": "resnet20", "precision": "bfloat16"}
     config = ours._config(spec | {"batch": 8, "dataset": "", "lanes": lanes})
     assert config.train.lanes == lanes and config.train.train_batch_size == 8

@@ -1,4 +1,4 @@
-"""The peers' networks are those of this package."""
+"""Tests that the peers' networks equal the networks of this package."""
 
 import pytest
 from peers.networks import MODELS

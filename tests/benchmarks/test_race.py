@@ -13,7 +13,7 @@ PLAN = Plan(rounds=4, qualifying=2, seconds=0.03, timeout=20)
 
 @pytest.fixture
 def stubs(monkeypatch):
-    """Every side is the stub."""
+    """Replaces every side by the stub."""
     modules = dict.fromkeys(loop_module.MODULES, "tests.benchmarks.stub")
     monkeypatch.setattr("harness.process.MODULES", modules)
 
@@ -26,20 +26,20 @@ def run(*sides):
     return race(loops, PLAN, lambda loop: sys.executable, lambda line: None)
 
 
-def test_the_fastest_variant_meets_the_peers(stubs):
+def test_the_fastest_variant_races_against_the_peers(stubs):
     slow, fast, peer = run(
         (OURS, "float32", "slow"), (OURS, "float32", "fast"), (TORCH, "float32", "slow")
     )
-    # Two rounds of the variants alone, then four of the fastest and its peer.
+    # Two rounds of the variants, then four rounds of the fastest and its peer.
     assert [len(r.samples) for r in (slow, fast, peer)] == [2, 4, 4]
     assert [r.qualified for r in (slow, fast, peer)] == [False, True, True]
-    # 128 images in 5 ms and in 10 ms, at most.
+    # At most 128 images in 5 ms and in 10 ms.
     assert max(fast.samples) <= 128 / 0.005 and max(peer.samples) <= 128 / 0.01
     assert fast.facts["first_step_seconds"] > 0 and fast.facts["peak_bytes"] >= 0
     assert fastest([slow, fast]) is fast
 
 
-def test_what_cannot_run_is_absent_with_its_reason(stubs):
+def test_a_side_that_cannot_run_is_absent_with_a_reason(stubs):
     ours, missing, failed, dead = run(
         (OURS, "float32", "slow"),
         (TORCH, "float32", "absent"),
@@ -55,7 +55,7 @@ def test_what_cannot_run_is_absent_with_its_reason(stubs):
     assert missing.to_dict()["absent"] and "absent" not in ours.to_dict()
 
 
-def test_an_interpreter_that_is_not_there_is_absent(stubs):
+def test_a_missing_interpreter_is_absent(stubs):
     with pytest.raises(AbsentError, match="^python: No such file"):
         LoopProcess(Loop("train", "", TORCH, "float32"), "nowhere/python", 5)
 
@@ -74,7 +74,7 @@ def test_older_instructions_are_set_for_every_side(stubs, monkeypatch):
     assert len(told) == 6
     assert {env["ONEDNN_MAX_CPU_ISA"] for env in told} == {"AVX2"}
     assert {env["ATEN_CPU_CAPABILITY"] for env in told} == {"avx2"}
-    # They do not multiply in bfloat16.
+    # Older CPUs do not multiply in bfloat16.
     assert {loop.precision for loop in peak_loops("avx2")} == {"float32"}
     assert {loop.precision for loop in peak_loops()} == {"float32", "bfloat16"}
 
@@ -92,7 +92,7 @@ def test_two_processes_are_one_loop(stubs):
         assert process.turn(3) >= 0.03
 
 
-def test_networks_of_other_sizes_are_no_peers(stubs):
+def test_networks_of_other_sizes_are_refused_as_peers(stubs):
     with pytest.raises(ValueError, match=r"equal parameters, received .*10.*11"):
         run((OURS, "float32", "slow"), (TORCH, "float32", "other"))
 
@@ -103,7 +103,7 @@ def result(side, precision, samples, variant="", **facts):
     return Result(loop, samples, told | facts, qualified=True)
 
 
-def test_ratios_at_equal_and_at_the_best_precision():
+def test_ratios_at_equal_and_at_best_precision():
     results = [
         result(OURS, "float32", [10.0, 20.0, 30.0]),
         result(OURS, "bfloat16", [40.0, 40.0, 60.0]),
@@ -129,13 +129,13 @@ def test_ratios_at_equal_and_at_the_best_precision():
     assert "best: 4.00 times torch (4.00 to 6.00" in table(results, found)
 
 
-def test_at_most_two_variants_go_on(stubs):
+def test_at_most_two_variants_qualify(stubs):
     results = run(*((OURS, "float32", variant) for variant in ("a", "b", "c")))
     assert sum(r.qualified for r in results) <= 2
     assert all(len(r.samples) == (4 if r.qualified else 2) for r in results)
 
 
-def test_heats_by_precision_and_then_a_final(stubs):
+def test_heats_by_precision_are_followed_by_a_final(stubs):
     loops = [
         Loop("train", "resnet20", side, precision, variant)
         for side, precision, variant in (
@@ -151,7 +151,7 @@ def test_heats_by_precision_and_then_a_final(stubs):
     assert not any(result in results for result in finals)
 
 
-def test_the_final_has_rounds_of_its_own_at_one_precision_too(stubs):
+def test_the_final_has_its_own_rounds_with_one_precision_too(stubs):
     loops = [Loop("train", "", side, "bfloat16", "slow") for side in (OURS, TORCH)]
     results, finals = heats(loops, PLAN, lambda loop: sys.executable)
     assert [final.loop for final in finals] == loops
@@ -160,7 +160,7 @@ def test_the_final_has_rounds_of_its_own_at_one_precision_too(stubs):
         assert final.samples != heat.samples
 
 
-def test_roofline_is_of_the_best_product():
+def test_the_roofline_uses_the_best_product():
     peak = Result(Loop("product", "", PEAK, "float32"), [1e12, 2e12], qualified=True)
     record = roofline(
         [peak, result(OURS, "float32", [500.0], operations_per_image=6 * 10**9)]
@@ -172,7 +172,7 @@ def test_roofline_is_of_the_best_product():
 
 
 @pytest.mark.parametrize("work", WORKS)
-def test_quick_keeps_one_loop_a_side_and_precision(work):
+def test_quick_keeps_one_loop_per_side_and_precision(work):
     names = [loop.name.rsplit(" ", 1)[0] for loop in loops(work, "resnet20", 8, True)]
     assert names == [
         f"{side} {precision}"

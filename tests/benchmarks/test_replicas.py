@@ -1,4 +1,4 @@
-"""The benchmark of replicas, with trainings that are played."""
+"""Tests the benchmark of replicas with simulated trainings."""
 
 from pathlib import Path
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# The whole program, but every loop is the stub.
+# The whole program, with the stub as every loop.
 WITH_STUBS = """
 import sys
 sys.path.insert(0, "benchmarks")
@@ -66,7 +66,7 @@ def test_the_record(tmp_path):
         for work in ("train", "inference")
         for precision in ("float32", "bfloat16")
     ]
-    # Three peaks, six loops a work, and training without and with the pipeline.
+    # Three peaks, six loops per work, and training without and with the pipeline.
     assert len(record["loops"]) == 3 + 2 * 6 + 2
     samples = [len(loop["samples"]) for loop in record["loops"]]
     assert samples.count(0) == 4 and samples.count(3) == len(samples) - 4
@@ -83,7 +83,7 @@ def test_the_record(tmp_path):
     assert record["quick"] is True
     assert "--peer_python=PATH --" in record["command"]
     assert str(tmp_path) not in record["command"]
-    # The rates of the best ratios are those of the finals.
+    # The best ratios come from the rates of the finals.
     finals = [(loop["work"], loop["side"]) for loop in record["finals"]]
     assert finals == [(w, s) for w in ("train", "inference") for s in ("ours", "keras")]
     for ratio in record["ratios"]:
@@ -101,7 +101,7 @@ def test_the_record(tmp_path):
     ("place", "side", "code"),
     [("heats", "torch", 0), ("heats", "ours", 1), ("finals", "torch", 1)],
 )
-def test_who_is_absent_decides_the_exit_code(place, side, code):
+def test_the_exit_code_depends_on_the_absent_side(place, side, code):
     there = "Result(Loop('train', 'net', 'ours', 'float32'), [1.0])"
     gone = f"Result(Loop('train', 'net', '{side}', 'float32'), absent='no memory')"
     heats, finals = ([there] + [gone] * (place == name) for name in ("heats", "finals"))
@@ -160,7 +160,7 @@ def test_the_real_loops(tmp_path):
             assert loop["parameters"] == 269_722
     ours = [loop for loop in record["loops"] if loop["side"] == "ours"]
     assert len(ours) == 6 and not any(loop.get("absent") for loop in ours)
-    # Torch is measured or absent, never left out.
+    # Torch is measured or reported as absent.
     torch = [loop for loop in record["loops"] if loop["side"] == "torch"]
     assert len(torch) == 4
     assert all(bool(loop["samples"]) != ("absent" in loop) for loop in torch)

@@ -9,13 +9,13 @@ from resnet_tf.models import build_model
 
 @pytest.fixture
 def projected(tmp_path) -> str:
-    """A user's ResNet-20 with projections."""
+    """Returns the file of a user's ResNet-20 with projections."""
     path = tmp_path / "mine.keras"
     build_model("resnet20", shortcut="B").save(path)
     return str(path)
 
 
-def test_a_line_a_network(capsys):
+def test_one_line_per_network(capsys):
     main(["audit", "resnet20", "resnet32", "uva_preact"])
     heading, first, note, *others = capsys.readouterr().out.splitlines()
     rows = [first, *others]
@@ -39,7 +39,7 @@ def test_json(capsys):
     assert record["versions"]["keras"] == keras.__version__
 
 
-def test_a_difference_is_exit_code_1_with_its_reason(projected, capsys):
+def test_a_difference_has_exit_code_1_and_a_reason(projected, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["audit", "resnet20", projected, "--against=resnet20"])
     assert caught.value.code == 1
@@ -64,7 +64,7 @@ def test_a_file_that_agrees(tmp_path, capsys):
     assert row.endswith("agrees") and "A-pool" in note
 
 
-def test_shortcuts_that_average_pool_are_not_the_papers(tmp_path, capsys):
+def test_average_pooling_shortcuts_differ_from_the_paper(tmp_path, capsys):
     path = tmp_path / "mine.keras"
     build_model("resnet20", shortcut="A-pool").save(path)
     with pytest.raises(SystemExit) as caught:

@@ -22,14 +22,14 @@ def small(monkeypatch):
     monkeypatch.setattr(peaks, "BYTES", 2**20)
 
 
-def test_the_figures_of_training_and_their_record(tmp_path, capsys):
+def test_training(tmp_path, capsys):
     target = tmp_path / "bench.json"
     plain = "--kernels=tensorflow"
     main(["bench", *SHORT, "--profile", plain, f"--json_output={target}"])
     lines = capsys.readouterr().out.splitlines()
     first = [line.split()[0] for line in lines[:5]]
     assert first == ["machine", "resnet20", "arithmetic", "achieved", "roofline"]
-    # 40,551,040 multiply-adds, two operations each, three passes.
+    # 40,551,040 multiply-adds with two operations each, in three passes.
     assert "243.3 MFLOP per image" in lines[2]
     record = json.loads(target.read_text())
     assert record["kernels"] == "tensorflow" and "TensorFlow's kernels" in lines[1]
@@ -51,7 +51,7 @@ def test_the_figures_of_training_and_their_record(tmp_path, capsys):
     assert len(record["samples"]) == 5
     assert record["versions"]["tensorflow"] == tf.__version__
     runs = {one["type"]: one["count"] for one in record["profile"]["operations"]}
-    # 19 convolutions a step, in each of three steps.
+    # 19 convolutions per step, in three steps.
     assert runs["Conv2DBackpropFilter"] == 3 * 19
     text = "\n".join(lines)
     assert "conv 3x3 16->16             32x32x16      6" in text
@@ -59,14 +59,14 @@ def test_the_figures_of_training_and_their_record(tmp_path, capsys):
 
 
 @needs_kernels
-def test_the_kernels_that_compute_are_said(capsys):
+def test_training_prints_its_kernels(capsys):
     main(["bench", *SHORT, *FLOAT32])
     line = capsys.readouterr().out.splitlines()[1]
     assert f"training, float32, native kernels ({native.instructions()}), " in line
 
 
 @needs_kernels
-def test_the_kernels_that_compute_inference_are_said(capsys):
+def test_inference_prints_its_kernels(capsys):
     main(["bench", *SHORT, "--work=inference", *FLOAT32])
     line = capsys.readouterr().out.splitlines()[1]
     assert f"inference, float32, native kernels ({native.instructions()}), " in line

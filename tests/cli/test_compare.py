@@ -38,7 +38,7 @@ def compare(*arguments):
 
 
 @pytest.mark.slow
-def test_networks_are_trained_and_compared_and_not_trained_again(tmp_path, capfd):
+def test_networks_are_trained_once_and_compared(tmp_path, capfd):
     arguments = ("--models=uva_resnet", "--seeds=2", f"--output={tmp_path}")
     compare(*arguments)
     printed = capfd.readouterr().out
@@ -56,7 +56,7 @@ def test_networks_are_trained_and_compared_and_not_trained_again(tmp_path, capfd
 
 
 @pytest.mark.slow
-def test_a_signal_saves_the_training_at_hand(tmp_path):
+def test_a_signal_saves_the_current_training(tmp_path):
     command = [sys.executable, "-m", "resnet_tf", "compare", *SHORT.split()]
     command += ["--train_steps=100000", "--report_freq=50000"]
     process = subprocess.Popen(
@@ -88,7 +88,7 @@ def test_a_signal_saves_the_training_at_hand(tmp_path):
         (("--runs=x", f"--exports={METRICS}"), "must be a file that export --json", 4),
     ],
 )
-def test_what_a_user_can_mend(tmp_path, capsys, arguments, message, code):
+def test_wrong_arguments(tmp_path, capsys, arguments, message, code):
     with pytest.raises(SystemExit) as stop:
         compare(*arguments, f"--output={tmp_path / 'new'}")
     errors = capsys.readouterr().err
@@ -97,7 +97,7 @@ def test_what_a_user_can_mend(tmp_path, capsys, arguments, message, code):
     assert not (tmp_path / "new").exists()
 
 
-def test_packages_that_are_missing(tmp_path, capsys, monkeypatch):
+def test_missing_packages(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit) as stop:
         compare("--models=resnet20", f"--output={tmp_path}")
@@ -109,7 +109,7 @@ def test_packages_that_are_missing(tmp_path, capsys, monkeypatch):
 
 @pytest.fixture
 def finished(tmp_path, tiny, monkeypatch):
-    """The folder of a finished run as `compare` names it; nothing may be trained."""
+    """Returns the folder of a finished run named by `compare`; forbids any training."""
 
     def trained(*arguments):
         raise AssertionError("a training has begun")
@@ -124,7 +124,7 @@ def finished(tmp_path, tiny, monkeypatch):
 
 
 def write_run(folder, config):
-    """Writes what `compare` reads of a run before it loads the weights."""
+    """Writes the files of a run that `compare` reads before it loads the weights."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config.to_dict()))
     (folder / "model.weights.h5").write_bytes(b"weights")
@@ -225,7 +225,7 @@ def test_runs_of_another_data_set_are_refused_before_any_training(finished, caps
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 400])
-def test_a_narrow_console_cuts_nothing_off(width):
+def test_a_narrow_console_does_not_cut_off_cells(width):
     head = ["network", "test error (n = 1,000)", "95 % interval"]
     rows = [[f"uva_{kind} (init_lr=0.1)", "8.00 %", "[1.00]"] for kind in "abc"]
     text = io.StringIO()

@@ -9,14 +9,14 @@ from resnet_tf.cli.main import main
 
 @pytest.fixture
 def ckpt(tiny, tmp_path):
-    """A network for the digits that was never trained, though it says so."""
+    """Returns a checkpoint of an untrained network for the digits."""
     config = tiny()
     model = resnet_tf.build_model(config.model)
     save_checkpoint(tmp_path / "c", model, config, {"test_error": 1.0})
     return str(tmp_path / "c")
 
 
-def test_what_is_printed_and_written(ckpt, tmp_path, capsys):
+def test_the_output_and_the_record(ckpt, tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["doctor", ckpt, f"--json_output={tmp_path / 'd.json'}"])
     assert caught.value.code == 1

@@ -37,7 +37,7 @@ def test_help_shows_defaults_and_families(capsys):
         (["recipes", "--js"], "unrecognized arguments: --js"),
     ],
 )
-def test_a_wrong_argument_is_one_line_and_exit_code_2(arguments, message, capsys):
+def test_a_wrong_argument_is_one_line_with_exit_code_2(arguments, message, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -54,7 +54,7 @@ def test_a_wrong_argument_is_one_line_and_exit_code_2(arguments, message, capsys
         (StoppedError("stopped after step 3", 3), 75, "stopped after step 3\n"),
     ],
 )
-def test_errors_end_in_their_exit_code(error, code, line, capsys):
+def test_errors_have_their_exit_code(error, code, line, capsys):
     def fail():
         raise error
 
@@ -64,7 +64,7 @@ def test_errors_end_in_their_exit_code(error, code, line, capsys):
     assert capsys.readouterr().err == line
 
 
-def test_a_fault_of_our_own_keeps_its_traceback():
+def test_an_unexpected_error_keeps_its_traceback():
     def fail():
         raise ZeroDivisionError
 
@@ -86,7 +86,7 @@ def test_the_commands_start_without_tensorflow():
     assert answer.stdout == "False\n", answer.stderr
 
 
-def test_a_reader_that_leaves_early_is_no_error():
+def test_a_reader_that_exits_early_is_not_an_error():
     command = f"{sys.executable} -m resnet_tf recipes wenxinxu | head -n 1"
     answer = subprocess.run(
         ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],

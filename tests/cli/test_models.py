@@ -23,7 +23,7 @@ METRICS = {
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """An empty folder of released models."""
+    """Returns an empty folder for released models."""
     folder = tmp_path / "pretrained"
     folder.mkdir()
     for module in (resolve, models):
@@ -33,7 +33,7 @@ def root(tmp_path, monkeypatch):
 
 @pytest.fixture
 def released(root, tiny):
-    """`model_8`, and `model_8b` of which no figure is known."""
+    """Writes `model_8`, and `model_8b` without any figures."""
     config = tiny()
     model = build_model(config.model)
     save_checkpoint(root / "model_8", model, config, METRICS)
@@ -41,7 +41,7 @@ def released(root, tiny):
     return root
 
 
-def test_a_line_a_model(released, capsys):
+def test_one_line_per_model(released, capsys):
     main(["models"])
     head, first, second = capsys.readouterr().out.splitlines()
     assert head.split()[:4] == ["model", "network", "data", "parameters"]
@@ -66,7 +66,7 @@ def test_the_record(released, tmp_path, capsys):
     assert record["versions"]["keras"]
 
 
-def test_the_speed_here(released, tmp_path, capsys, monkeypatch):
+def test_speed(released, tmp_path, capsys, monkeypatch):
     for name, value in (("_BATCH", 2), ("_ROUNDS", 3), ("_SECONDS", 0.0)):
         monkeypatch.setattr(models, name, value)
     target = tmp_path / "models.json"
@@ -80,7 +80,7 @@ def test_the_speed_here(released, tmp_path, capsys, monkeypatch):
         assert f"  {row['images_per_second']:,.0f} (" in line
 
 
-def test_without_models(root, capsys):
+def test_no_models(root, capsys):
     main(["models", "--speed"])
     assert capsys.readouterr().out == f"no released model in {root}\n"
 

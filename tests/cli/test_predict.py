@@ -17,7 +17,7 @@ from resnet_tf.evaluation import predict
 
 @pytest.fixture(scope="module")
 def ckpt(tmp_path_factory):
-    """A checkpoint for the digits with a temperature."""
+    """Returns a checkpoint for the digits with a temperature."""
     config = ExperimentConfig.from_flat({}, "quickstart")
     folder = tmp_path_factory.mktemp("ckpt")
     metrics = {"calibration": {"temperature": 2.0}}
@@ -32,7 +32,7 @@ def pretrained(ckpt):
 
 @pytest.fixture(autouse=True)
 def loaded_once(ckpt, pretrained, monkeypatch):
-    """The network is compiled once for all tests."""
+    """Compiles the network once for all tests."""
 
     def load(stored):
         same = str(stored.folder) == ckpt
@@ -43,7 +43,7 @@ def loaded_once(ckpt, pretrained, monkeypatch):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Five images of several sizes and formats, in folders."""
+    """Returns a folder tree with five images of different sizes and formats."""
     random = np.random.default_rng(0)
     folder = tmp_path / "photos"
     (folder / "b" / ".hidden").mkdir(parents=True)
@@ -60,7 +60,7 @@ NAMES = ["a.png", "c.webp", "d.GIF", "b/large.jpg", "b/small.bmp"]
 
 
 def predicted(capsys, *arguments, code=0):
-    """Returns what is on stdout and on stderr, each as lines."""
+    """Returns the lines on stdout and the lines on stderr."""
     if code:
         with pytest.raises(SystemExit) as caught:
             main(["predict", *map(str, arguments)])
@@ -110,7 +110,7 @@ def test_a_list_on_stdin(capsys, ckpt, photos, monkeypatch):
     assert err == []
 
 
-def test_a_list_that_names_itself_is_flat(capsys, ckpt, photos, monkeypatch):
+def test_a_dash_in_a_list_is_a_file(capsys, ckpt, photos, monkeypatch):
     lines = [b"-"] * 3000 + [b"x" * 200_000, b"nul\0", bytes(str(photos), "utf-8")]
     monkeypatch.chdir(photos.parent)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n".join(lines))))
@@ -127,7 +127,7 @@ def test_a_list_that_names_itself_is_flat(capsys, ckpt, photos, monkeypatch):
     assert len(out) == 1 and out[0].startswith("-: ")
 
 
-def test_a_pipe_is_not_waited_for(capsys, ckpt, photos):
+def test_a_named_pipe_does_not_block(capsys, ckpt, photos):
     os.mkfifo(photos / "b" / "pipe.png")
     os.mkfifo(photos / "b" / "pipe")
     (photos / "b" / "plain").write_bytes((photos / "a.png").read_bytes())
@@ -180,7 +180,7 @@ def test_without_a_temperature(capsys, tiny, tmp_path, photos):
     assert [json.loads(line)["temperature"] for line in out] == [None, None]
 
 
-def test_names_that_a_terminal_would_obey(capsys, ckpt, photos):
+def test_control_characters_in_names_are_escaped(capsys, ckpt, photos):
     odd = photos / "\x1b[2J\n.png"
     (photos / "a.png").rename(odd)
     out, _ = predicted(capsys, odd, f"--ckpt={ckpt}")

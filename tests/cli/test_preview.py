@@ -12,13 +12,13 @@ def preview(tmp_path, *arguments):
     main(["preview", "--dataset=digits", f"--output={path}", *arguments])
     sheet = (matplotlib.image.imread(path)[..., :3] * 255).round().astype(np.uint8)
     assert sheet.shape == (5 * 100, 10 * 100, 3)
-    # Each image lies in a frame of two white pixels, three times as large.
+    # Each image is enlarged by 3 and has a frame of two white pixels.
     cells = sheet.reshape(5, 100, 10, 100, 3).swapaxes(1, 2)
     assert np.all(cells[:, :, [0, 1, -2, -1]] == 255)
     return cells[:, :, 2:-2:3, 2:-2:3]
 
 
-def test_originals_stand_above(tmp_path, capsys):
+def test_originals_are_above(tmp_path, capsys):
     rows = preview(tmp_path, "--recipe=onecycle")
     np.testing.assert_array_equal(
         rows[0], load_split(DataConfig(dataset="digits"), "train").images[:10]
@@ -26,7 +26,7 @@ def test_originals_stand_above(tmp_path, capsys):
     assert "10 images, 4 augmented versions below" in capsys.readouterr().out
 
 
-def test_augmented_forms_stand_below(tmp_path):
+def test_augmented_images_are_below(tmp_path):
     rows = preview(tmp_path, "--recipe=onecycle")
     padded = np.pad(rows[0], [(0, 0), (4, 4), (4, 4), (0, 0)])
     for row in rows[1:]:
@@ -44,7 +44,7 @@ def test_without_augmentation_the_rows_are_equal(tmp_path):
         np.testing.assert_array_equal(row, rows[0])
 
 
-def test_whitened_images_can_be_seen(tmp_path):
+def test_whitened_images_are_visible(tmp_path):
     rows = preview(tmp_path, "--recipe=wenxinxu", "--padding_size=0")
     assert rows[0].mean() == pytest.approx(128, abs=4)
     assert rows[0].std() > 40

@@ -6,7 +6,7 @@ from resnet_tf.cli.main import main
 from resnet_tf.config import RECIPES
 
 
-def test_the_list_has_a_line_a_recipe(capsys):
+def test_the_list_has_one_line_per_recipe(capsys):
     main(["recipes"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(RECIPES)
@@ -27,7 +27,7 @@ def test_one_recipe_as_json(capsys):
     assert values == expected
 
 
-def test_the_difference_of_two_field_by_field(capsys):
+def test_the_difference_of_two_recipes(capsys):
     main(["recipes", "uvadlc_sgd", "uvadlc_adamw"])
     rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     assert dict(rows) == {
@@ -37,7 +37,7 @@ def test_the_difference_of_two_field_by_field(capsys):
     }
 
 
-def test_a_recipe_does_not_differ_from_itself(capsys):
+def test_a_recipe_equals_itself(capsys):
     main(["recipes", "onecycle", "onecycle"])
     assert capsys.readouterr().out == ""
 

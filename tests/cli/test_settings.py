@@ -9,7 +9,7 @@ from resnet_tf.cli.settings import experiment
 
 @pytest.fixture
 def values(tmp_path):
-    """Nineteen images in each of three classes."""
+    """Returns a folder with nineteen images in each of three classes."""
     for name in ("ant", "bee", "cat"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for index in range(19):
@@ -18,13 +18,13 @@ def values(tmp_path):
     return {"dataset": "folder", "data_dir": str(tmp_path / "photos")}
 
 
-def test_a_run_keeps_the_split_it_was_begun_with(values, tmp_path):
+def test_a_run_keeps_its_original_split(values, tmp_path):
     new = experiment(values, "quickstart", tmp_path / "run")
     assert (new.data.folder_split, new.data.validation_size) == ("class", 3)
     old = experiment({**values, "folder_split": "hash"}, "quickstart")
     assert (old.data.folder_split, old.data.validation_size) == ("hash", 5)
     written = old.to_dict()
-    # As versions wrote it that knew no other way.
+    # As written by versions without this setting.
     del written["data"]["folder_split"]
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps(written))

@@ -16,7 +16,7 @@ QUICK = (
 
 
 def verify(tmp_path, *arguments):
-    """Returns what the command prints, its exit code and its record."""
+    """Returns the output of the command, its exit code and its record."""
     target = tmp_path / "record.json"
     command = [sys.executable, "-m", "resnet_tf", *QUICK, *arguments]
     command.append(f"--json_output={target}")
@@ -30,7 +30,7 @@ def verify(tmp_path, *arguments):
     [
         ["--strategy=mirrored", "--devices=2"],
         pytest.param(["--deterministic"], marks=pytest.mark.slow),
-        # Slow where the CPU has no instructions for it.
+        # Slow on a CPU without bfloat16 instructions.
         pytest.param(["--mixed_precision=bfloat16"], marks=pytest.mark.slow),
         pytest.param(
             ["--mixed_precision=bfloat16", "--strategy=mirrored", "--devices=2"],
@@ -38,7 +38,7 @@ def verify(tmp_path, *arguments):
         ),
     ],
 )
-def test_a_run_ends_as_if_nobody_had_touched_it(tmp_path, arguments):
+def test_an_interrupted_run_has_the_same_result(tmp_path, arguments):
     answer, record = verify(tmp_path, "--steps=7", "--interruptions=2", *arguments)
     assert (answer.returncode, answer.stderr) == (0, "")
     lines = answer.stdout.splitlines()
@@ -54,7 +54,7 @@ def test_a_run_ends_as_if_nobody_had_touched_it(tmp_path, arguments):
     assert "metrics/loss" in record["sha256"]
 
 
-def test_a_difference_is_exit_code_1(tmp_path, monkeypatch, capsys):
+def test_a_difference_has_exit_code_1(tmp_path, monkeypatch, capsys):
     result = {"equal": False, "step": 7, "variables": 3, "differing": ["model/kernel"],
               "reports_equal": False, "sha256": {}}  # fmt: skip
     monkeypatch.setattr(equal, "compare", lambda one, other: result)
@@ -85,7 +85,7 @@ def test_wrong_arguments(arguments, message, capsys):
     assert error.startswith(f"error: {message}") and error.count("\n") == 1
 
 
-def test_what_a_leg_says_is_what_the_command_says(tmp_path):
+def test_the_error_of_a_leg_is_printed(tmp_path):
     answer, record = verify(tmp_path, "--strategy=mirrored", "--devices=3")
     assert answer.returncode == 2 and record is None
     assert answer.stderr == (

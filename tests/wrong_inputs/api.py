@@ -1,4 +1,4 @@
-"""Wrong use of the public names: a ValueError or FileNotFoundError with the line."""
+"""Wrong calls of the public names; each raises a built-in error with one line."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,13 +17,13 @@ from resnet_tf import (
 
 
 class Call(NamedTuple):
-    """A call and what it must raise.
+    """A wrong call and its error.
 
     Attributes:
-        name: What is wrong.
+        name: Description of the fault.
         call: The call, given a checkpoint folder.
-        error: The built-in exception that the error is too.
-        text: A part of its line.
+        error: The built-in exception that the error also is.
+        text: Part of the error message.
     """
 
     name: str
@@ -52,7 +52,7 @@ CALLS = [
          "train_steps must be an integer, received True"),
     Call("a number for a name", lambda c: DataConfig(data_dir=3), ValueError,
          "data_dir must be a str, received 3"),
-    Call("a choice that is none", lambda c: DataConfig(dataset="mnist"), ValueError,
+    Call("an unknown choice", lambda c: DataConfig(dataset="mnist"), ValueError,
          "dataset must be one of cifar10, cifar100, cifar100_coarse, digits, folder, "
          "received 'mnist'"),
     Call("a rate of nan", lambda c: OptimizerConfig(init_lr=float("nan")), ValueError,
@@ -67,14 +67,14 @@ CALLS = [
     Call("a config that is a list", lambda c: ExperimentConfig.from_dict([1]),
          ValueError, "config must be an object, received [1]"),
     # Networks.
-    Call("a network of no name", lambda c: resnet_tf.build_model("resnet21"),
+    Call("an unknown network", lambda c: resnet_tf.build_model("resnet21"),
          ValueError, "unknown network 'resnet21'; did you mean"),
-    Call("a network of a number", lambda c: resnet_tf.build_model(20), ValueError,
+    Call("a number for a network", lambda c: resnet_tf.build_model(20), ValueError,
          "name_or_config must be a network's name or a ModelConfig, received 20"),
     Call("an unknown setting of a network",
          lambda c: resnet_tf.build_model("resnet20", classes=100), ValueError,
          "unknown setting 'classes'; did you mean num_classes"),
-    Call("values beside a config",
+    Call("values in addition to a config",
          lambda c: resnet_tf.build_model(ModelConfig(), num_classes=100), ValueError,
          "values go with a network's name only, received a config and"),
     Call("an unknown type",

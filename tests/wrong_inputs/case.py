@@ -1,4 +1,4 @@
-"""What an entry of the catalogue is, and how files are harmed."""
+"""Defines an entry of the catalog, and functions that damage files."""
 
 import fcntl
 import json
@@ -13,17 +13,16 @@ Harm = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Case:
-    """A wrong input and the one line that answers it.
+    """A wrong input and its one-line error.
 
     Attributes:
-        name: What is wrong.
+        name: Description of the fault.
         command: "train ...", "eval ..." or a command of `python -m resnet_tf`.
         code: The exit code.
-        text: A part of the line that names the thing, the rule and the value.
-        given: Fixtures whose folders are copied to the working folder, each by its
-            name.
-        harm: What is done to the copies.
-        environment: Variables that are set.
+        text: Part of the line with the argument, the rule and the value.
+        given: Names of fixtures whose folders are copied to the working folder.
+        harm: Functions that damage the copies.
+        environment: Environment variables to set.
     """
 
     name: str
@@ -36,7 +35,7 @@ class Case:
 
 
 def put(name: str, content: bytes | str = "") -> Harm:
-    """Writes a file, in a folder that is made if it is not there."""
+    """Writes a file, and creates its folder if needed."""
 
     def harm(folder: Path) -> None:
         path = folder / name
@@ -47,7 +46,7 @@ def put(name: str, content: bytes | str = "") -> Harm:
 
 
 def cut(name: str) -> Harm:
-    """Leaves the first half of a file."""
+    """Cuts off the second half of a file."""
 
     def harm(folder: Path) -> None:
         content = (folder / name).read_bytes()
@@ -57,7 +56,7 @@ def cut(name: str) -> Harm:
 
 
 def flip(name: str) -> Harm:
-    """Changes a bit in the middle of a file."""
+    """Flips a bit in the middle of a file."""
 
     def harm(folder: Path) -> None:
         content = bytearray((folder / name).read_bytes())
@@ -78,7 +77,7 @@ def rename(name: str, new: str) -> Harm:
 
 
 def hold(name: str) -> Harm:
-    """Locks a file, as another process would, until this one ends."""
+    """Locks a file until this process ends, as another process would."""
 
     def harm(folder: Path) -> None:
         put(name)(folder)
@@ -88,7 +87,7 @@ def hold(name: str) -> Harm:
 
 
 def swap(name: str, other: str) -> Harm:
-    """Gives two files each other's names."""
+    """Swaps the contents of two files."""
 
     def harm(folder: Path) -> None:
         one, two = (folder / name).read_bytes(), (folder / other).read_bytes()
@@ -99,7 +98,7 @@ def swap(name: str, other: str) -> Harm:
 
 
 def edit(name: str, section: str | None, **values: Any) -> Harm:
-    """Sets values in a section of a JSON file, or at its top."""
+    """Sets values in a section of a JSON file, or at the top level."""
 
     def harm(folder: Path) -> None:
         data = json.loads((folder / name).read_text())

@@ -1,4 +1,4 @@
-"""Arguments of `python -m resnet_tf`: exit code 2, for what cannot be written 6."""
+"""Wrong arguments of `python -m resnet_tf`: exit code 2, for output paths 6."""
 
 from tests.wrong_inputs.case import Case, put
 
@@ -19,33 +19,33 @@ CASES = [
     _case("an unknown network to audit", "audit resnet21", "unknown network 'res"),
     _case("a file without --against", "audit mine.keras", "--against go together"),
     _case("--against without a file", "audit --against=resnet20", "go together"),
-    _case("against nothing known", "audit mine.keras --against=resnet21",
+    _case("an unknown reference", "audit mine.keras --against=resnet21",
           "unknown network 'resnet21'; did you mean"),
     _case("an unknown network to measure", "bench --model=resnet21", "'resnet21'; did"),
     _case("an empty batch to measure", "bench --batch=0", "batch must be at least 1"),
     _case("a word for a batch", "bench --batch=two", "invalid int value: 'two'"),
     _case("negative time", "bench --seconds=-1", "seconds must be at least 0"),
-    _case("endless time", "bench --seconds=inf", "seconds must be at least 0"),
+    _case("infinite time", "bench --seconds=inf", "seconds must be at least 0"),
     _case("unknown work", "bench --work=sleep", "--work: invalid choice: 'sleep'"),
-    _case("an argument beside flags", "bench resnet20", "unrecognized arguments: resn"),
+    _case("an extra argument", "bench resnet20", "unrecognized arguments: resn"),
     _case("figures in no folder", "bench --json_output=no/b.json",
           "json_output must be a file in a folder that exists, received no/b.json", 6),
     _case("figures of models in a folder", "models --json_output=.",
           "json_output must be a file in a folder that exists, received .", 6),
-    _case("weights to nowhere", "import x.pth", "arguments are required: --output"),
+    _case("weights without output", "import x.pth", "arguments are required: --output"),
     _case("weights over a file", "import x.pth --output=y",
           "output must be a new or an empty folder, received y", 6,
           harm=(put("y"),)),
     _case("weights into a full folder", "import x.pth --output=y",
           "output must be a new or an empty folder, received y", 6,
           harm=(put("y/z"),)),
-    _case("weights to a name that is none", f"import x.pth --output={_LONG}",
+    _case("weights to an invalid name", f"import x.pth --output={_LONG}",
           "cannot be used: File name too long", 6),
     _case("an unknown split", "import x.pth --output=y --split=train",
           "argument --split: invalid choice: 'train'"),
     _case("unknown statistics", "import x.pth --output=y --bn_eval=none",
           "argument --bn_eval: invalid choice: 'none'"),
-    _case("a sheet to nowhere", "preview --dataset=digits",
+    _case("a sheet without an output", "preview --dataset=digits",
           "arguments are required: --output"),
     _case("a sheet of another kind", "preview --dataset=digits --output=s.jpg",
           "output must be a .png file, received s.jpg"),
@@ -54,43 +54,43 @@ CASES = [
     _case("a folder for a sheet", "preview --dataset=digits --output=s.png",
           "output must be a file in a folder that exists, received s.png", 6,
           harm=(put("s.png/x"),)),
-    _case("a sheet of a name that is none",
+    _case("a sheet with an invalid name",
           f"preview --dataset=digits --output={_LONG}.png",
           "cannot be written: File name too long", 6),
     _case("nothing to predict", "predict --ckpt=model_20",
           "arguments are required: IMAGE"),
     _case("no class to predict", "predict x.png --ckpt=model_20 --top=0",
           "top must be at least 1, received 0"),
-    _case("an image that is not there", "predict x.png --ckpt=model_20",
+    _case("a missing image", "predict x.png --ckpt=model_20",
           "x.png cannot be read: No such file", 1),
-    _case("an image of text", "predict x.png --ckpt=model_20",
+    _case("text for an image", "predict x.png --ckpt=model_20",
           "x.png must be an image (PNG", 1, harm=(put("x.png", "I am no image"),)),
     _case("a folder without images", "predict empty --ckpt=model_20",
           "folder empty must hold an image", 1, harm=(put("empty/notes.txt"),)),
-    _case("an interruption too many", "verify-resume --recipe=quickstart --steps=4 "
+    _case("too many interruptions", "verify-resume --recipe=quickstart --steps=4 "
           "--interruptions=4", "interruptions must be above 0 and below steps=4"),
     _case("no device", "verify-resume --recipe=quickstart --devices=0",
           "devices must be at least 1, received 0"),
-    _case("more steps than there are", "verify-resume --recipe=quickstart "
+    _case("too many steps", "verify-resume --recipe=quickstart "
           "--train_steps=9 --steps=10", "steps must be above 1 and below train_st"),
     _case("an unknown format", "export --ckpt=model_20 --format=coreml --output=m",
           "argument --format: invalid choice: 'coreml'"),
     _case("an export over a file", "export --ckpt=model_20 --format=saved_model "
           "--output=y", "output must be a new path in a folder that exists, received y",
           6, harm=(put("y"),)),
-    _case("an export to a name that is none", "export --ckpt=model_20 "
+    _case("an export to an invalid name", "export --ckpt=model_20 "
           f"--format=saved_model --output={_LONG}",
           "cannot be used: File name too long", 6),
-    _case("an export to no home folder", "export --ckpt=model_20 --format=saved_model "
-          "--output=~nobody_of_this_name/y", "output must be a new path in a folder "
-          "that exists, received ~nobody_of_this_name/y", 6),
-    _case("an even landscape", "landscape --ckpt model_20 --output=new --size=2",
+    _case("an export to an unknown home folder", "export --ckpt=model_20 "
+          "--format=saved_model --output=~nobody_of_this_name/y", "output must be a "
+          "new path in a folder that exists, received ~nobody_of_this_name/y", 6),
+    _case("a landscape of even size", "landscape --ckpt model_20 --output=new --size=2",
           "size must be odd and above 1, received 2"),
     _case("a landscape into a file", "landscape --ckpt model_20 --output=y",
           "output must be a folder, received y", 6, harm=(put("y"),)),
-    _case("a comparison below a file", "compare --runs x --output=y/z",
+    _case("a comparison in a folder below a file", "compare --runs x --output=y/z",
           "output must be a folder, received y/z", 6, harm=(put("y"),)),
-    _case("seeds of words", "compare --models=resnet20 --output=new --seeds=0,x",
+    _case("words for seeds", "compare --models=resnet20 --output=new --seeds=0,x",
           "argument --seeds: must be whole numbers separated by commas, received "
           "'0,x'"),
     _case("nothing to compare", "compare --output=new",
@@ -103,6 +103,6 @@ CASES = [
           "padding_size must be at most 32, received 33"),
     _case("a word for a boolean", "preview --output=s.png --flip=maybe",
           "invalid boolean value: 'maybe'"),
-    _case("a recipe that is none", "preview --output=s.png --recipe=fast",
+    _case("an unknown recipe for a sheet", "preview --output=s.png --recipe=fast",
           "argument --recipe: invalid choice: 'fast'"),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Data sets that are missing, damaged or others: exit code 3."""
+"""Data sets that are missing, damaged or wrong: exit code 3."""
 
 import io
 import pickle
@@ -14,7 +14,7 @@ _TEST = f"{_RECORDS}/cifar10-test.tfrecord-00000-of-00001"
 _INFO = f"{_RECORDS}/dataset_info.json"
 _ARCHIVE = "cifar-10-python.tar.gz"
 _BINARY, _PYTHON = "official/cifar-10-batches-bin", "official/cifar-10-batches-py"
-# A proxy at a port where nobody listens: every download is refused at once.
+# A proxy at an unused port: every download is refused at once.
 _OFFLINE = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 
 
@@ -60,7 +60,7 @@ def _folder(name: str, text: str, harm=()) -> Case:
 
 
 CASES = [
-    # Not there.
+    # Missing data.
     _case("no data and no download", "train --nodownload --data_dir=nowhere",
           "cifar10 is not in nowhere and download is off: give --data_dir=DIR"),
     _case("no data and no network", "train --data_dir=nowhere",
@@ -72,14 +72,14 @@ CASES = [
           "cifar10 is not in no and download is off"),
     _case("no home folder", "train --data_dir=~nobody_of_this_name/x",
           "cifar10 is not in ~nobody_of_this_name/x and there is no such home folder"),
-    _case("a name that is none", f"train --nodownload --data_dir={'x' * 300}",
+    _case("an invalid name", f"train --nodownload --data_dir={'x' * 300}",
           "x and download is off"),
     _case("a file for a folder", "train --data_dir=notes.txt",
           "data_dir must be a folder or cifar-10-python.tar.gz", (), put("notes.txt")),
     _case("the folder of another data set",
           "train --dataset=cifar100 --nodownload --data_dir=fake_cifar",
           "cifar100 is not in fake_cifar and download is off", "fake_cifar"),
-    # Of TensorFlow Datasets.
+    # Folders of TensorFlow Datasets.
     _tfds("no description", f"{_INFO} is missing", remove(_INFO)),
     _tfds("no version", "cifar10 is not in fake_cifar and download is off",
           rename(_RECORDS, "fake_cifar/cifar10/x")),
@@ -92,7 +92,7 @@ CASES = [
     _tfds("an empty description", "cannot be read", put(_INFO)),
     _tfds("a description of other features", "cannot be read",
           put(f"{_RECORDS}/features.json", "{}")),
-    _tfds("splits that were swapped", "to contain 96 elements but contained only 37",
+    _tfds("swapped splits", "to contain 96 elements but contained only 37",
           swap(_TRAIN, _TEST)),
     # The official files.
     _official("a binary file too short", "data_batch_1.bin must have 4 rows of 3073 by",
@@ -109,13 +109,13 @@ CASES = [
               put(f"{_PYTHON}/data_batch_3", pickle.dumps(_Foreign()))),
     _official("a pickle of something else", "data_batch_1 must hold a dict",
               put(f"{_PYTHON}/data_batch_1", pickle.dumps([1]))),
-    _official("batches that were swapped", "must be the training batch 1 of 5",
+    _official("swapped batches", "must be the training batch 1 of 5",
               swap(f"{_PYTHON}/data_batch_1", f"{_PYTHON}/data_batch_2")),
-    _official("a batch that is missing", "no data_batch_4",
+    _official("a missing batch", "no data_batch_4",
               remove(f"{_PYTHON}/data_batch_4")),
     _official("files of the other data set", "cifar100 is not in official", (),
               "--dataset=cifar100"),
-    _case("an archive that is none",
+    _case("a file that is not an archive",
           f"preview --output=s.png --nodownload --data_dir={_ARCHIVE}",
           f"{_ARCHIVE} cannot be read", (), put(_ARCHIVE, "no archive")),
     _official("more validation than images", "validation_size=40 leaves none", (),
@@ -142,7 +142,7 @@ CASES = [
             put("pictures/ant/x.png", _HUGE)),
     _folder("an image of nan", "ant/x.tif cannot be read: its pixels must be whole",
             put("pictures/ant/x.tif", _FRACTIONS)),
-    _folder("classes that differ", "'bee' is not in train",
+    _folder("different classes", "'bee' is not in train",
             tuple(put(f"pictures/{name}/1.png", _file(_GREY, "PNG"))
                   for name in ("train/ant", "train/cat", "test/ant", "test/bee"))),
     _case("images of other classes",

@@ -1,4 +1,4 @@
-"""Flags and environment: exit code 2, before TensorFlow is imported."""
+"""Wrong flags and environment: exit code 2, before TensorFlow is imported."""
 
 from tests.wrong_inputs.case import Case
 
@@ -12,7 +12,7 @@ def _eval(name: str, flags: str, text: str, code: int = 2) -> Case:
 
 
 CASES = [
-    # What cannot be parsed.
+    # Values that cannot be parsed.
     _train("an unknown flag", "--train_step=5", "'train_step'. Did you mean: train_st"),
     _train("a flag of the other script", "--ckpt=x", "command line flag 'ckpt'"),
     _train("a flag without value", "--train_steps", "--train_steps"),
@@ -21,8 +21,8 @@ CASES = [
     _train("a word for a boolean", "--flip=maybe", "flip=maybe"),
     _train("a negation with a value", "--nodownload=3", "nodownload"),
     _train("words for numbers", "--channel_mean=a,b,c", "channel_mean=a,b,c"),
-    _train("an argument beside flags", "18", "beside flags, received '18'"),
-    _train("a file of flags that is not there", "--flagfile=f.txt", "f.txt"),
+    _train("an extra argument", "18", "besides flags, received '18'"),
+    _train("a missing file of flags", "--flagfile=f.txt", "f.txt"),
     _train("an unknown recipe", "--recipe=fast", "recipe=fast"),
     _train("an unknown data set", "--dataset=cifar11", "dataset=cifar11"),
     _train("an unknown optimizer", "--optimizer=lion", "optimizer=lion"),
@@ -57,7 +57,7 @@ CASES = [
     _train("too large a seed", "--seed=99999999999", "seed must be at most 2147483647"),
     _train("negative mixup", "--mixup=-1", "mixup must be at least 0, received -1"),
     _train("too much padding", "--padding_size=33", "padding_size must be at most 32"),
-    _train("all cut out", "--cutout=32", "cutout must be below image_size=32"),
+    _train("too large a cutout", "--cutout=32", "cutout must be below image_size=32"),
     _train("momentum of averages", "--bn_momentum=2", "bn_momentum must be at most 1"),
     _train("no blocks", "--num_residual_blocks=0", "num_residual_blocks must be at le"),
     _train(
@@ -79,23 +79,23 @@ CASES = [
            "crop_scale must be two rising numbers above 0 and at most 1.0"),
     _eval("an empty batch", "--ckpt=x --test_batch_size=0",
           "test_batch_size must be at least 1, received 0"),
-    # Against each other.
+    # Settings in conflict.
     _train("steps and epochs", "--train_steps=9 --train_epochs=9",
            "train_epochs cannot be given with train_steps=9, received 9.0"),
     _train("drops in the wrong order", "--decay_step0=9 --decay_step1=3",
            "decay_step1 must be at least decay_step0=9, received 3"),
-    _train("a drop of a cosine", "--schedule=cosine --decay_step0=9",
+    _train("a drop with a cosine schedule", "--schedule=cosine --decay_step0=9",
            "decay_step0 needs schedule=step, received cosine"),
     _train("warm-up without end", "--warmup_steps=90000",
            "warmup_steps must be below train_steps=80000, received 90000"),
     _train("AdamW with nesterov", "--optimizer=adamw --nesterov",
            "nesterov needs optimizer=sgd, received adamw"),
-    _train("a rate of no warm-up", "--recipe=modern --warmup_lr=0.5",
+    _train("a warm-up rate without warm-up", "--recipe=modern --warmup_lr=0.5",
            "warmup_lr needs warmup_steps above 0, received 0"),
-    _train("lanes of two sizes", "--lanes=3",
+    _train("lanes of unequal sizes", "--lanes=3",
            "lanes must divide train_batch_size=128, received 3"),
     _train("growth from nothing", "--grow", "grow needs init_from"),
-    _train("frozen from the start", "--freeze=backbone", "freeze needs init_from"),
+    _train("freezing without weights", "--freeze=backbone", "freeze needs init_from"),
     _train("classes of another data set", "--dataset=cifar10 --num_classes=100",
            "num_classes must be 10 for dataset=cifar10, received 100"),
     _train("mirrored digits", "--dataset=digits --flip",
@@ -105,14 +105,14 @@ CASES = [
            "received 50"),
     _train("means of whitened images", "--channel_mean=0.1,0.2,0.3",
            "channel_mean needs normalization=mean_std, received whitening"),
-    _train("a window of everything", "--sampling=window --train_batch_size=45000",
+    _train("a window of all images", "--sampling=window --train_batch_size=45000",
            "train_batch_size must be below the 45000 training images"),
     # Networks.
     _train("an unknown network", "--model=resnet21",
            "unknown model 'resnet21'; did you mean resnet"),
     _train("the depth of another family", "--model=resnet --depth=40",
            "depth belongs to model=densenet, received model=resnet"),
-    _train("a depth that is none", "--model=densenet --depth=41",
+    _train("an impossible depth", "--model=densenet --depth=41",
            "depth must be 3m+4 without bottleneck, received 41"),
     _train("another depth than the name's", "--model=resnet20 --num_residual_blocks=9",
            "num_residual_blocks must be 3 for model=resnet20, received 9"),
@@ -120,7 +120,7 @@ CASES = [
            "shortcut must be B with bottleneck, received A-pool"),
     _train("all channels dropped", "--model=densenet --compression=0",
            "compression must be above 0, received 0"),
-    # Names that are empty, as from a variable of the shell that is not set.
+    # Empty names, e.g. from an unset shell variable.
     _train("an empty data_dir", "--data_dir=", "data_dir must not be empty"),
     _train("an empty init_from", "--init_from=", "init_from must not be empty"),
     _train("an empty run_dir", "--run_dir=", "run_dir must not be empty"),
@@ -128,7 +128,7 @@ CASES = [
     _eval("an empty json_output", "--ckpt=x --json_output=",
           "json_output must not be empty"),
     # Files to write.
-    _train("a folder of images unnamed", "--dataset=folder",
+    _train("a folder of images without data_dir", "--dataset=folder",
            "data_dir must be given for dataset=folder, received none"),
     _eval("a result in no folder", "--ckpt=x --json_output=no/x.json",
           "json_output must be a file in a folder that exists, received no/x.json", 6),
@@ -137,7 +137,7 @@ CASES = [
     _eval("an empty report", "--ckpt=x --report=", "report must not be empty"),
     _eval("a report into a file", "--ckpt=x --report=/dev/null",
           "report must be a folder, received /dev/null", 6),
-    _eval("nothing to write a test into", "--ckpt=x --against=y",
+    _eval("against without report", "--ckpt=x --against=y",
           "against needs report, the folder to write"),
     # Environment.
     _train("another backend", "--recipe=quickstart",

@@ -1,5 +1,5 @@
-"""Checkpoints and weights that are missing, damaged or others, exit code 4; run
-folders that cannot be used, exit code 6."""
+"""Checkpoints and weights that are missing, damaged or wrong: exit code 4; unusable run
+folders: exit code 6."""
 
 import pickle
 
@@ -37,11 +37,11 @@ CASES = [
     # Evaluation.
     _case("an unknown model", "eval --ckpt=model_9",
           "ckpt must be a checkpoint or run folder or a released model"),
-    _case("a name that is none", f"eval --ckpt={'x' * 300}", "ckpt must be a checkpoi"),
+    _case("an invalid name", f"eval --ckpt={'x' * 300}", "ckpt must be a checkpoi"),
     _case("an empty name", "eval --ckpt=", "received ''"),
     _case("a file for a checkpoint", f"eval --ckpt={_WEIGHTS}",
           "ckpt must be a checkpoint or run folder", "checkpoint"),
-    _eval("a config that is empty", f"{_CONFIG} is not JSON", put(_CONFIG)),
+    _eval("an empty config", f"{_CONFIG} is not JSON", put(_CONFIG)),
     _eval("a config that is a list", _CONFIG, put(_CONFIG, "[]")),
     _eval("a config of bytes", _CONFIG, put(_CONFIG, b"\xff\xfe\x00")),
     _eval("an unknown setting", f"{_CONFIG}: unknown setting 'momentun'; did you mean",
@@ -61,15 +61,15 @@ CASES = [
           (remove(_CONFIG), put(f"{_CONFIG}/x"))),
     _eval("a folder for the weights", f"{_WEIGHTS} is missing",
           (remove(_WEIGHTS), put(f"{_WEIGHTS}/x"))),
-    _eval("metrics of words", f"{_METRICS}: step must be a whole number",
+    _eval("a word in the metrics", f"{_METRICS}: step must be a whole number",
           edit(_METRICS, None, step="one")),
-    _eval("a config of gigabytes of brackets", _CONFIG, put(_CONFIG, "[" * 100_000)),
+    _eval("a config of nested brackets", _CONFIG, put(_CONFIG, "[" * 100_000)),
     _case("no checkpoint to predict with", "predict x.png --ckpt=nowhere",
           "ckpt must be a checkpoint or run folder"),
     _case("damaged weights to predict with", "predict pictures/ant/0.png "
           "--ckpt=checkpoint", "must have the SHA-256", ("checkpoint", "pictures"),
           flip(_WEIGHTS)),
-    _case("no checkpoint to look into", "doctor nowhere", "ckpt must be a checkpoint"),
+    _case("no checkpoint to diagnose", "doctor nowhere", "ckpt must be a checkpoint"),
     _case("no checkpoint to export", "export --ckpt=nowhere --format=saved_model "
           "--output=new", "ckpt must be a checkpoint"),
     _case("damaged weights to export", "export --ckpt=checkpoint --format=saved_model "
@@ -89,21 +89,21 @@ CASES = [
           "checkpoint/", ("checkpoint", "folder_checkpoint"),
           (swap(_WEIGHTS, "folder_checkpoint/model.weights.h5"),
            swap(_METRICS, "folder_checkpoint/metrics.json"))),
-    # The start of a training.
+    # Initial weights.
     _train("no weights to start from", "--init_from=nowhere",
            "init_from must be a checkpoint or run folder, a released model"),
     _train("weights of another network", "--init_from=model_20",
            "init_from must be the same network apart from num_classes"),
-    _train("a file that is not there", "--init_from=w.weights.h5",
+    _train("a missing file of weights", "--init_from=w.weights.h5",
            "w.weights.h5 is missing"),
-    _train("a file that is no HDF5", "--init_from=w.weights.h5",
+    _train("a file that is not HDF5", "--init_from=w.weights.h5",
            "w.weights.h5", (), put("w.weights.h5", "text")),
     _train("torchvision's weights for another network", "--init_from=w.pth",
            "model must be resnet18 or densenet121 for torchvision's weights", (),
            put("w.pth", "text"), 2),
-    _train("a file in no home folder", "--init_from=~nobody_of_this_name/w.weights.h5",
+    _train("a file in no known home", "--init_from=~nobody_of_this_name/w.weights.h5",
            "~nobody_of_this_name/w.weights.h5 is missing"),
-    _train("torchvision's weights in no home folder",
+    _train("torchvision's weights in an unknown home folder",
            "--init_from=~nobody_of_this_name/w.pth",
            "received model=resnet with init_from=~nobody_of_this_name/w.pth", code=2),
     _train("growth from a file", "--grow --init_from=w.weights.h5",
@@ -118,9 +118,9 @@ CASES = [
     _train("a run folder below a file", "--run_dir=notes.txt/run",
            "run folder notes.txt/run cannot be written: Not a directory", (),
            put("notes.txt"), 6),
-    _train("a run folder of a name that is none", f"--run_dir={'x' * 300}",
+    _train("a run folder with an invalid name", f"--run_dir={'x' * 300}",
            "cannot be written: File name too long", code=6),
-    _train("a run folder that no disk makes", "--run_dir=/proc/nowhere",
+    _train("a run folder that cannot be created", "--run_dir=/proc/nowhere",
            "run folder /proc/nowhere cannot be written: No such file", code=6),
     _train("a run folder in use", "--run_dir=busy", "run folder busy is in use by",
            (), hold("busy/run.lock"), 6),
@@ -128,10 +128,10 @@ CASES = [
            "num_residual_blocks (1 there, 2 here)", "checkpoint"),
     _train("the run of another optimizer", "--run_dir=checkpoint --optimizer=adamw "
            "--init_lr=0.001", "optimizer (sgd there, adamw here)", "checkpoint"),
-    # Files of others.
-    _case("a .keras file that is not there", "audit mine.keras --against=resnet20",
+    # Files of other programs.
+    _case("a missing .keras file", "audit mine.keras --against=resnet20",
           "mine.keras is missing"),
-    _case("a .keras file of text", "audit mine.keras --against=resnet20",
+    _case("text for a .keras file", "audit mine.keras --against=resnet20",
           "mine.keras", (), put("mine.keras", "text")),
     _case("a truncated .keras file", "audit keras_file/m.keras --against=resnet20",
           "keras_file/m.keras", "keras_file", cut("keras_file/m.keras")),
