@@ -1,11 +1,11 @@
-"""Trains one deep network in the same hours from scratch and grown from shallower ones.
+"""Trains one deep network at equal cost, from scratch and grown from shallower ones.
 
     python benchmarks/growth.py --json_output=docs/growth/growth.json
     python benchmarks/growth.py --plans=scratch,grown --epochs=2
 
-Equal hours are equal multiply-adds, so that a busy machine favours nobody: a leg on a
-shallower network has as many more updates as its images cost less. The measured
-seconds stand beside them. Each leg is a whole schedule. Called again with the same
+The cost is counted in multiply-adds, so that a busy machine favors no plan: a leg on a
+shallower network has more updates because its images cost less. The measured seconds
+are recorded too. Each leg is a whole schedule. If called again with the same
 `--run_dir`, finished legs are not trained again.
 """
 
@@ -29,15 +29,15 @@ from resnet_tf.training.legs import Legs
 
 _COMMON = ("dataset", "mixed_precision", "seed")
 
-flags.DEFINE_list("plans", list(PLANS), f"Which: {', '.join(PLANS)}.")
+flags.DEFINE_list("plans", list(PLANS), f"Plans to train, of {', '.join(PLANS)}.")
 flags.DEFINE_float(
-    "epochs", 6, "Epochs that the deep network alone would have.", lower_bound=0
+    "epochs", 6, "Cost of a plan in epochs of the deep network.", lower_bound=0
 )
 flags.DEFINE_enum("dataset", "cifar10", ["cifar10", "digits"], "The images.")
 flags.DEFINE_enum(
     "mixed_precision", "float32", ["float32", "bfloat16"], "Type of the activations."
 )
-flags.DEFINE_integer("seed", 0, "Of every leg.", lower_bound=0)
+flags.DEFINE_integer("seed", 0, "Seed of every leg.", lower_bound=0)
 flags.DEFINE_string("run_dir", "runs/growth", "Folder of the legs.")
 flags.DEFINE_string("json_output", None, "File for the result.")
 
@@ -70,10 +70,10 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _trained(config: ExperimentConfig, folder: Path, macs: int) -> dict[str, Any]:
-    """Returns what a leg ended with.
+    """Trains a leg and returns its result.
 
     Raises:
-        RuntimeError: If its process ends otherwise than it should.
+        RuntimeError: If the process fails.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.parent / f"{folder.name}.log"

@@ -1,4 +1,4 @@
-"""Simulates how often the 95 % intervals of errors and differences hold the truth.
+"""Simulates the coverage of the 95 % intervals of errors and differences.
 
     python benchmarks/interval_coverage.py --json_output=docs/intervals/coverage.json
 
@@ -19,22 +19,22 @@ from resnet_tf.analysis.intervals import half_width, parts, rate_interval
 from resnet_tf.analysis.paired import differences
 from resnet_tf.reporting.provenance import provenance
 
-SEED_POINTS = (0.0, 1.0, 5.0)  # deviation of a run's error in points
+SEED_POINTS = (0.0, 1.0, 5.0)  # standard deviation of a run's error in points
 RUNS = (2, 3, 5)
 KINDS = ("error", "difference", "difference, seeds alike")
 BOUNDS = (93.0, 97.0)
 N = 1000
-_ERRORS = (0.20, 0.22)  # without an effect of seeds
-_IMAGES = 1.5  # deviation of an image's difficulty, the noise of an answer being 1
-_ALIKE = 0.5  # correlation: of one image in two networks; of one seed, where alike
+_ERRORS = (0.20, 0.22)  # errors of the two networks without an effect of seeds
+_IMAGES = 1.5  # standard deviation of the difficulty of images, relative to the noise
+_ALIKE = 0.5  # correlation between the networks for one image, and for equal seeds
 _CHUNK = 250
 
 
 def define_flags() -> None:
-    """Defines the flags: only for the script, since its tests import other scripts."""
+    """Defines the flags; not on import, because tests import other scripts too."""
     flags.DEFINE_string("json_output", None, "File for the result.")
-    flags.DEFINE_integer("repetitions", 4000, "Of each cell.", lower_bound=1)
-    flags.DEFINE_integer("seed", 0, "Of the random numbers.", lower_bound=0)
+    flags.DEFINE_integer("repetitions", 4000, "Repetitions per cell.", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "Seed of the random numbers.", lower_bound=0)
 
 
 def main(argv) -> int:
@@ -58,7 +58,7 @@ def main(argv) -> int:
 
 
 def within(cell: dict[str, Any]) -> bool:
-    """Tells whether the coverage of a cell is between 93 and 97 %."""
+    """Returns whether the coverage of a cell is between 93 and 97 %."""
     return BOUNDS[0] <= cell["coverage"] <= BOUNDS[1]
 
 
@@ -67,8 +67,8 @@ def simulated(
 ) -> list[dict[str, Any]]:
     """Returns the coverage for every effect of seeds, number of runs and kind.
 
-    Each cell has `seed_points`, `runs`, `kind`, `coverage` (percent) and `width`: the
-    mean width over that of an interval from the true variance.
+    Each cell has `seed_points`, `runs`, `kind`, `coverage` (percent) and `width`, the
+    mean width relative to an interval from the true variance.
     """
     cells = []
     for points, runs in itertools.product(SEED_POINTS, numbers):
@@ -112,7 +112,8 @@ def _cell(points, runs, kind, repetitions, draw) -> dict[str, float]:
 def _answers(points, runs, alike, count, draw):
     """Returns the true errors and the wrong answers (count, runs, N) of two networks.
 
-    An answer is wrong if level + seed + image + noise is above 0, all normal.
+    An answer is wrong if level + seed + image + noise is above 0; the last three are
+    normally distributed.
     """
     from scipy.stats import norm
 

@@ -1,4 +1,4 @@
-"""Records what `python train.py --recipe=quickstart` prints and how long it takes.
+"""Records the output and the duration of `python train.py --recipe=quickstart`.
 
 python benchmarks/quickstart.py --json_output=docs/benchmarks/quickstart.json
 """

@@ -1,10 +1,11 @@
-"""Measures the step of one network on one and on several replicas of this machine.
+"""Measures the training speed of one network with one and several replicas.
 
     python benchmarks/replicas.py --json_output=docs/benchmarks/scale.json
 
-The batch stays; each replica gets a part of it. Replicas are this machine's GPUs, with
-`--strategy=mirrored`, or, where there is none, processes started by `launch`, which
-share the cores. Each number of replicas has a training of its own, in turn.
+The batch size is constant; each replica gets a part of the batch. With `--gpu`, the
+replicas are this machine's GPUs, with `--strategy=mirrored`. Without it, they are
+processes that share the cores, started by `launch`. The trainings run one after the
+other.
 """
 
 import statistics
@@ -20,11 +21,11 @@ from harness.replicas import measured
 
 flags.DEFINE_string("json_output", None, "File for the result.")
 flags.DEFINE_string("model", "resnet20", "The network.")
-flags.DEFINE_integer("batch", 128, "Images in an update.", lower_bound=1)
+flags.DEFINE_integer("batch", 128, "Images per update.", lower_bound=1)
 flags.DEFINE_integer("updates", 12, "Updates between two readings.", lower_bound=1)
 flags.DEFINE_integer("readings", 5, "Readings of each training.", lower_bound=2)
 flags.DEFINE_multi_integer("replicas", [1, 2], "Numbers of replicas.")
-flags.DEFINE_bool("gpu", False, "Replicas are GPUs.")
+flags.DEFINE_bool("gpu", False, "Use GPUs as replicas.")
 
 
 def main(argv) -> None:

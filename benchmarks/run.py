@@ -1,12 +1,12 @@
-"""Measures this package beside PyTorch and stock Keras, and against the machine.
+"""Measures this package against PyTorch, stock Keras and the machine's peaks.
 
     python benchmarks/run.py --json_output=docs/benchmarks/run.json
     python benchmarks/run.py --quick --models=resnet20 --peer_python=PATH
 
-For each work, network and precision, the loops of all sides take turns round by
-round, each in a process of its own. Before that, the variants of a side do so among
-themselves, and at most two go on. At last the fastest loop of each side meet in a
-final. `--quick` leaves out what compiles for minutes and shortens the rest.
+For each work, network and precision, the loops of all sides run in turns, each in its
+own process. First the variants of each side race against each other, and at most two
+qualify. At the end, the fastest loops of all sides race in a final. `--quick` skips
+loops that compile for minutes, and shortens the rest.
 """
 
 import dataclasses
@@ -36,31 +36,31 @@ from peers.networks import MODELS
 
 from resnet_tf.machine import has_bfloat16
 
-flags.DEFINE_bool("quick", False, "Fewer and shorter turns, nothing that takes long.")
+flags.DEFINE_bool("quick", False, "Fewer and shorter turns, without slow loops.")
 flags.DEFINE_string("json_output", None, "File for the result.")
-flags.DEFINE_string("peer_python", sys.executable, "Python in which torch is.")
+flags.DEFINE_string("peer_python", sys.executable, "Python that has torch.")
 flags.DEFINE_multi_enum("models", MODELS, MODELS, "Networks.")
 flags.DEFINE_multi_enum(
-    "inference_models", None, MODELS, "Networks of inference [those of --models]."
+    "inference_models", None, MODELS, "Networks for inference [--models]."
 )
-flags.DEFINE_multi_enum("works", WORKS, WORKS, "What is measured of them.")
+flags.DEFINE_multi_enum("works", WORKS, WORKS, "Works to measure.")
 flags.DEFINE_multi_enum(
-    "precisions", None, PRECISIONS, "Precisions [those that the CPU multiplies in]."
+    "precisions", None, PRECISIONS, "Precisions [all that the CPU supports]."
 )
 flags.DEFINE_multi_enum(
-    "compiled", MODELS, MODELS, "Networks to measure with settings that compile long."
+    "compiled", MODELS, MODELS, "Networks to measure with slowly compiling settings."
 )
 flags.DEFINE_enum(
     "cpu",
     "",
     list(CPUS),
-    "Instructions that all sides are held to [those that the CPU has].",
+    "Instruction set that all sides are limited to [all that the CPU has].",
 )
-flags.DEFINE_integer("batch", 128, "Images in a step.", lower_bound=2)
+flags.DEFINE_integer("batch", 128, "Images per step.", lower_bound=2)
 flags.DEFINE_integer("rounds", Plan.rounds, "Turns of each loop.", lower_bound=1)
 flags.DEFINE_float("seconds", Plan.seconds, "Length of a turn.", lower_bound=0)
 flags.DEFINE_float(
-    "timeout", Plan.timeout, "Seconds that a start or a turn may take.", lower_bound=0
+    "timeout", Plan.timeout, "Time limit of a start or turn in s.", lower_bound=0
 )
 flags.DEFINE_enum(
     "dataset", "cifar10", ["cifar10", "digits"], "Images of the real pipeline."
@@ -116,7 +116,7 @@ def _plan() -> Plan:
 
 
 def _loops(work: str, model: str) -> list[Loop]:
-    """Returns the loops of all sides that the flags ask for."""
+    """Returns the loops of all sides that the flags select."""
     values = flags.FLAGS
     compiled = model in values.compiled
     all_ = loops(work, model, values.batch, values.quick, compiled, values.cpu)
@@ -140,11 +140,11 @@ def _python(loop: Loop) -> str:
 
 
 def _busy() -> float:
-    """Returns what other programs use of the machine, and warns if it is much."""
+    """Returns the share of the cores that other programs use; warns if it is high."""
     busy = busy_share()
     if busy > 0.05:
-        # Threads that wait for each other, as PyTorch's, then lose the most.
-        print(f"{100 * busy:.0f} % of the cores are busy: no figure counts")
+        # Threads that wait for each other, e.g. PyTorch's, then lose the most.
+        print(f"{100 * busy:.0f} % of the cores are busy: the figures are not valid")
     return busy
 
 
@@ -185,8 +185,11 @@ def _absent(results: list[Result], note: str = "") -> list[dict[str, str]]:
 
 
 def _exit_code(results: list[Result], finals: list[Result]) -> int:
-    """Returns 1 if a loop of ours or a peak could not run, or any in a final, where
-    each has run before."""
+    """Returns the exit code.
+
+    It is 1 if one of our loops, a peak or any loop of a final could not run. The loops
+    of a final have all run before.
+    """
     needed = [r for r in results if r.loop.side in (OURS, PEAK)] + finals
     return int(any(result.absent for result in needed))
 

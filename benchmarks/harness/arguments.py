@@ -1,4 +1,4 @@
-"""What stands on the command line beside the flags: nothing."""
+"""Refuses command-line arguments other than flags."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ from absl import app
 
 
 def require_no_arguments(argv: Sequence[str]) -> None:
-    """Raises unless there are no arguments.
+    """Raises if there are arguments other than flags.
 
     Args:
-        argv: The script and what absl left.
+        argv: The script and the arguments that absl did not parse.
 
     Raises:
-        UsageError: With exit code 2, if there is one.
+        UsageError: With exit code 2, if there is an argument.
     """
     if len(argv) > 1:
         raise app.UsageError(f"no argument is expected, received {argv[1]!r}", 2)

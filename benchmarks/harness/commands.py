@@ -1,4 +1,4 @@
-"""How long a user waits for whole commands, each a fresh process."""
+"""Measures the waiting time for whole commands, each in a fresh process."""
 
 import os
 import subprocess
@@ -18,16 +18,16 @@ FIRST_REPORT = (
 
 
 def waiting_times(dataset: str, precision: str, quick: bool) -> dict[str, list[float]]:
-    """Returns the seconds of each command, by what is waited for.
+    """Returns the waiting times in seconds, by command.
 
-    `--help` of both scripts; with `quick` once, and nothing else. The first report of
-    ResNet-20: one update and its checkpoint, from the second command on, when the
-    data lie in the cache. 1,000 predictions of the released ResNet-20.
+    The commands are `--help` of both scripts (with `quick` once, and nothing else), the
+    first report of ResNet-20 (one update and its checkpoint, with the data in the
+    cache), and 1,000 predictions of the released ResNet-20.
 
     Args:
-        dataset: Images for the first report.
-        precision: That of the first report.
-        quick: Leave out what takes long.
+        dataset: Data set for the first report.
+        precision: Precision of the first report.
+        quick: Whether to skip slow commands.
     """
     waits = {
         f"{script} --help": _seconds(1 if quick else 3, _script(script, "--help"))
@@ -49,13 +49,13 @@ def _script(name: str, *arguments: str) -> list[str]:
 
 
 def _seconds(times: int, command: list[str], until: str = "") -> list[float]:
-    """Returns the seconds of a command, run anew in empty folders.
+    """Returns the seconds of each run of a command, in an empty folder each time.
 
     Args:
-        times: Runs to measure.
+        times: Number of runs.
         command: The command.
-        until: Start of the line of output at which to stop the clock; the end of
-            the command if "".
+        until: Start of the output line at which the time ends; if "", the time ends
+            with the command.
 
     Raises:
         RuntimeError: If the command fails.

@@ -1,4 +1,4 @@
-"""What the samples say: ratios between the sides, and a table of them."""
+"""Computes the speed ratios between the sides, and a table of the samples."""
 
 import statistics
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 from harness.loop import OURS, PEERS, PRECISIONS
 from harness.race import Result, fastest
 
-BEST = "best"  # each side's own best precision: the figure that counts
+BEST = "best"  # the best precision of each side: the most important figure
 
 
 def ratios(results: list[Result], finals: list[Result]) -> list[dict[str, Any]]:
-    """Returns our speed over each peer's, at equal precision and at the best.
+    """Returns the ratios of our speed to each peer's, at equal and at best precision.
 
     Args:
-        results: The races of one work and one network, by precision.
-        finals: The fastest of each side, in a race of their own.
+        results: Results of the races of one work and one network.
+        finals: Results of the fastest loop of each side in a separate race.
 
     Returns:
         Dicts of `work`, `model`, `precision`, `peer`, `ratio_median`, `ratio_min`
-        and `ratio_max` (of the rounds), and the names of the two loops, `ours` and
-        `theirs`. A peer that has no loop at a precision has no ratio there.
+        and `ratio_max` (over the rounds), and the names of the two loops, `ours` and
+        `theirs`. A peer without a loop at a precision has no ratio for it.
     """
     races = {
         precision: [r for r in results if r.loop.precision == precision]
@@ -53,7 +53,7 @@ def _ratio(ours: Result, theirs: Result, precision: str) -> dict[str, Any]:
 
 
 def table(results: list[Result], found: list[dict[str, Any]]) -> str:
-    """Returns images a second of every loop, and the ratios that were found."""
+    """Returns a table of the images per second of every loop, and the ratios."""
     lines = [
         f"{'':28} {'images/s':>9} {'lowest':>8} {'highest':>8} "
         f"{'peak MiB':>9} {'first step':>11}"

@@ -1,4 +1,4 @@
-"""What is measured: the loops of every side, each at its best setting."""
+"""Defines the loops to measure: every side in each of its best settings."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,10 @@ MODULES = {
     PEAK: "harness.peaks",
 }
 
-# The settings of each side, first the one that a quick run takes: the others are there
-# for the full picture. The fastest of a precision is what
-# counts. "2 processes" halve the batch and the cores, as PyTorch's
-# DistributedDataParallel has it: batch norm sees half of the images, and so it does
-# in our "lanes" of training.
+# The settings of each side; a quick run uses only the first. The fastest setting of a
+# precision counts. "2 processes" halve the batch and the cores, as in PyTorch's
+# DistributedDataParallel: batch norm sees half of the images. The same is true for our
+# "lanes" of training.
 VARIANTS = {
     ("train", OURS): ("native", "native lanes", "step", "lanes"),
     ("train", TORCH): ("eager", "compile", "2 processes"),
@@ -28,19 +27,19 @@ VARIANTS = {
 }
 
 
-COMPILED = ("compile", "jit")  # for minutes, where the network is deep
-# Settings that have no meaning in a precision: float32 has nothing to cast to, and the
-# native kernels compute in float32.
+COMPILED = ("compile", "jit")  # these compile a deep network for minutes
+# Settings that do not exist for a precision: "cast" is only for bfloat16, and native
+# kernels compute in float32.
 MEANINGLESS = {
     ("cast", "float32"),
     ("native", "bfloat16"),
     ("native lanes", "bfloat16"),
 }
-# What holds each side to older instructions than the CPU has, by their name.
+# Environment variables that limit all sides to older instructions, by instruction set.
 CPUS = {
     "": {},
     "avx2": {
-        "ONEDNN_MAX_CPU_ISA": "AVX2",  # of TensorFlow, and of PyTorch
+        "ONEDNN_MAX_CPU_ISA": "AVX2",  # for TensorFlow and PyTorch
         "DNNL_MAX_CPU_ISA": "AVX2",
         "ATEN_CPU_CAPABILITY": "avx2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
@@ -52,7 +51,7 @@ CPUS = {
 
 @dataclass(frozen=True)
 class Loop:
-    """One loop to measure; its fields are what its process is told.
+    """One loop to measure; its process gets the fields as its argument.
 
     Attributes:
         work: "train", "inference", or the kind of a peak.
@@ -60,9 +59,9 @@ class Loop:
         side: A key of `MODULES`.
         precision: "float32" or "bfloat16".
         variant: One of `VARIANTS`.
-        batch: Images in a step, over all processes.
-        dataset: Where the images come from; "" for one batch in memory.
-        cpu: A key of `CPUS`: the instructions that may be used; "" for all.
+        batch: Number of images in a step, over all processes.
+        dataset: Data set of the images; "" for one batch in memory.
+        cpu: Instruction set that can be used, a key of `CPUS`; "" for all.
     """
 
     work: str
@@ -76,12 +75,12 @@ class Loop:
 
     @property
     def processes(self) -> int:
-        """Processes that share the batch."""
+        """Number of processes that share the batch."""
         return 2 if self.variant == "2 processes" else 1
 
     @property
     def name(self) -> str:
-        """Such as "torch bfloat16 compile"."""
+        """Name of the loop, e.g. "torch bfloat16 compile"."""
         parts = (self.side, self.precision, self.variant, self.dataset)
         return " ".join(part for part in parts if part)
 
@@ -99,9 +98,9 @@ def loops(
     Args:
         work: "train" or "inference".
         model: Name of the network.
-        batch: Images in a step.
-        quick: Take only the first variant of each side.
-        compiled: Take those in `COMPILED` too.
+        batch: Number of images in a step.
+        quick: Whether to use only the first variant of each side.
+        compiled: Whether to include the variants in `COMPILED`.
         cpu: A key of `CPUS`.
     """
     return [

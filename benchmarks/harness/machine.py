@@ -1,4 +1,4 @@
-"""Where the figures were taken."""
+"""Describes the machine on which the figures were measured."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from resnet_tf.machine import cpu_flags
 from resnet_tf.reporting.provenance import provenance, without_folders
 
-# The environment variables that move figures, by their beginnings.
+# Prefixes of the environment variables that affect the figures.
 VARIABLES = (
     "GLIBC_TUNABLES",
     "KMP_",
@@ -27,8 +27,11 @@ VARIABLES = (
 
 
 def environment() -> dict[str, Any]:
-    """Returns `provenance()`; its `machine` also has the CPU's `flags`, the `threads`
-    that may run and the environment `variables` that move figures, without paths."""
+    """Returns `provenance()` with more facts in its `machine`.
+
+    These are the CPU's `flags`, the number of `threads` that can run, and the
+    environment `variables` that affect the figures, without paths.
+    """
     facts = provenance()
     more = {
         "flags": cpu_flags(),
@@ -39,8 +42,7 @@ def environment() -> dict[str, Any]:
 
 
 def busy_share(seconds: float = 1.0) -> float:
-    """Returns the share of all cores' time, 0 to 1, that is used while this process
-    sleeps for so many seconds."""
+    """Returns the used share of all cores, 0 to 1, while this process sleeps."""
     before = _cpu_times()
     time.sleep(seconds)
     spent = [new - old for new, old in zip(_cpu_times(), before, strict=True)]
@@ -49,8 +51,10 @@ def busy_share(seconds: float = 1.0) -> float:
 
 
 def _variables() -> dict[str, str]:
-    """Returns the variables that count; of LD_PRELOAD the names of the files, and
-    none whose value is a path."""
+    """Returns the relevant variables, without those whose value is a path.
+
+    LD_PRELOAD is reduced to file names.
+    """
     found = {k: v for k, v in os.environ.items() if k.startswith(VARIABLES)}
     preloaded = re.split("[ :]+", found.pop("LD_PRELOAD", ""))
     names = " ".join(Path(path).name for path in preloaded if path)
@@ -63,6 +67,6 @@ def _is_path(value: str) -> bool:
 
 
 def _cpu_times() -> list[int]:
-    """Returns the ticks of all cores by kind, less the guests', counted already."""
+    """Returns the ticks of all cores by kind; guest time is already included."""
     with open("/proc/stat") as lines:
         return [int(field) for field in lines.readline().split()[1:9]]

@@ -1,13 +1,13 @@
 """Our loops: the training step, alone or with the input pipeline, and inference.
 
-Variants of training: "step", the whole batch at once; "lanes", a part of it on each
-core, one thread an operation (`--lanes`), the counterpart of PyTorch's "2 processes":
-there, too, batch norm sees only a part, on 2 cores half a batch. Both compute with
-TensorFlow's kernels; "native" and "native lanes" are the same with the native ones.
+Variants of training: "step" computes the whole batch at once. "lanes" (`--lanes`)
+computes a part of the batch on each core with one thread per operation; it corresponds
+to PyTorch's "2 processes", where batch norm also sees only a part of the batch. Both
+use TensorFlow's kernels; "native" and "native lanes" do the same with native kernels.
 
-Variants of inference: "native lanes", as `eval.py` does it; "native", all threads on
-one operation; "lanes" and "optimized", the same with TensorFlow's kernels; "plain", the
-model as it is trained.
+Variants of inference: "native lanes" is the way of `eval.py`. "native" uses all threads
+for one operation. "lanes" and "optimized" do the same with TensorFlow's kernels.
+"plain" is the model as trained.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 
 
 def make(spec: dict[str, Any]) -> Work:
-    """Returns the loop of a `Loop` as a dict."""
+    """Returns the loop for the fields of a `Loop`."""
     if spec["variant"].endswith("lanes"):
         spec = {**spec, "lanes": _lanes(spec)}
     if spec.get("lanes", 1) > 1:
@@ -40,7 +40,7 @@ def _training(spec: dict[str, Any]) -> Work:
 
 
 def _require_kernels(kernels: str) -> None:
-    """Raises an ImportError, which says why the loop is absent, without these."""
+    """Raises an ImportError with the reason if the kernels are not available."""
     from resnet_tf.native import obstacle
 
     if why := obstacle(kernels):
@@ -63,7 +63,7 @@ def _inference(spec: dict[str, Any]) -> Work:
 
 
 def _lanes(spec: dict[str, Any]) -> int:
-    """Returns the parts of a batch: one a core, in training of equal size."""
+    """Returns the number of lanes: one per core; in training, lanes of equal size."""
     if spec["work"] == "inference":
         return cores()
     return max(n for n in range(1, cores() + 1) if spec["batch"] % n == 0)

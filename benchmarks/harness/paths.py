@@ -1,4 +1,4 @@
-"""The command of a benchmark, as its record has it."""
+"""Formats the command of a benchmark for its record."""
 
 import re
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ _PYTHON = re.compile(r"-?-peer_python(=|$)")
 
 
 def command(script: str, arguments: Sequence[str]) -> str:
-    """Returns the command that was given, as a record has it.
+    """Returns the command line for a record.
 
     Args:
-        script: Path from the root.
-        arguments: Those of the process, of which the value of `--peer_python` is
-            written as PATH, and any other path without its folders.
+        script: Path of the script from the root.
+        arguments: Arguments of the process. The value of `--peer_python` becomes PATH,
+            and other paths are reduced to their file names.
     """
     kept = []
     is_value = False

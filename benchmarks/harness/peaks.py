@@ -1,4 +1,4 @@
-"""What the machine can do: matrix products and copies of memory."""
+"""Measures the machine's peaks: matrix products and memory copies."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def peak_loops(cpu: str = "") -> list[Loop]:
     """Returns the matrix products of both precisions, and the copy.
 
     Args:
-        cpu: See `Loop`. Older instructions do not multiply in bfloat16.
+        cpu: See `Loop`; older CPUs do not multiply in bfloat16.
     """
     able = PRECISIONS[:1] if cpu else PRECISIONS
     works = [(PRODUCT, precision) for precision in able] + [(COPY, "float32")]
@@ -23,15 +23,14 @@ def peak_loops(cpu: str = "") -> list[Loop]:
 
 
 def roofline(results: list[Result]) -> dict[str, Any]:
-    """Returns the peaks, and how close our loops come to them.
+    """Returns the peaks, and the fraction of them that our loops reach.
 
-    The operations are those of `resnet_tf.analysis.profiling.roofline.step_operations`:
-    whatever is neither a convolution nor a dense layer counts as nothing. A copied
-    byte is read and written, and counts once. `fraction` is of the best product of
-    the same precision.
+    Operations are counted by `resnet_tf.analysis.profiling.roofline.step_operations`:
+    only convolutions and dense layers count. A copied byte is read and written, and
+    counts once. `fraction` refers to the best product of the same precision.
 
     Args:
-        results: Those of `peak_loops` and of any other loops.
+        results: Results of `peak_loops` and of any other loops.
     """
     peaks = {
         (result.loop.work, result.loop.precision): max(result.samples)
@@ -62,7 +61,7 @@ def roofline(results: list[Result]) -> dict[str, Any]:
 
 
 def make(spec: dict[str, Any]) -> Work:
-    """Returns the loop of a `Loop` as a dict."""
+    """Returns the loop for the fields of a `Loop`."""
     import_tensorflow()
     from resnet_tf.analysis.profiling.peaks import copy, product
 

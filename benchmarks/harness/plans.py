@@ -1,4 +1,4 @@
-"""Ways to the same deep network with the same arithmetic."""
+"""Training plans that lead to the same deep network at the same cost."""
 
 import functools
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class Leg:
     """A whole schedule on one network.
 
     Attributes:
-        blocks: Residual blocks a stage.
-        share: Of the multiply-adds that the plan has.
-        init_lr: Peak of the rate.
+        blocks: Number of residual blocks per stage.
+        share: Share of the plan's multiply-adds.
+        init_lr: Peak learning rate.
     """
 
     blocks: int
@@ -36,16 +36,16 @@ PLANS = {
 def plan(
     legs: list[Leg], epochs: float, common: dict[str, Any], root: Path
 ) -> list[tuple[ExperimentConfig, Path, int]]:
-    """Returns the experiments of a plan with their folders and multiply-adds an image.
+    """Returns the configs of a plan, with their folders and multiply-adds per image.
 
-    A folder is named after all that led to it, so that plans share what they begin
-    with.
+    The name of a folder contains all previous legs, so that plans share their common
+    first legs.
 
     Args:
-        legs: The plan; the last is on the deep network.
-        epochs: Those that the deep network alone would have.
+        legs: The plan; the last leg is on the deep network.
+        epochs: Cost of the plan in epochs of the deep network.
         common: Flat settings of every leg.
-        root: What the folders are in.
+        root: Parent of the folders.
     """
     macs = {leg.blocks: _macs(leg.blocks) for leg in legs}
     deep, experiments, folder = macs[legs[-1].blocks], [], None

@@ -10,7 +10,7 @@ IMAGES = 1000
 
 
 def main() -> None:
-    """Predicts, and checks that there is one class an image."""
+    """Predicts, and checks that there is one class per image."""
     import_tensorflow()
     from resnet_tf.checkpoints.weights import load_checkpoint
     from resnet_tf.evaluation.full_pass import FullPass

@@ -1,4 +1,4 @@
-"""Processes that are asleep but for their turns."""
+"""Processes that sleep between their turns."""
 
 import dataclasses
 import json
@@ -18,24 +18,24 @@ FOLDER = Path(__file__).resolve().parents[1]
 
 
 class AbsentError(Exception):
-    """A loop cannot run here; the message says why, without folders."""
+    """A loop cannot run here; the message is the reason, without folders."""
 
     def __init__(self, reason: str):
         super().__init__(without_folders(reason))
 
 
 class LoopProcess:
-    """A loop in a process of its own, or in several that work at the same time.
+    """A loop in its own process, or in several processes in parallel.
 
     Args:
-        loop: What to run.
-        python: The interpreter.
-        timeout: Seconds that an answer may take.
+        loop: The loop to run.
+        python: Path of the interpreter.
+        timeout: Time limit of an answer in seconds.
 
     Attributes:
-        facts: What the loop said at its start.
-        peak_bytes: Largest resident memory above that at the start, over all
-            processes.
+        facts: Facts that the loop reported at its start.
+        peak_bytes: Increase of the peak resident memory since the start, in bytes, over
+            all processes.
 
     Raises:
         AbsentError: If the loop cannot start.
@@ -63,7 +63,7 @@ class LoopProcess:
         self.peak_bytes = 0
 
     def turn(self, steps: int) -> float:
-        """Does `steps` steps, after one that is not timed; returns their seconds.
+        """Runs `steps` steps after one untimed step, and returns their seconds.
 
         Raises:
             AbsentError: If a process ends or does not answer in time.
@@ -76,7 +76,7 @@ class LoopProcess:
 
     @property
     def age(self) -> float:
-        """Seconds since the command was given."""
+        """Seconds since the start of the process."""
         return time.monotonic() - self._start
 
     def __enter__(self) -> "LoopProcess":

@@ -1,7 +1,4 @@
-"""Loops that take turns, round by round.
-
-Whatever else the machine does falls on all of them alike.
-"""
+"""Measures loops in turns, so that other load on the machine affects all equally."""
 
 import dataclasses
 import statistics
@@ -13,21 +10,20 @@ from typing import Any
 from harness.loop import PRECISIONS, Loop
 from harness.process import AbsentError, LoopProcess
 
-CLEARLY_SLOWER = 0.85  # times the fastest variant's best turn
-MOST = 2  # variants of a side and precision that go on, or memory runs out
+CLEARLY_SLOWER = 0.85  # of the rate of the fastest variant's best turn
+MOST = 2  # variants of a side and precision that qualify; limits the memory
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a race is.
+    """The length of a race.
 
     Attributes:
-        rounds: Turns of each loop that is not dropped.
-        qualifying: Rounds before these that the variants of a side have among
-            themselves, after which the best `MOST` go on, or fewer where others
-            are clearly slower; 0 drops none.
-        seconds: Length of a turn; at least one step.
-        timeout: Seconds that a start or a turn may take.
+        rounds: Number of turns of each qualified loop.
+        qualifying: Number of earlier rounds among the variants of a side. The best
+            `MOST` qualify, without those that are clearly slower. With 0 all qualify.
+        seconds: Length of a turn in seconds; a turn has at least one step.
+        timeout: Time limit of a start or a turn in seconds.
     """
 
     rounds: int = 5
@@ -38,15 +34,15 @@ class Plan:
 
 @dataclass
 class Result:
-    """What a loop did.
+    """The result of a loop.
 
     Attributes:
-        loop: What was measured.
-        samples: Amount a second of each turn: images, operations or bytes.
-        facts: What the loop said of itself; `first_step_seconds`, from the
-            command to the end of the first step; `peak_bytes`, see `serve`.
-        absent: Why the loop could not run (to the end), or "".
-        qualified: Whether it ran to the end.
+        loop: The measured loop.
+        samples: Rate of each turn: images, operations or bytes per second.
+        facts: Facts that the loop reported, `first_step_seconds` (from the start of
+            the process to the end of the first step) and `peak_bytes` (see `serve`).
+        absent: Reason why the loop did not run (to the end), or "".
+        qualified: Whether the loop ran to the end.
     """
 
     loop: Loop
@@ -77,16 +73,16 @@ def race(
     python: Callable[[Loop], str],
     say: Callable[[str], None] = print,
 ) -> list[Result]:
-    """Returns what the loops did, in their order.
+    """Returns the results of the loops, in the same order.
 
     Args:
-        loops: What to measure.
-        plan: How long.
-        python: Returns the interpreter of a loop.
-        say: Takes a line about each loop's start.
+        loops: Loops to measure.
+        plan: Length of the race.
+        python: Returns the path of the interpreter for a loop.
+        say: Called with a line about the start of each loop.
 
     Raises:
-        ValueError: If the networks have not the same number of parameters.
+        ValueError: If the networks differ in their number of parameters.
     """
     with ExitStack() as stack:
         runners = [_Runner(loop, stack) for loop in loops]
@@ -107,14 +103,16 @@ def race(
 def heats(
     loops: Iterable[Loop], plan: Plan, python: Callable[[Loop], str]
 ) -> tuple[list[Result], list[Result]]:
-    """Returns what the loops did, and then the fastest of each side in a final.
+    """Returns the results of all loops, and the results of a final.
 
-    Each precision has a race of its own, or all the processes would not fit into
-    the memory. The final is always run anew: samples that a loop was chosen by
-    flatter the side that had more of them to choose from.
+    Each precision has its own race, because not all processes fit in memory. The
+    fastest loop of each side runs again in the final: the samples by which it was
+    chosen would favor the side with more variants.
 
     Args:
-        loops, plan, python: See `race`.
+        loops: Loops to measure.
+        plan: Length of each race.
+        python: Returns the path of the interpreter for a loop.
     """
     loops = list(loops)
     results = []
@@ -133,7 +131,7 @@ def fastest(results: Iterable[Result]) -> Result | None:
 
 
 class _Runner:
-    """A result in the making."""
+    """A loop in a race, with its process and its result so far."""
 
     def __init__(self, loop: Loop, stack: ExitStack):
         self.result = Result(loop)
@@ -142,7 +140,7 @@ class _Runner:
         self._steps = 1
 
     def start(self, plan: Plan, python: str) -> None:
-        """Starts the process and chooses how many steps fill a turn."""
+        """Starts the process and chooses the number of steps in a turn."""
         result = self.result
         try:
             process = LoopProcess(result.loop, python, plan.timeout)
@@ -190,18 +188,20 @@ def _groups(runners: list[_Runner]) -> list[list[_Runner]]:
 
 
 def _alternate(runners: list[_Runner], rounds: int) -> None:
-    """Gives every process that runs so many turns, round by round."""
+    """Gives every running process the given number of turns, in rounds."""
     for number in range(rounds):
         running = [runner for runner in runners if runner.process]
-        # Another one begins each round: no loop always follows the same other.
+        # Each round starts with another loop.
         start = number % max(len(running), 1)
         for runner in running[start:] + running[:start]:
             runner.turn()
 
 
 def _keep_the_best(variants: list[_Runner]) -> None:
-    """Stops all but the best `MOST`, and of these what is clearly slower; the
-    others' rounds begin anew."""
+    """Stops all but the best `MOST` variants, and clearly slower ones.
+
+    The samples of the others are cleared.
+    """
     best = {r: max(r.result.samples) for r in variants if r.process}
     ranked = sorted(best, key=best.get, reverse=True)
     for place, runner in enumerate(ranked):

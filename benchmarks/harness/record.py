@@ -1,4 +1,4 @@
-"""The file that a benchmark writes."""
+"""Writes the record of a benchmark."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,13 @@ _OTHERS = ({"command", "summary", "seconds_whole_command"},)
 
 
 def make_room(path: str | None) -> None:
-    """Makes the folder of a file, so that it fails now rather than when all is done.
+    """Creates the folder of a file, so that an error occurs before the benchmark runs.
 
     Args:
         path: The value of the flag `json_output`.
 
     Raises:
-        absl.app.UsageError: If the folder cannot be made, or another program has made
+        absl.app.UsageError: If the folder cannot be created, or another program made
             the file.
     """
     if path is None:
@@ -35,10 +35,10 @@ def make_room(path: str | None) -> None:
 
 
 def write(record: dict[str, Any], path: str | None) -> None:
-    """Writes the record, or nothing if there is no path.
+    """Writes the record; does nothing if `path` is None.
 
     Raises:
-        OutputError: If another program has made the file.
+        OutputError: If another program made the file.
     """
     if path is not None:
         _require_own(path)

@@ -1,4 +1,4 @@
-"""One training on so many replicas of this machine, and how fast it was."""
+"""Measures the speed of one training with a number of replicas on this machine."""
 
 import os
 import subprocess
@@ -23,15 +23,15 @@ def measured(
     synced: bool,
     gpu: bool,
 ) -> dict[str, Any]:
-    """Returns the readings of one training; the first, which compiles, is left out.
+    """Returns the readings of one training, without the first, which compiles.
 
     Args:
-        model: Name of the network, which trains on the embedded digits.
-        replicas: GPUs, or processes that share the cores.
-        batch: Images in an update, over all replicas.
-        updates: Updates between two readings.
-        readings: Those that are returned.
-        synced: Whether batch norm is synchronised.
+        model: Name of the network, which trains on the built-in digits.
+        replicas: Number of GPUs, or of processes that share the cores.
+        batch: Number of images in an update, over all replicas.
+        updates: Number of updates between two readings.
+        readings: Number of readings to return.
+        synced: Whether batch norm is synchronized.
         gpu: Whether the replicas are GPUs.
     """
     arguments = [

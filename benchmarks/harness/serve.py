@@ -1,6 +1,6 @@
-"""What a measured process does: turns on request, answers in lines of JSON.
+"""The main loop of a measured process: runs turns on request and answers in JSON.
 
-Runs in a peer's interpreter too: standard library only.
+This module also runs in the peers' interpreters, so it uses only the standard library.
 """
 
 import contextlib
@@ -13,19 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# A function that does so many steps, and what is known of it beforehand.
+# A function that runs the given number of steps, and facts about the loop.
 Work = tuple[Callable[[int], None], dict[str, Any]]
 
 
 def serve(make: Callable[[dict[str, Any]], Work]) -> None:
     """Serves one loop until stdin ends.
 
-    The first answer holds the facts of the loop, among them `amount`, what one
-    step gets done (images, operations or bytes), or `absent`, why it cannot run
-    here. Then each line of stdin is a number of steps, and its answer their
-    `seconds` and `peak_bytes`, the largest resident memory so far above that of
-    the first answer. One step that is not timed goes before the others: what
-    a process frees while it sleeps is given back to the machine.
+    The first answer has the facts of the loop, including `amount`, the work of one
+    step (number of images, operations or bytes); or it has `absent`, the reason why the
+    loop cannot run here. Each line of stdin is a number of steps. Its answer has their
+    `seconds`, and `peak_bytes`, the increase of the peak resident memory since the
+    first answer. One untimed step precedes each turn, because the process returns its
+    free memory to the system while it sleeps.
 
     Args:
         make: Returns the loop that the first argument of the process describes.
@@ -49,21 +49,21 @@ def serve(make: Callable[[dict[str, Any]], Work]) -> None:
 
 @contextlib.contextmanager
 def _answers():
-    """Gives a function that answers; what libraries print goes to stderr."""
+    """Yields a function that answers; redirects the output of libraries to stderr."""
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         yield lambda **values: print(json.dumps(values), file=answers, flush=True)
 
 
 def _start_of_peak() -> int:
-    """Returns the resident bytes, and lets the peak begin anew from here."""
+    """Returns the resident bytes, and resets the peak to this value."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")
 
 
 def _status(name: str) -> int:
-    """Returns a field of this process's status in bytes."""
+    """Returns a field of /proc/self/status in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith(f"{name}:"))
     return 1024 * int(line.split()[1])

@@ -1,7 +1,7 @@
-"""Stock Keras's loops: its own layers, SGD and `fit`.
+"""Loops of stock Keras: its own layers, SGD and `fit`.
 
-Variants: "tape", a `GradientTape` step in a `tf.function`; "fit", `model.fit`;
-"function", the model in a `tf.function`; "jit", the first of each work compiled by
+Variants: "tape" is a `GradientTape` step in a `tf.function`. "fit" is `model.fit`.
+"function" is the model in a `tf.function`. "jit" is "tape" or "function" compiled by
 XLA.
 """
 
@@ -13,7 +13,7 @@ from resnet_tf.startup import import_tensorflow
 
 
 def make(spec: dict[str, Any]) -> Work:
-    """Returns the loop of a `Loop` as a dict."""
+    """Returns the loop for the fields of a `Loop`."""
     import_tensorflow()
     import keras
     import tensorflow as tf
@@ -39,7 +39,7 @@ def _weights(model) -> list:
 
 
 def _parts():
-    """Returns the optimizer and the loss, new."""
+    """Returns a new optimizer and a new loss."""
     import keras
 
     return (

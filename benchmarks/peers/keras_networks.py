@@ -1,4 +1,4 @@
-"""The networks of `resnet_tf` from stock Keras layers."""
+"""Builds the networks of `resnet_tf` from stock Keras layers."""
 
 import keras
 from peers.networks import (

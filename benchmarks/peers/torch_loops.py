@@ -1,8 +1,8 @@
-"""PyTorch's loops: channels last, autocast for bfloat16, fused SGD.
+"""Loops of PyTorch: channels last, autocast for bfloat16, fused SGD.
 
-Variants: "eager"; "compile", with frozen weights in inference; "cast", weights in
-bfloat16 once and for all; "2 processes", each with half of the batch and of the
-cores, whose gradients are averaged.
+Variants: "eager" is not compiled. "compile" is compiled, with frozen weights in
+inference. "cast" converts the weights to bfloat16 in advance. "2 processes" each have
+half of the batch and of the cores, and average their gradients.
 """
 
 import os
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 
 def make(spec: dict[str, Any]) -> Work:
-    """Returns the loop of a `Loop` as a dict."""
+    """Returns the loop for the fields of a `Loop`."""
     torch.manual_seed(0)
     processes = spec["processes"]
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))

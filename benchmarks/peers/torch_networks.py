@@ -1,4 +1,4 @@
-"""The networks of `resnet_tf` in torch.nn."""
+"""Builds the networks of `resnet_tf` with torch.nn."""
 
 import torch
 from peers.networks import (
@@ -48,8 +48,8 @@ class ResidualBlock(nn.Module):
 
     Args:
         inputs: Input channels.
-        filters: Output channels; the stride is 2 where they differ.
-        preactivate: Whether the first BN-ReLU is there.
+        filters: Output channels; the stride is 2 if they differ from `inputs`.
+        preactivate: Whether the block starts with BN-ReLU.
     """
 
     def __init__(self, inputs: int, filters: int, preactivate: bool):
@@ -69,7 +69,10 @@ class ResidualBlock(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """BN-ReLU-conv to new channels, beside the input; with a bottleneck two of them."""
+    """Concatenates the input with new channels from BN-ReLU-conv.
+
+    With a bottleneck, the new channels come from two BN-ReLU-convs.
+    """
 
     def __init__(self, inputs: int, net: Numbers):
         super().__init__()
@@ -93,7 +96,8 @@ class Inception(nn.Module):
     Args:
         inputs: Input channels.
         filters: Output channels of the branches.
-        reduced: Those of the 1x1 convolutions before the 3x3 and the 5x5 one.
+        reduced: Output channels of the 1x1 convolutions before the 3x3 and the 5x5
+            convolution.
     """
 
     def __init__(self, inputs: int, filters: tuple, reduced: tuple):

@@ -206,7 +206,7 @@ def test_a_damaged_export_is_refused_before_any_training(
     with pytest.raises(SystemExit) as stop:
         compare("--models=uva_resnet", f"--exports={path}", f"--output={tmp_path}/new")
     errors = capsys.readouterr().err
-    # Of other images is no damage.
+    # An export for other images is not damaged.
     assert stop.value.code == (2 if change == {"error": None} else 4)
     assert errors.count("\n") == 1 and "\x1b" not in errors
     path.write_text(json.dumps(EXPORT))
