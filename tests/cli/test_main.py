@@ -20,7 +20,7 @@ def test_help_lists_the_commands(capsys):
 
 def test_help_shows_defaults_and_families(capsys):
     for command, line in (
-        ("landscape", "--seed SEED Of the directions. (default: 0)"),
+        ("landscape", "--seed SEED Seed of the directions. (default: 0)"),
         ("compare", "that each dense layer adds, k. [densenet]"),
     ):
         with pytest.raises(SystemExit):
