@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from resnet_tf import native
+from resnet_tf.layers.moments import moments_of
 from resnet_tf.layers.moving import move
 from resnet_tf.layers.over_replicas import over_replicas
 from resnet_tf.layers.vectors import check_channels, filled, missing, widened
@@ -141,6 +142,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             momentum=self.momentum,
             residual=residual,
             relu=relu,
+            moments=moments_of(inputs),
         )
         move(self.moving_mean, mean)
         move(self.moving_variance, variance)

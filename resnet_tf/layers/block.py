@@ -8,6 +8,7 @@ from resnet_tf import native
 from resnet_tf.layers.activation import activation_function
 from resnet_tf.layers.batch_norm import BatchNorm
 from resnet_tf.layers.convolution import conv
+from resnet_tf.layers.unit import is_unit, unit
 
 
 class Block(keras.layers.Layer):
@@ -103,3 +104,22 @@ class Block(keras.layers.Layer):
             return bn(x, training=training, residual=shortcut, relu=True)
         y = bn(x, training=training)
         return self._activate(y if shortcut is None else y + shortcut)
+
+    def _normalized_conv(
+        self, bn: BatchNorm | None, conv, x, training, residual=None, passed=False
+    ):
+        """Returns conv(activation(bn(x))), plus a residual if there is one; then x.
+
+        Args:
+            bn: Batch norm in front of the convolution; None for conv(x).
+            conv: A convolution.
+            x: Float tensor of shape (N, H, W, C).
+            training: As in `BatchNorm`.
+            residual: Shape and dtype of the output.
+            passed: Whether others read x too; they must read the one returned.
+        """
+        relu = bn is None or self.activation == "relu"
+        if relu and training and is_unit(bn, conv, x):
+            return unit(bn, conv, x, residual, passed)
+        y = conv(self._bn_activation(bn, x, training) if bn else x)
+        return y if residual is None else y + residual, x

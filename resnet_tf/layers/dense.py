@@ -130,7 +130,7 @@ class DenseLayer(Block):
         if not block and (len(parts) > 1 or not native.normalizes(parts[0])):
             return None
         usual = self.joined and self.activation == "relu" and not self.dropout_rate
-        if not usual or not training or not all(_moves(bn) for bn, _ in self.units()):
+        if not usual or not training or not all(bn.moves for bn, _ in self.units()):
             return None
         block = block or DeferredBlock(parts[0], [], [tuple(parts[0].shape)])
         return block.followed_by(self)
@@ -254,11 +254,6 @@ class Transition(Block):
             "filters": self.filters,
             "dropout_rate": self.dropout_rate,
         }
-
-
-def _moves(bn: BatchNorm) -> bool:
-    """Returns whether training normalizes with this replica's batch alone."""
-    return bn.trainable and not bn.synchronized
 
 
 def _dropped(layer: DenseLayer | Transition, x: tf.Tensor, name: str, training):

@@ -48,6 +48,11 @@ class _TwoConvolutions(Block):
                 f"{self.shortcut_kind!r}, which gives {found}"
             )
 
+    def _first(self, bn, inputs, training):
+        """Returns the first convolution's output, and what the shortcut must read."""
+        shared = self.shortcut is not None
+        return self._normalized_conv(bn, self.conv1, inputs, training, passed=shared)
+
     def _shortcut_of(self, inputs):
         """Returns the shortcut's output, or None without a shortcut."""
         return None if self.shortcut is None else self.shortcut(inputs)
@@ -105,9 +110,8 @@ class ResidualBlock(_TwoConvolutions):
         self.bn2.build(shape)
 
     def call(self, inputs, training=None):
-        x = self.conv1(inputs)
-        x = self._bn_activation(self.bn1, x, training)
-        x = self.conv2(x)
+        x, inputs = self._first(None, inputs, training)
+        x, _ = self._normalized_conv(self.bn1, self.conv2, x, training)
         return self._bn_activation(self.bn2, x, training, self._shortcut_of(inputs))
 
 
@@ -158,14 +162,10 @@ class PreActResidualBlock(_TwoConvolutions):
         self.conv2.build(shape)
 
     def call(self, inputs, training=None):
-        x = inputs
-        if self.preactivate:
-            x = self._bn_activation(self.bn1, x, training)
-        x = self.conv1(x)
-        x = self._bn_activation(self.bn2, x, training)
-        x = self.conv2(x)
+        x, inputs = self._first(self.bn1, inputs, training)
         shortcut = self._shortcut_of(inputs)
-        return x if shortcut is None else x + shortcut
+        x, _ = self._normalized_conv(self.bn2, self.conv2, x, training, shortcut)
+        return x
 
     def get_config(self):
         return {**super().get_config(), "preactivate": self.preactivate}

@@ -17,17 +17,20 @@ from resnet_tf.native.operations import (
     dense_block,
 )
 from resnet_tf.native.pooling import max_pool
+from resnet_tf.native.units import Prologue, convolution_unit
 
 __all__ = [
     "INSTRUCTIONS",
     "Moments",
     "Norm",
+    "Prologue",
     "Unit",
     "available",
     "batch_norm",
     "batch_norms",
     "computing",
     "convolution",
+    "convolution_unit",
     "convolves",
     "dense_block",
     "instructions",

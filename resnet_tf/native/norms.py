@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from resnet_tf.native.library import operations, shaped
+from resnet_tf.native.operations import Moments
 
 
 def batch_norm(
@@ -19,6 +20,7 @@ def batch_norm(
     momentum: float,
     relu: bool = False,
     residual: tf.Tensor | None = None,
+    moments: Moments | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Normalizes by the statistics of the batch, adds a residual, applies ReLU.
 
@@ -32,6 +34,8 @@ def batch_norm(
         momentum: Share of the old moving averages that stays, in [0, 1].
         relu: Whether to replace negative results by 0.
         residual: Added before ReLU, shape and dtype of `x`; it needs `relu`.
+        moments: Those of x, if the operation that wrote x returned them. They get no
+            gradient: that of x has all of it.
 
     Returns:
         The result, shape of `x`; the new moving averages of the mean and of the
@@ -41,7 +45,10 @@ def batch_norm(
     """
     norm = Norm(x, gamma, beta, moving_mean, moving_variance)
     form = {"epsilon": epsilon, "momentum": momentum, "relu": relu}
-    (y,), ((mean, variance),) = batch_norms([norm], [x.shape[3]], residual, **form)
+    moments = moments or ()
+    (y,), ((mean, variance),) = batch_norms(
+        [norm], [x.shape[3]], residual, moments, **form
+    )
     return y, mean, variance
 
 
@@ -67,6 +74,7 @@ def batch_norms(
     norms: Sequence[Norm],
     widths: Sequence[int],
     residual: tf.Tensor | None = None,
+    moments: Sequence[tf.Tensor] = (),
     *,
     epsilon: float,
     momentum: float,
@@ -78,6 +86,7 @@ def batch_norms(
         norms: The maps, of the same N, H and W.
         widths: Channels of each result, in the order of the maps and their channels.
         residual: As for `batch_norm`; with one map and one result.
+        moments: The mean and the variance of each map in turn, or nothing.
         epsilon: Added to the variance, above 0.
         momentum: Share of the old moving averages that stays, in [0, 1].
         relu: Whether to replace negative results by 0.
@@ -93,6 +102,7 @@ def batch_norms(
         beta=beta,
         moving_mean=moving_mean,
         moving_variance=moving_variance,
+        moments=list(moments),
         residual=[] if residual is None else [residual],
         p=len(widths),
         widths=list(widths),
@@ -110,7 +120,7 @@ def batch_norms(
 
 @tf.RegisterGradient("ResnetTfBatchNorm")
 def _batch_norm_gradient(op: tf.Operation, *upstream):
-    m, p, n = (op.get_attr(name) for name in ("m", "p", "n"))
+    m, p, q, n = (op.get_attr(name) for name in "mpqn")
     lists = [op.inputs[i * m : (i + 1) * m] for i in range(5)]
     x, gamma, beta, moving_mean, moving_variance = map(list, lists)
     statistics = list(op.outputs[p + 2 * m :])
@@ -125,10 +135,10 @@ def _batch_norm_gradient(op: tf.Operation, *upstream):
         relu=op.get_attr("relu"),
     )
     gradients = [*dx, *dgamma, *dbeta, *dresidual]
-    inputs = [*x, *gamma, *beta, *op.inputs[5 * m :]]
+    inputs = [*x, *gamma, *beta, *op.inputs[5 * m + q :]]
     gradients = [shaped(g, v.shape) for g, v in zip(gradients, inputs, strict=True)]
-    moving = [None] * (2 * m)
-    return [*gradients[: 3 * m], *moving, *gradients[3 * m :]]
+    without = [None] * (2 * m + q)
+    return [*gradients[: 3 * m], *without, *gradients[3 * m :]]
 
 
 @tf.RegisterGradient("ResnetTfBatchNormGradient")

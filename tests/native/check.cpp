@@ -47,7 +47,7 @@ bool convolves(const Convolution& s) {
   return finite(y.get(), out) && finite(dw.get(), size_t(parts) * weights);
 }
 
-// Both kinds of units of a dense block, on maps that hold more channels than they read.
+// Both kinds of units, on maps that hold more channels than they read.
 bool joins(const Convolution& s) {
   const Unit unit = {s.n, s.h, s.w, s.c, s.k, s.c + 3, s.k + 2};
   const int64_t pixels = s.n * s.h * s.w;
@@ -65,15 +65,25 @@ bool joins(const Convolution& s) {
   KERNELS.transform_filters(back, w.get(), true, v.get(), 0, s.k);
   const int64_t groups = KERNELS.forward_parts(s), ranges = KERNELS.filter_gradient_parts(s);
   std::vector<double> sums(size_t(groups) * 2 * s.k), sums_back(size_t(ranges) * 2 * s.c);
-  parallel(groups, KERNELS.unit3_scratch(unit), [&](int64_t part, float* scratch) {
-    KERNELS.unit3_forward(unit, norm, x.get(), u.get(), y.get(), &sums[part * 2 * s.k], part, scratch);
-  });
-  const auto dw = filled(size_t(ranges) * weights, 0);
-  for (const bool add : {true, false})
-    parallel(ranges, KERNELS.unit3_backward_scratch(unit), [&](int64_t part, float* scratch) {
-      KERNELS.unit3_backward(unit, norm, x.get(), dy.get(), v.get(), g.get(), add,
-                             &sums_back[part * 2 * s.c], dw.get() + part * weights, part, scratch);
+  const auto residual = filled(out, 0.7f);
+  const float* const added[] = {nullptr, residual.get()};
+  for (const float* add : added)
+    parallel(groups, KERNELS.unit3_scratch(unit), [&](int64_t part, float* scratch) {
+      KERNELS.unit3_forward(unit, norm, x.get(), u.get(), add, y.get(), &sums[part * 2 * s.k],
+                            part, scratch);
     });
+  const auto dw = filled(size_t(ranges) * weights, 0);
+  const auto written = filled(compact, 0.5f), whole = filled(compact, 0);
+  const Upstream upstreams[] = {{dy.get(), nullptr, {}, nullptr},
+                                {dy.get(), written.get(), completing, nullptr},
+                                {dy.get(), written.get(), completing, whole.get()}};
+  for (const Upstream& upstream : upstreams)
+    for (const float* add : {static_cast<const float*>(g.get()), static_cast<const float*>(nullptr)})
+      parallel(ranges, KERNELS.unit3_backward_scratch(unit), [&](int64_t part, float* scratch) {
+        KERNELS.unit3_backward(unit, norm, x.get(), upstream, v.get(), add, g.get(),
+                               &sums_back[part * 2 * s.c], dw.get() + part * weights, part,
+                               scratch);
+      });
   const int64_t blocks = KERNELS.unit1_parts(unit);
   const auto packed = filled(KERNELS.unit1_filter_floats(unit), 0);
   KERNELS.unit1_filters(unit, w.get(), packed.get());
@@ -91,7 +101,8 @@ bool joins(const Convolution& s) {
   KERNELS.complete(pixels, s.k, y.get(), unit.out, upstream.get(), unit.out, completing,
                    complete.get(), s.k);
   return finite(y.get(), out) && finite(g.get(), in) && finite(dw.get(), size_t(ranges) * weights) &&
-         finite(dw1.get(), size_t(blocks) * narrow) && finite(complete.get(), compact);
+         finite(dw1.get(), size_t(blocks) * narrow) && finite(complete.get(), compact) &&
+         finite(whole.get(), compact);
 }
 
 // Without Winograd's transform: `outputs` are ceil(input / stride).

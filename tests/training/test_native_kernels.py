@@ -38,7 +38,7 @@ def _distance(trainer, weights) -> float:
 def test_two_updates_agree_with_tensorflow(tiny, order):
     plain = trained(tiny(order=order, kernels="tensorflow"))
     own = trained(tiny(order=order, kernels="native"))
-    ours = {"ResnetTfConv", "ResnetTfConvFilterGradient", "ResnetTfBatchNorm"}
+    ours = {"ResnetTfUnit", "ResnetTfUnitGradient", "ResnetTfBatchNorm"}
     assert ours <= _operations(own)
     assert not any("ResnetTf" in name for name in _operations(plain))
     start = arrays(Trainer(tiny(order=order), tf.distribute.get_strategy()))

@@ -63,23 +63,25 @@ class BatchNorm {
  public:
   static constexpr const char* NAME = "ResnetTfBatchNorm";
   static constexpr const char* ATTRS[] = {
-      "m: int >= 1",         "p: int >= 1",    "widths: list(int)", "n: int >= 0",
-      "relu: bool = false", "epsilon: float", "momentum: float"};
+      "m: int >= 1", "p: int >= 1",        "widths: list(int)", "q: int >= 0",
+      "n: int >= 0", "relu: bool = false", "epsilon: float",    "momentum: float"};
   static constexpr const char* INPUTS[] = {
       "x: m * float",           "gamma: m * float",           "beta: m * float",
-      "moving_mean: m * float", "moving_variance: m * float", "residual: n * float"};
+      "moving_mean: m * float", "moving_variance: m * float", "moments: q * float",
+      "residual: n * float"};
   static constexpr const char* OUTPUTS[] = {"y: p * float", "new_mean: m * float",
                                             "new_variance: m * float", "mean: m * float",
                                             "deviation: m * float"};
 
   explicit BatchNorm(const Attributes& attributes)
       : m_(attributes.integer("m")), widths_(attributes.integers("widths", attributes.integer("p"))),
-        relu_(attributes.boolean("relu")), epsilon_(attributes.number("epsilon")),
-        momentum_(attributes.number("momentum")) {}
+        q_(attributes.integer("q")), relu_(attributes.boolean("relu")),
+        epsilon_(attributes.number("epsilon")), momentum_(attributes.number("momentum")) {}
 
   void compute(const Call& call) const {
     const std::vector<Tensor> x = list(call, 0, m_), beta = list(call, 2 * m_, m_);
-    const Tensor residual = call.optional(5 * m_);
+    need(q_ == 0 || q_ == 2 * m_, "moments must be those of all maps or of none");
+    const Tensor residual = call.optional(5 * m_ + q_);
     Channels channels;
     for (const Tensor& each : x) channels.add(map_dims(each), channels.maps);
     channels.outputs = widths_;
@@ -123,17 +125,13 @@ class BatchNorm {
     const Tensor deviation = call.output(p + 3 * m_ + i, {c});
     Tensor mean = call.output(p + 2 * m_ + i, {c});
     const Rows rows(pixels, c);
-    const std::vector<double> sums = summed(rows.parts, 2 * c, 0, [&](int64_t part, double* own, float*) {
-      kernels().moments(x + rows.first(part) * c, rows.size(part), c, x, own);
-    });
+    const std::vector<double> batch = q_ ? given(call, 5 * m_ + 2 * i, c) : moments(x, rows, c);
     scale->resize(c);
     for (int j = 0; j < c; j++) {
-      const double shift = sums[j] / double(pixels);
-      const double variance =
-          std::max(0.0, sums[c + j] / double(pixels) - shift * shift);
+      const double center = batch[j], variance = batch[c + j];
       const double unbiased =
           pixels > 1 ? variance * double(pixels) / double(pixels - 1) : variance;
-      const double center = double(x[j]) + shift, d = std::sqrt(variance + epsilon_);
+      const double d = std::sqrt(variance + epsilon_);
       mean.data()[j] = float(center);
       deviation.data()[j] = float(d);
       (*scale)[j] = float(gamma.data()[j] / d);
@@ -143,12 +141,37 @@ class BatchNorm {
     return mean;
   }
 
+  // The mean and the variance of each channel, [2][c]: those that the operation which wrote
+  // the map has summed; or from the map.
+  static std::vector<double> given(const Call& call, int first, int c) {
+    std::vector<double> moments;
+    for (int i = first; i < first + 2; i++) {
+      const Tensor vector = call.input(i);
+      need(vector.dims() == Dims{c}, "moments must have a number for each channel");
+      moments.insert(moments.end(), vector.data(), vector.data() + c);
+    }
+    return moments;
+  }
+
+  static std::vector<double> moments(const float* x, const Rows& rows, int c) {
+    std::vector<double> sums = summed(rows.parts, 2 * c, 0, [&](int64_t part, double* own, float*) {
+      kernels().moments(x + rows.first(part) * c, rows.size(part), c, x, own);
+    });
+    for (int i = 0; i < c; i++) {
+      const double shift = sums[i] / double(rows.pixels);
+      sums[c + i] = std::max(0.0, sums[c + i] / double(rows.pixels) - shift * shift);
+      sums[i] = double(x[i]) + shift;
+    }
+    return sums;
+  }
+
   float moved(float old, double batch) const {
     return float(double(momentum_) * old + (1 - double(momentum_)) * batch);
   }
 
   const int m_;
   const std::vector<int> widths_;
+  const int q_;
   const bool relu_;
   const float epsilon_, momentum_;
 };

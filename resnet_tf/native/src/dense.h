@@ -1,164 +1,11 @@
-// The units of a dense block: BN-ReLU, then a 3x3 or a 1x1 convolution.
-//
-// A unit reads the first c channels of pixels that may hold more, and normalizes them as
-// it reads. So nothing normalized is ever written.
-//
-// The gradient of batch norm is
-//     dx = scale * dz + slope * (x - mean) + constant,
-// where dz is the gradient of scale * (x - mean) + offset. The last two terms are known
-// only when all of dz has been summed, but they are the same function of x for all the
-// units that read a channel. So a unit adds `scale * dz` to the gradient at once, the two
-// coefficients are summed up per channel, and who reads the gradient last adds the terms.
+// The other units of a dense block: BN-ReLU, then a 1x1 convolution; and what completes its
+// gradients. unit.h says how they work.
 #pragma once
-#include "winograd.h"
+#include "unit.h"
 
 namespace {
 
-using resnet_tf::Normalization;
-using resnet_tf::Rest;
-using resnet_tf::Unit;
-
 constexpr int PIXELS = 48;  // that a 1x1 convolution takes at a time
-
-INLINE Convolution convolution(const Unit& s) { return {s.n, s.h, s.w, s.c, s.k}; }
-// The input gradient is a convolution from k to c channels.
-INLINE Convolution transposed(const Unit& s) { return {s.n, s.h, s.w, s.k, s.c}; }
-
-// Normalizes inputs and applies ReLU as they are read.
-struct Normalized {
-  Normalization p;
-  struct At {
-    Vec mean, scale, offset;
-    INLINE Vec operator()(Vec x) const { return relu((x - mean) * scale + offset); }
-  };
-  INLINE Normalized from(int c0) const {
-    return {{p.mean + c0, p.scale + c0, p.offset + c0}};
-  }
-  template <class Access>
-  INLINE At at(int i, const Access& access) const {
-    return {access.get(p.mean + i), access.get(p.scale + i), access.get(p.offset + i)};
-  }
-};
-
-// Writes outputs, and adds them and their squares to sums [2][k].
-struct WriteAndSum {
-  float *y, *sum, *square;
-  template <class Access>
-  struct At {
-    float *y, *sum, *square;
-    Access access;
-    Vec s, q;
-    INLINE void operator()(ptrdiff_t at, Vec r) {
-      access.put(y + at, r);
-      s += r;
-      q += r * r;
-    }
-    INLINE void end() const {
-      access.put(sum, access.get(sum) + s);
-      access.put(square, access.get(square) + q);
-    }
-  };
-  INLINE WriteAndSum from(int k0) const { return {y + k0, sum + k0, square + k0}; }
-  template <class Access>
-  INLINE At<Access> at(int k0, const Access& access) const {
-    return {y, sum + k0, square + k0, access, Vec{}, Vec{}};
-  }
-};
-
-// Takes gradients of normalized inputs: sets those to zero whose input ReLU has set to
-// zero, adds them (dz) and dz * (x - mean) to sums [2][c], and scale * dz to the gradient.
-template <bool ADD>
-struct Backward {
-  const float* x;
-  Normalization p;
-  float *g, *sum, *product;
-  template <class Access>
-  struct At {
-    const float* x;
-    float *g, *sum, *product;
-    Access access;
-    Vec mean, scale, offset, s, q;
-    INLINE void operator()(ptrdiff_t at, Vec r) {
-      const Vec d = access.get(x + at) - mean;
-      const Vec dz = d * scale + offset > 0 ? r : Vec{};
-      s += dz;
-      q += dz * d;
-      access.put(g + at, ADD ? access.get(g + at) + scale * dz : scale * dz);
-    }
-    INLINE void end() const {
-      access.put(sum, access.get(sum) + s);
-      access.put(product, access.get(product) + q);
-    }
-  };
-  INLINE Backward from(int c0) const {
-    return {x + c0, Normalized{p}.from(c0).p, g + c0, sum + c0, product + c0};
-  }
-  template <class Access>
-  INLINE At<Access> at(int i, const Access& access) const {
-    const Normalized::At n = Normalized{p}.at(i, access);
-    return {x,      g,       sum + i, product + i, access, n.mean,
-            n.scale, n.offset, Vec{},   Vec{}};
-  }
-};
-
-// sums += floats, which become zeros.
-INLINE void flush(float* floats, int count, double* sums) {
-  for (int i = 0; i < count; i++) sums[i] += floats[i];
-  memset(floats, 0, count * sizeof(float));
-}
-
-// Forward, 3x3. A part is a group of tiles.
-
-size_t unit3_scratch(const Unit& s) {
-  return Forward(convolution(s)).scratch() + 2 * size_t(s.k);
-}
-
-void unit3_forward(const Unit& s, const Normalization& p, const float* x, const float* u,
-                   float* y, double* sums, int64_t part, float* scratch) {
-  const Convolution shape = convolution(s);
-  const Forward plan(shape);
-  float* own = scratch + plan.scratch();
-  memset(own, 0, 2 * s.k * sizeof(float));
-  convolve_group(plan, x, s.in, u, s.out, part, Normalized{p},
-                 WriteAndSum{y, own, own + s.k}, scratch);
-  memset(sums, 0, 2 * s.k * sizeof(double));
-  flush(own, 2 * s.k, sums);
-}
-
-// Backward, 3x3. A part is a range of groups, as of the filter gradient alone.
-
-size_t unit3_backward_scratch(const Unit& s) {
-  const Convolution shape = convolution(s), back = transposed(s);
-  return FilterGradient(shape).scratch() + Forward(back).scratch() + 2 * size_t(s.c);
-}
-
-template <bool ADD>
-INLINE void unit3_backward_as(const Unit& s, const Normalization& p, const float* x,
-                              const float* dy, const float* u, float* g, double* sums,
-                              float* dw, int64_t part, float* scratch) {
-  const Convolution shape = convolution(s), back = transposed(s);
-  const FilterGradient plan(shape);
-  const Forward back_plan(back);
-  float* convolved = scratch + plan.scratch();
-  float* own = convolved + back_plan.scratch();
-  memset(scratch, 0, plan.scratch() * sizeof(float));
-  memset(own, 0, 2 * s.c * sizeof(float));
-  memset(sums, 0, 2 * s.c * sizeof(double));
-  for (int64_t group = plan.first(part); group < plan.first(part + 1); group++) {
-    add_group(plan, x, s.in, dy, group, Normalized{p}, scratch);
-    convolve_group(back_plan, dy, s.k, u, s.in, group, AsIs(),
-                   Backward<ADD>{x, p, g, own, own + s.c}, convolved);
-    flush(own, 2 * s.c, sums);
-  }
-  write_filter_gradient(plan, scratch, dw);
-}
-
-void unit3_backward(const Unit& s, const Normalization& p, const float* x, const float* dy,
-                    const float* u, float* g, bool add, double* sums, float* dw,
-                    int64_t part, float* scratch) {
-  if (add) unit3_backward_as<true>(s, p, x, dy, u, g, sums, dw, part, scratch);
-  else unit3_backward_as<false>(s, p, x, dy, u, g, sums, dw, part, scratch);
-}
 
 // 1x1. A part is a range of blocks of pixels.
 
@@ -177,7 +24,7 @@ struct Pointwise {
   INLINE int64_t parts() const { return most<int64_t>(1, least<int64_t>(16, blocks() / 16)); }
   INLINE int64_t first(int64_t part) const { return blocks() * part / parts(); }
   INLINE size_t scratch() const {
-    return size_t(PIXELS) * (inputs + outputs) + 2 * size_t(s.k);
+    return size_t(PIXELS) * (inputs + outputs) + 3 * size_t(s.k);
   }
   INLINE size_t backward_scratch() const {
     return size_t(PIXELS) * (inputs + outputs + back) + size_t(s.c) * outputs +
@@ -212,7 +59,10 @@ INLINE void read_pixels(const float* x, ptrdiff_t in, int64_t count, int c, cons
                         float* to, int width) {
   for_vectors(c, [&](int i, auto access) INLINE_LAMBDA {
     const auto read = prologue.at(i, access);
-    for (int64_t t = 0; t < count; t++) store(to + t * width + i, read(access.get(x + t * in + i)));
+    for (int64_t t = 0; t < count; t++) {
+      const float* at = x + t * in + i;
+      store(to + t * width + i, read(access.get(at), at));
+    }
   });
 }
 
@@ -233,7 +83,6 @@ void unit1_forward(const Unit& s, const Normalization& p, const float* x, const 
   float* z = scratch;
   float* m = z + PIXELS * plan.inputs;
   float* own = m + PIXELS * plan.outputs;
-  memset(own, 0, 2 * s.k * sizeof(float));
   memset(sums, 0, 2 * s.k * sizeof(double));
   for (int64_t block = plan.first(part); block < plan.first(part + 1); block++) {
     const int64_t first = block * PIXELS;
@@ -243,8 +92,10 @@ void unit1_forward(const Unit& s, const Normalization& p, const float* x, const 
       panel_product(Left{z, plan.inputs, 1}, Right{u + size_t(q) * s.c * plan.nr, plan.nr},
                     Depth{s.c}, ToSums{m + q * plan.nr, plan.outputs, false}, count,
                     s.k - q * plan.nr);
-    write_pixels(m, plan.outputs, count, s.k, first, s.out, WriteAndSum{y, own, own + s.k});
-    flush(own, 2 * s.k, sums);
+    memset(own, 0, 3 * s.k * sizeof(float));
+    write_pixels(m, plan.outputs, count, s.k, first, s.out,
+                 WriteAndSum<false>{y, nullptr, own, own + s.k, own + 2 * s.k, true});
+    add_moments(own, s.k, count, sums);
   }
 }
 
@@ -288,7 +139,7 @@ void unit1_backward(const Unit& s, const Normalization& p, const float* x, const
                     ToSums{m + q * plan.back_nr, plan.back, false}, count,
                     s.c - q * plan.back_nr);
     write_pixels(m, plan.back, count, s.c, first, s.in,
-                 Backward<true>{x, p, g, own, own + s.c});
+                 Backward<true>{x, p, g, g, own, own + s.c});
     flush(own, 2 * s.c, sums);
   }
   for (int c = 0; c < s.c; c++)

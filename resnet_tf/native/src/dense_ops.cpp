@@ -1,70 +1,10 @@
 // A dense block as one TensorFlow operation; operations.py documents it.
-#include <cmath>
 #include <cstring>
 
-#include "parts.h"
+#include "norms.h"
 
 namespace resnet_tf {
 namespace {
-
-// Mean and variance of each channel, of a map or of a block's buffer.
-struct Moments {
-  float *mean, *variance;
-  Moments from(int c) const { return {mean + c, variance + c}; }
-  // `sums` [2][c]: of x - origin and of its square; no origin is 0.
-  void set(const std::vector<double>& sums, const float* origin, int64_t pixels) const {
-    const size_t c = sums.size() / 2;
-    for (size_t i = 0; i < c; i++) {
-      const double shift = sums[i] / double(pixels);
-      mean[i] = float(shift + (origin ? double(origin[i]) : 0.0));
-      variance[i] = float(std::max(0.0, sums[c + i] / double(pixels) - shift * shift));
-    }
-  }
-};
-
-// Batch norm of a map.
-struct Norm {
-  const float *mean, *offset;
-  std::vector<double> inverse;  // 1 / standard deviation
-  std::vector<float> scale;
-  Norm(const Moments& moments, const float* gamma, const float* beta, int c, double epsilon)
-      : mean(moments.mean), offset(beta), inverse(c), scale(c) {
-    for (int i = 0; i < c; i++) {
-      inverse[i] = 1 / std::sqrt(double(moments.variance[i]) + epsilon);
-      scale[i] = float(double(gamma[i]) * inverse[i]);
-    }
-  }
-  Normalization get() const { return {mean, scale.data(), offset}; }
-};
-
-// What is missing in the gradient of each channel; dense.h.
-struct Missing {
-  std::vector<double> slope, constant;
-  explicit Missing(int c) : slope(c), constant(c) {}
-
-  // Takes in the sums [2][c] of a unit that read channels from `first` on; writes the
-  // gradients of its batch norm's parameters.
-  void add(const Norm& norm, const std::vector<double>& sums, int64_t pixels, int first,
-           float* dgamma, float* dbeta) {
-    const size_t c = sums.size() / 2;
-    for (size_t i = 0; i < c; i++) {
-      const double scale = double(norm.scale[i]), inverse = norm.inverse[i];
-      dbeta[i] = float(sums[i]);
-      dgamma[i] = float(sums[c + i] * inverse);
-      constant[first + i] -= scale * sums[i] / double(pixels);
-      slope[first + i] -= scale * inverse * inverse * sums[c + i] / double(pixels);
-    }
-  }
-  // `slope` and `constant` of c channels, as floats.
-  std::vector<float> rest(int first, int c) const {
-    std::vector<float> values(2 * size_t(c));
-    for (int i = 0; i < c; i++) {
-      values[i] = float(slope[first + i]);
-      values[c + i] = float(constant[first + i]);
-    }
-    return values;
-  }
-};
 
 // The sizes of a block of `layers` layers, and where the channels lie in its buffer.
 struct Block {
@@ -212,7 +152,8 @@ class DenseBlock {
     const float* u = filters.data();
     to.set(summed(kernels().forward_parts(convolution), 2 * s.k, kernels().unit3_scratch(s),
                   [&](int64_t part, double* sums, float* scratch) {
-                    kernels().unit3_forward(s, batch_norm.get(), x, u, y, sums, part, scratch);
+                    kernels().unit3_forward(s, batch_norm.get(), x, u, nullptr, y, sums, part,
+                                            scratch);
                   }),
            nullptr, s.n * s.h * s.w);
   }
@@ -288,7 +229,7 @@ class DenseBlockGradient {
                block.k);
       if (!block.hidden) {
         unit3(call, parameters, 0, layer, block.wide(layer), ys + from, moments.from(from),
-              dys, g + from, true, missing, from);
+              dys, g + from, g + from, missing, from);
         continue;
       }
       const int first = 4 + 3 * n_ + 3 * m_ + layer;
@@ -301,8 +242,8 @@ class DenseBlockGradient {
              "hidden moments must have a number for each channel");
       const Moments inner = {means.data(), variances.data()};
       Missing rest(block.hidden);
-      unit3(call, parameters, 1, layer, block.wide(layer), hidden.data(), inner, dys, dh,
-            false, rest, 0);
+      unit3(call, parameters, 1, layer, block.wide(layer), hidden.data(), inner, dys,
+            nullptr, dh, rest, 0);
       unit1(call, parameters, layer, block.narrow(layer), ys + from, moments.from(from),
             hidden.data(), inner, rest, dh, g + from, missing, from);
     }
@@ -312,31 +253,20 @@ class DenseBlockGradient {
   }
 
  private:
-  static void complete(const Rows& rows, int c, const float* g, ptrdiff_t step, const float* x,
-                       const Moments& moments, const Missing& missing, int first, float* to,
-                       ptrdiff_t to_step) {
-    const std::vector<float> rest = missing.rest(first, c);
-    const Rest terms = {moments.mean, rest.data(), rest.data() + c};
-    parallel(rows.parts, 0, [&](int64_t part, float*) {
-      const int64_t at = rows.first(part);
-      kernels().complete(rows.size(part), c, g + at * step, step, x + at * step, step, terms,
-                         to + at * to_step, to_step);
-    });
-  }
-
   // The gradients of a unit's parameters: gamma, beta, kernel.
   Tensor result(const Call& call, int unit, int which, int layer, const Dims& dims) const {
     return call.output(1 + (unit ? 3 * n_ + which * m_ : which * n_) + layer, dims);
   }
 
   void unit3(const Call& call, const Parameters& parameters, int unit, int layer,
-             const Unit& s, const float* x, const Moments& moments, const float* dy, float* g,
-             bool add, Missing& missing, int first) const {
+             const Unit& s, const float* x, const Moments& moments, const float* dy,
+             const float* add, float* g, Missing& missing, int first) const {
     const Norm norm(moments, parameters.get(unit, 0, layer).data(),
                     parameters.get(unit, 1, layer).data(), s.c, epsilon_);
     const Tensor kernel = parameters.get(unit, 2, layer);
     const Tensor filters = transformed(call, {s.n, s.h, s.w, s.k, s.c}, kernel.data(), true);
     const float* u = filters.data();
+    const Upstream upstream = {dy, nullptr, {}, nullptr};
     const int64_t floats = int64_t(9) * s.c * s.k;
     const int64_t parts = kernels().filter_gradient_parts({s.n, s.h, s.w, s.c, s.k});
     const Tensor partial = call.temporary(floats * parts);
@@ -344,7 +274,7 @@ class DenseBlockGradient {
     const std::vector<double> sums =
         summed(parts, 2 * s.c, kernels().unit3_backward_scratch(s),
                [&](int64_t part, double* own, float* scratch) {
-                 kernels().unit3_backward(s, norm.get(), x, dy, u, g, add, own,
+                 kernels().unit3_backward(s, norm.get(), x, upstream, u, add, g, own,
                                           each + part * floats, part, scratch);
                });
     add_parts(each, parts, floats, result(call, unit, 2, layer, {3, 3, s.c, s.k}).data());

@@ -39,7 +39,8 @@ INLINE void copy_pixels(const float* from, ptrdiff_t pixel, int pixels, int c,
   for (int p = 0; p < pixels; p++)
     for_vectors(c, [&](int i, auto access) INLINE_LAMBDA {
       const auto read = prologue.at(i, access);
-      access.put(to + ptrdiff_t(p) * c + i, read(access.get(from + p * pixel + i)));
+      const float* x = from + p * pixel + i;
+      access.put(to + ptrdiff_t(p) * c + i, read(access.get(x), x));
     });
 }
 

@@ -68,6 +68,14 @@ struct Rest {
   const float *mean, *slope, *constant;  // [c]
 };
 
+// The gradient of a map of k channels, which a unit has written. Where `y` is that map,
+// `rest` is missing in it; `whole`, if it is not null, gets the whole gradient then.
+struct Upstream {
+  const float *dy, *y;
+  Rest rest;  // [k]
+  float* whole;
+};
+
 struct Kernels {
   const char* name;
 
@@ -138,15 +146,18 @@ struct Kernels {
   // for the gradient those of the transposed one. Parts are those of `forward`, and for the
   // gradient those of `filter_gradient`. `sums` is [2][k]: of the outputs and their squares.
   size_t (*unit3_scratch)(const Unit&);
+  // With `add`, a map that lies as y does is added to the outputs first. Without a mean
+  // there is no batch norm and no ReLU: the unit is the convolution alone.
   void (*unit3_forward)(const Unit&, const Normalization&, const float* x, const float* u,
-                        float* y, double* sums, int64_t part, float* scratch);
-  // dy holds k floats a pixel. With dz as above, `sums` [2][c] are the sums of dz and of
-  // dz * (x - mean), and scale * dz is written to g, or added to it. Each part writes its
-  // own sums and 9 * c * k floats of the filter gradient.
+                        const float* add, float* y, double* sums, int64_t part,
+                        float* scratch);
+  // With dz as above, `sums` [2][c] are the sums of dz and of
+  // dz * (x - mean), and scale * dz is written to g, plus `add`, which may be g or null.
+  // Each part writes its own sums and 9 * c * k floats of the filter gradient.
   size_t (*unit3_backward_scratch)(const Unit&);
-  void (*unit3_backward)(const Unit&, const Normalization&, const float* x, const float* dy,
-                         const float* u, float* g, bool add, double* sums, float* dw,
-                         int64_t part, float* scratch);
+  void (*unit3_backward)(const Unit&, const Normalization&, const float* x,
+                         const Upstream&, const float* u, const float* add, float* g, double* sums,
+                         float* dw, int64_t part, float* scratch);
 
   // Units with a 1x1 convolution; as above, but one set of filters, and dy with its rest,
   // where y is the output; scale * dz is added to g.

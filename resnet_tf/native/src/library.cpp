@@ -50,6 +50,7 @@ const bool registered = [] {
   register_batch_norm();
   register_max_pool();
   register_dense_block();
+  register_units();
   return true;
 }();
 

@@ -50,10 +50,15 @@ class Tensor {
   explicit Tensor(TF_Tensor* tensor = nullptr) : tensor_(tensor) {}
   Tensor(Tensor&& other) noexcept : tensor_(other.tensor_) { other.tensor_ = nullptr; }
   Tensor(const Tensor&) = delete;
+  Tensor& operator=(Tensor&& other) noexcept {
+    std::swap(tensor_, other.tensor_);
+    return *this;
+  }
   ~Tensor() {
     if (tensor_) tensorflow().DeleteTensor(tensor_);
   }
   explicit operator bool() const { return tensor_; }
+  TF_Tensor* get() const { return tensor_; }
   // Null for no tensor.
   float* data() const {
     return tensor_ ? static_cast<float*>(tensorflow().TensorData(tensor_)) : nullptr;
@@ -136,6 +141,12 @@ class Call {
     return Tensor(tensor);
   }
 
+  // Makes a tensor that exists an output, without a copy.
+  void pass(int i, const Tensor& tensor) const {
+    tensorflow().SetOutput(context_, i, tensor.get(), status_.get());
+    status_.check();
+  }
+
   Tensor temporary(int64_t floats) const {
     TF_AllocatorAttributes attributes = {sizeof(TF_AllocatorAttributes), 1};
     TF_Tensor* tensor = tensorflow().AllocateTemp(context_, TF_FLOAT, &floats, 1,
@@ -214,5 +225,6 @@ void register_direct_convolutions();
 void register_batch_norm();
 void register_max_pool();
 void register_dense_block();
+void register_units();
 
 }  // namespace resnet_tf

@@ -21,12 +21,13 @@ INLINE int panel_count(int columns) {
 }
 
 // What happens to an input as it is read: nothing. Another prologue may scale and cut:
-// at(i, access) is for the vector of the channels from i on.
+// at(i, access) is for the vector of the channels from i on. It gets the address of what
+// was read, too.
 struct AsIs {
   INLINE AsIs from(int) const { return {}; }
   template <class Access>
   INLINE AsIs at(int, const Access&) const { return {}; }
-  INLINE Vec operator()(Vec x) const { return x; }
+  INLINE Vec operator()(Vec x, const float*) const { return x; }
 };
 template <class Read>
 constexpr bool CHANGES = true;

@@ -57,6 +57,7 @@ enum { TF_FLOAT = 1 };
   X(void, GetInput, (TF_OpKernelContext*, int, TF_Tensor**, TF_Status*))                 \
   X(TF_Tensor*, AllocateOutput,                                                          \
     (TF_OpKernelContext*, int, int, const int64_t*, int, size_t, TF_Status*))            \
+  X(void, SetOutput, (TF_OpKernelContext*, int, const TF_Tensor*, TF_Status*))            \
   X(TF_Tensor*, AllocateTemp,                                                            \
     (TF_OpKernelContext*, int, const int64_t*, int, TF_AllocatorAttributes*,             \
      TF_Status*))                                                                        \

@@ -186,8 +186,10 @@ INLINE void input_tile(const float* const* rows, ptrdiff_t pixel, int c, int low
         continue;
       }
       Vec d[A], r[A];
-      UNROLL for (int i = 0; i < A; i++)
-        d[i] = EDGE && !rows[i] ? Vec{} : read(access.get(rows[i] + j * pixel + i0));
+      UNROLL for (int i = 0; i < A; i++) {
+        const float* x = rows[i] + j * pixel + i0;
+        d[i] = EDGE && !rows[i] ? Vec{} : read(access.get(x), x);
+      }
       input_transform(d, r);
       UNROLL for (int i = 0; i < A; i++) t[i][j] = r[i];
     }
@@ -227,7 +229,8 @@ void input_tiles(const float* x, ptrdiff_t pixel, const Convolution& s, const Ti
   }
 }
 
-// Writes an output: plus a bias, then ReLU.
+// Writes an output: plus a bias, then ReLU. Another epilogue may do more: from(k, first) is
+// for the channels from k on, of the first tile of a group or of another one.
 struct Write {
   float* y;
   Epilogue epilogue;
@@ -242,7 +245,7 @@ struct Write {
     }
     INLINE void end() const {}
   };
-  INLINE Write from(int k0) const {
+  INLINE Write from(int k0, bool) const {
     return {y + k0, {epilogue.bias ? epilogue.bias + k0 : nullptr, epilogue.relu}};
   }
   template <class Access>
@@ -280,17 +283,19 @@ INLINE void output_tile(const float* m, ptrdiff_t step, ptrdiff_t corner, ptrdif
 }
 
 // A tile of output gradients, zeros outside of `height` x `width`.
-template <int M, bool EDGE>
+template <int M, bool EDGE, class Read>
 INLINE void gradient_tile(const float* dy, ptrdiff_t row, ptrdiff_t pixel, int k,
-                          int height, int width, float* v, ptrdiff_t step) {
+                          int height, int width, const Read& prologue, float* v,
+                          ptrdiff_t step) {
   for_vectors(k, [&](int k0, auto access) INLINE_LAMBDA {
+    const auto read = prologue.at(k0, access);
     Vec t[A][M];
     UNROLL for (int j = 0; j < M; j++) {
       Vec d[M], r[A];
-      UNROLL for (int i = 0; i < M; i++)
-        d[i] = EDGE && (i >= height || j >= width)
-                   ? Vec{}
-                   : access.get(dy + i * row + j * pixel + k0);
+      UNROLL for (int i = 0; i < M; i++) {
+        const float* y = dy + i * row + j * pixel + k0;
+        d[i] = EDGE && (i >= height || j >= width) ? Vec{} : read(access.get(y), y);
+      }
       gradient_transform<M>(d, r);
       UNROLL for (int i = 0; i < A; i++) t[i][j] = r[i];
     }
@@ -365,9 +370,10 @@ void convolve_group(const Forward& plan, const float* x, ptrdiff_t in, const flo
       const float* from = m + ptrdiff_t(t) * plan.outputs;
       if (height < M || width < M)
         output_tile<M, true>(from, plan.m_step, to, row, out, k, height, width,
-                             write.from(k0));
+                             write.from(k0, t == 0));
       else
-        output_tile<M, false>(from, plan.m_step, to, row, out, k, M, M, write.from(k0));
+        output_tile<M, false>(from, plan.m_step, to, row, out, k, M, M,
+                              write.from(k0, t == 0));
     }
   }
 }
@@ -407,7 +413,8 @@ struct FilterGradient {
   }
   INLINE int64_t first(int64_t part) const { return groups() * part / parts(); }
   INLINE size_t sums() const { return size_t(A2) * rows * panels * nr; }
-  INLINE size_t scratch() const { return A2 * size_t(v_step + d_step) + sums(); }
+  INLINE size_t tiles_scratch() const { return A2 * size_t(v_step + d_step); }
+  INLINE size_t scratch() const { return sums() + tiles_scratch(); }
 };
 
 int64_t filter_gradient_parts(const Convolution& s) { return FilterGradient(s).parts(); }
@@ -448,14 +455,15 @@ void transform_sums(const FilterGradient& plan, const float* sums, float* dw) {
 // Adds the products of a group of tiles to the sums. Pixels of x are `in` floats apart,
 // those of dy have k channels. Before the first group `scratch` must hold zeros: lanes
 // behind the last channel count for nothing, but must hold numbers.
-template <int SIZE = 3, class Read>
+template <int SIZE = 3, class Read, class ReadGradient>
 void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const float* dy,
-               int64_t group, const Read& read, float* scratch) {
+               int64_t group, const Read& read, const ReadGradient& read_gradient,
+               float* scratch) {
   constexpr int M = OUTPUTS<SIZE>;
   const Convolution& s = plan.s;
-  float* v = scratch;
+  float* sums = scratch;
+  float* v = sums + plan.sums();
   float* d = v + A2 * plan.v_step;
-  float* sums = d + A2 * plan.d_step;
   const ptrdiff_t row = ptrdiff_t(s.w) * s.k;
   const size_t step = plan.sums() / A2;
   const int64_t first = group * GROUP;
@@ -468,9 +476,10 @@ void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const f
         dy + (ptrdiff_t(at.image) * s.h + top) * row + ptrdiff_t(left) * s.k;
     float* to = d + ptrdiff_t(t) * plan.outputs;
     if (height < M || width < M)
-      gradient_tile<M, true>(from, row, s.k, s.k, height, width, to, plan.d_step);
+      gradient_tile<M, true>(from, row, s.k, s.k, height, width, read_gradient, to,
+                             plan.d_step);
     else
-      gradient_tile<M, false>(from, row, s.k, s.k, M, M, to, plan.d_step);
+      gradient_tile<M, false>(from, row, s.k, s.k, M, M, read_gradient, to, plan.d_step);
   }
   for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
     const int c = least(plan.channels, s.c - c0);
@@ -502,7 +511,7 @@ void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const f
 // Writes the sum of all groups that `add_group` has added.
 template <int SIZE = 3>
 void write_filter_gradient(const FilterGradient& plan, const float* scratch, float* dw) {
-  transform_sums<SIZE>(plan, scratch + A2 * (plan.v_step + plan.d_step), dw);
+  transform_sums<SIZE>(plan, scratch, dw);
 }
 
 void filter_gradient(const Convolution& s, const float* x, const float* dy, float* dw,
@@ -512,7 +521,7 @@ void filter_gradient(const Convolution& s, const float* x, const float* dy, floa
   with_size(s, [&](auto size) {
     constexpr int SIZE = decltype(size)::value;
     for (int64_t group = plan.first(part); group < plan.first(part + 1); group++)
-      add_group<SIZE>(plan, x, s.c, dy, group, AsIs(), scratch);
+      add_group<SIZE>(plan, x, s.c, dy, group, AsIs(), AsIs(), scratch);
     write_filter_gradient<SIZE>(plan, scratch, dw);
   });
 }

@@ -1,0 +1,60 @@
+"""Batch norms and 3x3 convolutions that native kernels compute together."""
+
+import tensorflow as tf
+
+from resnet_tf import native
+from resnet_tf.layers.batch_norm import BatchNorm
+from resnet_tf.layers.convolution import Conv2D
+from resnet_tf.layers.moments import keep_moments, moments_of
+from resnet_tf.layers.moving import move
+
+
+def is_unit(bn: BatchNorm | None, conv, x: tf.Tensor) -> bool:
+    """Returns whether native kernels compute batch norm, ReLU and `conv` together.
+
+    Args:
+        bn: Batch norm in training, or None for none.
+        conv: The convolution behind it.
+        x: Input of the batch norm, or of the convolution.
+    """
+    usual = type(conv) is Conv2D and conv.kernel_size == (3, 3)
+    plain = usual and conv.strides == (1, 1) and not conv.use_bias
+    return plain and (bn is None or bn.moves) and native.normalizes(x)
+
+
+def unit(
+    bn: BatchNorm | None,
+    conv: Conv2D,
+    x: tf.Tensor,
+    residual: tf.Tensor | None = None,
+    passed: bool = False,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the convolution of ReLU(bn(x)), plus a residual; then x.
+
+    The moving averages move.
+
+    Args:
+        bn: A batch norm for which `is_unit` is true; None for x as it is.
+        conv: The convolution behind it.
+        x: Float32 tensor of shape (N, H, W, C).
+        residual: Shape and dtype of the output, or None.
+        passed: Whether others read x too. They must then read the one that is
+            returned: their gradient is added where that of the batch norm is written.
+    """
+    kernel = tf.convert_to_tensor(conv.kernel)
+    output = native.convolution_unit(
+        x, kernel, bn and _norm(bn, x), residual=residual, passed=passed
+    )
+    if bn:
+        move(bn.moving_mean, output.moving.mean)
+        move(bn.moving_variance, output.moving.variance)
+    keep_moments(output.y, output.moments)
+    return output.y, output.x if passed else x
+
+
+def _norm(bn: BatchNorm, x: tf.Tensor) -> native.Prologue:
+    gamma, beta, mean, variance = map(
+        tf.convert_to_tensor, (bn.gamma, bn.beta, bn.moving_mean, bn.moving_variance)
+    )
+    moving = native.Moments(mean, variance)
+    return native.Prologue(gamma, beta, moving, bn.epsilon, bn.momentum, moments_of(x))
