@@ -1,4 +1,4 @@
-"""A grown network starts as the function of the shallower one, and can learn."""
+"""A grown network first computes the shallower one, and can learn."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ NETWORKS = [
 
 @pytest.fixture
 def grown(tiny, tmp_path):
-    """Returns a function from settings to (shallow model, config of a deeper one)."""
+    """Returns a function from settings to (shallow model, config of a deeper model)."""
 
     def make(blocks=3, build=moved, **settings):
         shallow = tiny(num_residual_blocks=1, **settings)
@@ -53,7 +53,7 @@ def test_new_blocks_learn(settings, grown, images):
     _, config = grown(build=build_model, init_lr=0.1, **settings)
     trainer = Trainer(config, tf.distribute.get_strategy())
     initialize(trainer.model, config)
-    # The first update moves what ends the residual, the second all of it.
+    # The first update changes the last weights of the residual, the second all of them.
     before = {w.path: np.array(w) for w in trainer.model.trainable_weights}
     labels = np.arange(8, dtype=np.int32)
     batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
@@ -63,7 +63,7 @@ def test_new_blocks_learn(settings, grown, images):
         assert np.any(np.array(weight) != before[weight.path]), weight.path
 
 
-def test_as_many_blocks_are_a_copy(grown, images):
+def test_the_same_number_of_blocks_is_a_copy(grown, images):
     source, config = grown(blocks=1)
     model = build_model(config.model)
     initialize(model, config)
@@ -79,7 +79,7 @@ def test_another_head_starts_anew(tiny, tmp_path):
     assert "the head of 100 classes starts anew for 10" in initialize(model, config)
 
 
-def test_what_cannot_grow(grown, tiny, tmp_path):
+def test_networks_that_cannot_grow(grown, tiny, tmp_path):
     with pytest.raises(SettingError, match="grow needs init_from"):
         tiny(grow=True)
     _, config = grown(shortcut="none")

@@ -53,11 +53,11 @@ def test_kernels_are_rounded_and_vectors_stay(folder, half):
         assert new[name].dtype == dtype, name
         np.testing.assert_array_equal(new[name], value.astype(dtype))
     size = (folder / "model.weights.h5").stat().st_size
-    # 75,290 parameters, 73,882 of them in kernels, and HDF5's own.
+    # 75,290 parameters, of them 73,882 in kernels, and the overhead of HDF5.
     assert size - half.stat().st_size > 140_000
 
 
-def test_a_checkpoint_takes_them(folder, half):
+def test_a_checkpoint_accepts_half_weights(folder, half):
     before = load_checkpoint(folder)
     replace_weights(folder, half)
     assert not half.exists()
@@ -72,7 +72,7 @@ def test_a_checkpoint_takes_them(folder, half):
         np.testing.assert_array_equal(new, expected, err_msg=new.path)
 
 
-def test_they_are_loaded_strictly(folder, half):
+def test_half_weights_are_loaded_strictly(folder, half):
     with h5py.File(half, "r+") as file:
         del file["layers/dense/vars/0"]
         file["layers/dense/vars/0"] = np.zeros((64, 9), "float16")

@@ -1,4 +1,4 @@
-"""The commands in messages can be pasted."""
+"""The commands in messages can be pasted into a shell."""
 
 import pytest
 
@@ -26,5 +26,5 @@ def test_import_command(name, arguments):
 
 
 @pytest.mark.parametrize("name", ["model_20", "runs/x", "x.weights.h5", "imagenet"])
-def test_our_own_names(name):
+def test_own_names_are_not_foreign(name):
     assert not is_foreign(name)

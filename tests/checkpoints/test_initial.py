@@ -20,7 +20,7 @@ RESNET8 = 7 + 4 * 7 + 2
 
 
 def moved(network) -> keras.Model:
-    """A network whose weights and statistics have all moved."""
+    """A network with weights and statistics that all changed."""
     model = build_model(network)
     generator = np.random.default_rng(0)
     for weight in model.weights:
@@ -29,7 +29,7 @@ def moved(network) -> keras.Model:
 
 
 def assert_copied(model, source, head):
-    """All weights are the source's; those of the head are, or are their own."""
+    """Asserts that all weights are copied, with or without the head."""
     for ours, theirs in zip(model.weights, source.weights, strict=True):
         if head or not ours.path.startswith(HEAD):
             np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
@@ -39,7 +39,7 @@ def assert_copied(model, source, head):
 
 @pytest.fixture(params=[10, 100], ids="{} classes".format)
 def source(request, tiny, tmp_path):
-    """A checkpoint folder and its model, with the classes of ours or with others."""
+    """A checkpoint folder and its model, with our number of classes or another one."""
     dataset = {10: "digits", 100: "cifar100"}[request.param]
     config = tiny(dataset=dataset)
     model = moved(config.model)
@@ -75,7 +75,7 @@ def test_from_a_released_model(source, tiny, tmp_path, monkeypatch):
     assert_copied(model, source[1], head=classes == 10)
 
 
-def test_how_the_source_started_does_not_matter(source, tiny):
+def test_the_initialization_of_the_source_does_not_matter(source, tiny):
     config = tiny(
         init_from=str(source[0]),
         kernel_initializer="glorot_uniform",
@@ -104,7 +104,7 @@ def test_every_replica_and_a_frozen_backbone(source, tiny):
 
 
 def refused(config, kind=CheckpointError, model=None) -> str:
-    """Returns the message; nothing may have been loaded."""
+    """Returns the message, and asserts that nothing was loaded."""
     model = model or build_model(config.model)
     start = [weight.numpy() for weight in model.weights]
     with pytest.raises(kind) as caught:
@@ -158,7 +158,7 @@ def test_no_source(tiny, tmp_path, monkeypatch):
 
 
 def small(tiny) -> keras.Model:
-    """Stands in for a large model that is not reached."""
+    """A small replacement for a large model that is not used."""
     return build_model(tiny().model)
 
 
@@ -201,7 +201,7 @@ def test_from_torchvision(classes, tmp_path):
     np.testing.assert_array_equal(model.get_layer(HEAD).kernel, expected)
 
 
-def test_what_lies_beside_torchvisions_network_is_named(tmp_path):
+def test_tensors_outside_of_torchvisions_network_are_named(tmp_path):
     tensors = {f"1.{name}": x for name, x in resnet18_tensors().items()}
     beside = {"0.mean": np.float32([0.5, 0.5, 0.5]), "0.std": np.ones(3, "float32"),
               "n_averaged": np.ones(1, "float32")}  # fmt: skip
@@ -252,7 +252,7 @@ def test_torchvision_of_another_network(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.pth", "imagenet"])
-def test_settings_that_do_not_fit(name, tiny):
+def test_settings_that_do_not_match_the_source(name, tiny):
     message = refused(tiny(init_from=name), SettingError)
     assert message.startswith("model must be ") and "densenet121" in message
     config = finetune("densenet121", name, bn_epsilon=1e-3)
@@ -311,7 +311,7 @@ def test_imagenet_offline(no_cache, tiny, monkeypatch):
 
 
 def test_imagenet_from_the_cache_needs_no_host(no_cache, tiny, monkeypatch):
-    """The file is there, so only Keras says what is wrong with it."""
+    """The file exists, so the error comes from Keras."""
     cached = no_cache / initial._CACHED
     cached.parent.mkdir()
     cached.write_text("damaged")
@@ -336,8 +336,8 @@ def fitted(model, optimizer="adam"):
     return model
 
 
-def test_what_fit_and_model_checkpoint_leave(tiny, tmp_path):
-    """Beside the weights lies the state of the optimizer."""
+def test_files_of_fit_and_model_checkpoint(tiny, tmp_path):
+    """The file also holds the state of the optimizer."""
     path = tmp_path / "a.weights.h5"
     source = fitted(build_model(tiny().model))
     source.save_weights(path)

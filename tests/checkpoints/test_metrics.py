@@ -14,12 +14,12 @@ def read(tmp_path, **values):
 
 
 @pytest.mark.parametrize("name", pretrained_names())
-def test_those_of_a_released_model(name):
+def test_metrics_of_a_released_model(name):
     metrics = read_metrics(resolve(name) / "metrics.json")
     assert metrics["n_test"] > 0 and len(metrics["config_sha256"]) == 64
 
 
-def test_what_is_unknown_may_stand_there(tmp_path):
+def test_unknown_metrics_are_allowed(tmp_path):
     values = {"test_error": None, "step": 0, "notes": ["x"]}
     assert read(tmp_path, **values) == values
 

@@ -1,4 +1,4 @@
-"""Means and deviations of images among tensors."""
+"""Means and standard deviations of images among tensors."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_each_network_has_its_own(network):
 
 
 @pytest.mark.parametrize("names", NAMES[:3])
-def test_it_is_no_tensor_of_the_network(names):
+def test_the_normalizer_is_not_a_weight(names):
     network = {"layer1.0.conv1.weight": np.ones((2, 2), "f4")}
     found = find_weights({names[0]: M, names[1]: S} | network)
     assert found.tensors == network and found.passed_over == ()
@@ -75,7 +75,7 @@ def test_it_is_no_tensor_of_the_network(names):
 
 
 @pytest.mark.parametrize("where", ["", "normalize."])
-def test_it_may_lie_in_another_dict(where):
+def test_the_normalizer_can_be_in_another_dict(where):
     network = {"layer1.0.conv1.weight": np.ones((2, 2), "f4")}
     beside = {f"{where}mean": M, f"{where}std": S}
     found = find_weights({"state_dict": network, **beside})
@@ -92,7 +92,7 @@ STATISTICS = [
 
 
 @pytest.mark.parametrize("statistics", STATISTICS)
-def test_statistics_of_a_training_are_none(statistics):
+def test_statistics_of_a_training_are_not_a_normalizer(statistics):
     network = {"layer1.0.conv1.weight": np.ones((2, 2), "f4")}
     assert find_weights({**network, **statistics}).normalizer is None
 

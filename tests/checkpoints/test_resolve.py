@@ -20,15 +20,15 @@ def test_a_released_model_by_name(released):
     assert pretrained_names() == ["model_8"]
 
 
-def test_a_path_wins_over_a_name(released, tmp_path):
+def test_a_path_takes_precedence_over_a_name(released, tmp_path):
     own = tmp_path / "model_8"
     own.mkdir()
     (own / "config.json").write_text("{}")
     assert resolve("model_8").resolve() == own
 
 
-def test_the_home_folder_is_that_of_the_user(released, tmp_path, monkeypatch):
-    """Shells leave the "~" of `--ckpt=~/model` as it is."""
+def test_a_tilde_is_the_home_folder(released, tmp_path, monkeypatch):
+    """Shells do not expand the "~" of `--ckpt=~/model`."""
     monkeypatch.setenv("HOME", str(tmp_path))
     assert resolve("~/pretrained/model_8") == released
 

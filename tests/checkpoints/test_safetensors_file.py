@@ -1,4 +1,4 @@
-"""safetensors: what is read, and what is refused."""
+"""Valid and refused safetensors files."""
 
 import json
 

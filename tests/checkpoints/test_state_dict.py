@@ -1,4 +1,4 @@
-"""Where the weights lie in a file, whatever is around them."""
+"""The search for the weights in a file with other content."""
 
 import numpy as np
 import pytest
@@ -59,12 +59,12 @@ val_metrics.auroc center_loss.centers""".split()
 
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize("name", BESIDE)
-def test_counters_criteria_and_metrics_are_passed_over(name, prefix):
+def test_counters_criteria_and_metrics_are_skipped(name, prefix):
     found = find_weights({**under(prefix), name: ONE})
     assert found.tensors == NET and found.passed_over == (name,)
 
 
-def test_values_that_nobody_uses():
+def test_unused_values_are_ignored():
     beside = {"path": Opaque("pathlib.PosixPath"), "epoch": 3, 5: {0: {"step": ONE}}}
     assert find_weights({**NET, **beside}).tensors == NET
     assert find_weights({"net": NET, **beside}).tensors == NET
@@ -97,12 +97,12 @@ def test_the_beginning_of_a_key():
     assert find_weights(data, "ema").tensors == OTHER
 
 
-def test_one_network_twice_is_one():
+def test_the_same_network_twice_counts_once():
     copy = {name: x.copy() for name, x in NET.items()}
     assert find_weights({"model": NET, "best": NET, "ema": copy}).tensors == NET
 
 
-def test_a_layer_beside_the_network():
+def test_a_layer_outside_of_the_network():
     data = {**under("backbone."), "head.weight": ONE}
     with pytest.raises(CheckpointError, match="the layer 'head.weight' outside of the"):
         find_weights(data)
@@ -126,7 +126,7 @@ def test_no_tensors(data):
         find_weights(data)
 
 
-def test_a_whole_network_is_refused_with_the_line_that_turns_it():
+def test_a_whole_network_is_refused_with_the_conversion():
     network = Opaque("torchvision.models.resnet.ResNet", is_module=True)
     optimizer = {"state": {0: {"momentum_buffer": ONE}}}
     for data, part in ((network, ""), ({"net": network, "o": optimizer}, '["net"]')):

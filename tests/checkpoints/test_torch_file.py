@@ -25,7 +25,7 @@ def seeded():
     """Nothing here uses Keras, so nothing is cleared between the tests."""
 
 
-# An independent writer of both formats, from their description.
+# An independent writer of both formats, based on their description.
 class Global(NamedTuple):
     module: str
     name: str
@@ -222,7 +222,7 @@ def test_the_byte_order_of_a_zip(tmp_path):
     np.testing.assert_array_equal(read_torch(tmp_path / "a.pth"), NUMBERS)
 
 
-def test_what_old_files_hold(tmp_path):
+def test_old_files(tmp_path):
     """Parts of storages, parameters as objects, and the pairs of Python 2."""
     part = FLOATS._replace(part=("95", 8, 16))
     parameter = Global("torch.nn.parameter", "Parameter")
@@ -235,7 +235,7 @@ def test_what_old_files_hold(tmp_path):
 
 
 @BOTH
-def test_the_whole_of_a_training_checkpoint(write, tmp_path):
+def test_a_whole_training_checkpoint(write, tmp_path):
     utils = "torch._utils"
     plain = tensor(FLOATS, (2,), (1,))
     weights = {
@@ -293,7 +293,7 @@ def refused(path) -> str:
 CYCLE = Raw(b"]q\x00h\x00a")
 DEEP = Raw(b"]" * 100 + b"a" * 99)
 REPEATED = Raw(b"}(X\x01\x00\x00\x00aNX\x01\x00\x00\x00aNu")
-# Fifty pairs of one object, each twice in the next: 2^50 ways through them.
+# Fifty nested pairs, each holding the previous one twice: 2^50 paths.
 TWICE = Raw(b"N" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(50)))
 
 
@@ -406,7 +406,7 @@ def test_objects_that_are_not_tensors_stay_names(tmp_path):
         "device": "<torch.device>",
         "where": "<pathlib.PosixPath>",
         "best": "[<numpy._core.multiarray.scalar>, 'torch.float16']",
-        # What a pickle sets by key is data.
+        # Items that a pickle sets by key are data.
         "own": "{'a': 1}",
         "groups": "{'a': 1}",
         "enum": "<builtins.getattr()>",
@@ -480,8 +480,8 @@ def test_no_file(tmp_path):
 
 
 @BOTH
-def test_any_damage_is_one_line_or_none(write, tmp_path):
-    """Cut at every byte, and one byte changed in four hundred places."""
+def test_any_damage_is_at_most_one_line(write, tmp_path):
+    """The file is cut at every byte, and one byte is changed at 400 places."""
     path = tmp_path / "a.pth"
     write(path, Made(ORDERED, (), {"a": WHOLE, "b": {"c": 1.5}}), [FLOATS])
     whole = path.read_bytes()
@@ -514,7 +514,7 @@ def test_published_files():
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_what_pytorch_writes(zipped, tmp_path):
+def test_files_written_by_pytorch(zipped, tmp_path):
     torch = pytest.importorskip("torch")
     base = torch.arange(24.0).reshape(4, 6) / 7
     layer = torch.nn.BatchNorm2d(3)

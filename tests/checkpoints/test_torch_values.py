@@ -1,4 +1,4 @@
-"""Objects of other packages in a file: what is opened, and what only has a name."""
+"""Objects of other packages in a file: some are read, others are only named."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def seeded():
 
 @pytest.fixture
 def written(tmp_path):
-    """Returns a function that writes what it gets, with one tensor, to a file."""
+    """Returns a function that writes an object, with one tensor, to a file."""
     stored = storage("0", VALUES)
 
     def write(made):
@@ -36,7 +36,7 @@ def written(tmp_path):
     return write
 
 
-# How the packages' dicts are pickled: items, and next to them a state or arguments.
+# The packages' dicts are pickled as items with a state or arguments.
 DICTS = {
     "easydict.EasyDict": lambda items: Made(
         Global("easydict", "EasyDict"), (), items, {**items}

@@ -1,4 +1,4 @@
-"""torchvision's networks, computed here from their state dicts alone."""
+"""torchvision's networks, computed here only from their state dicts."""
 
 import numpy as np
 import pytest
@@ -14,10 +14,11 @@ DENSENET_LENGTHS = (6, 12, 24, 16)
 
 
 class StateDict(dict):
-    """Random tensors, with PyTorch's names and layouts, that keep the signal's size.
+    """Random tensors with PyTorch's names and layouts, which preserve the signal's
+    scale.
 
     Attributes:
-        counters: Whether batch norm has its counter of batches.
+        counters: Whether batch norm has a counter of batches.
     """
 
     def __init__(self, counters: bool = True):
@@ -92,7 +93,7 @@ def densenet121_tensors() -> StateDict:
 
 
 class Forward:
-    """PyTorch's layers over a state dict, on (N, H, W, C)."""
+    """PyTorch's layers computed from a state dict, on (N, H, W, C)."""
 
     def __init__(self, tensors):
         self._tensors = tensors
@@ -236,7 +237,7 @@ def _with(name, value):
         (_with("bn1.bias", np.zeros(())), r"shape \(64,\), received \(\)"),
     ],
 )
-def test_another_network_changes_nothing(harm, message):
+def test_another_network_is_refused_without_changes(harm, message):
     tensors = resnet18_tensors()
     model = build_model("resnet18", num_classes=CLASSES)
     start = [weight.numpy() for weight in model.weights]

@@ -25,7 +25,7 @@ def config(tiny):
 
 @pytest.fixture
 def folder(config, tmp_path):
-    """A checkpoint whose weights and statistics have all moved."""
+    """A checkpoint with weights and statistics that all changed."""
     model = build_model(config.model)
     generator = np.random.default_rng(0)
     for weight in model.weights:
@@ -52,7 +52,7 @@ def test_the_folder_holds_three_files_and_no_leftovers(folder):
     ]
 
 
-def test_a_full_disk_leaves_what_was_there(folder, tiny, monkeypatch):
+def test_a_full_disk_keeps_the_old_files(folder, tiny, monkeypatch):
     def full(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -78,7 +78,7 @@ def test_another_precision_loads_the_same_weights(folder, images):
 
 
 def _reseal(folder):
-    """Makes the stated SHA-256 those of the files, so that later checks count."""
+    """Updates the stated SHA-256 values, so that later checks are reached."""
     metrics = json.loads((folder / "metrics.json").read_text())
     metrics["weights_sha256"] = sha256(folder / "model.weights.h5")
     metrics["config_sha256"] = sha256(folder / "config.json")
@@ -146,7 +146,7 @@ LARGEST = {"model": "densenet", "depth": 1000, "growth_rate": 1000}
 
 
 def _largest(folder):
-    """A config that asks for a network of terabytes."""
+    """Writes a config of a network of terabytes."""
     path = folder / "config.json"
     config = json.loads(path.read_text())
     kept = {k: config["model"][k] for k in ("num_classes", "bn_momentum", "bn_epsilon")}
@@ -185,7 +185,7 @@ def _largest(folder):
         (lambda f: (f / "model.weights.h5").unlink(), "model.weights.h5 is missing"),
     ],
 )
-def test_what_is_wrong_is_one_clear_line(folder, harm, message):
+def test_every_fault_is_one_clear_line(folder, harm, message):
     harm(folder)
     with pytest.raises(CheckpointError, match=message) as caught:
         load_checkpoint(folder)
@@ -208,7 +208,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_read(folder):
 
 
 def test_a_network_is_not_built_for_a_file_that_is_too_small(folder, monkeypatch):
-    """A deep network takes minutes and gigabytes."""
+    """Building a deep network takes minutes and gigabytes."""
     _setting("model", "num_residual_blocks", 1000)(folder)
     monkeypatch.setattr(weights, "build_model", lambda *_, **__: pytest.fail("built"))
     message = r"must hold the 97,\d{3},\d{3} numbers of ResNet-6002, received \d+,\d{3}"
@@ -217,7 +217,7 @@ def test_a_network_is_not_built_for_a_file_that_is_too_small(folder, monkeypatch
 
 
 def test_the_bytes_that_are_verified_are_the_bytes_that_are_loaded(folder, monkeypatch):
-    """A run saves other weights while the network is built."""
+    """A run saves other weights while the network is being built."""
     expected = [weight.numpy() for weight in load_checkpoint(folder).model.weights]
     config = load_checkpoint(folder).config
     build = weights.build_model

@@ -1,4 +1,4 @@
-"""What HDF5 can do and weights must not."""
+"""Features of HDF5 that a weight file must not use."""
 
 import resource
 
@@ -25,7 +25,7 @@ def require_finite(path):
 
 @pytest.fixture
 def path(tmp_path):
-    """Two layers as Keras writes them, the second with a name."""
+    """Two layers in Keras's format, the second with a name."""
     path = tmp_path / "a.weights.h5"
     with h5py.File(path, "w") as file:
         file["layers/conv/vars/0"] = np.ones((3, 3, 2, 4), "float16")
@@ -49,11 +49,11 @@ def test_the_shapes(path):
 
 
 def test_a_name_that_claims_gigabytes_is_not_read(path):
-    """HDF5 allocates what the length of a text claims, and then looks for the text."""
+    """HDF5 allocates the claimed length of a text before it looks for the text."""
     claimed = (500_000_000).to_bytes(4, "little")
     length, place = len("logits").to_bytes(4, "little"), b"\x00" * 4
     content = path.read_bytes()
-    # The length, then the address of the heap that holds the text, then its index.
+    # The length, the address of the heap with the text, and its index.
     at = [
         i
         for i in range(len(content) - 16)
@@ -74,7 +74,7 @@ def _filtered(file, **options):
 
 
 def _external(file):
-    # Ten bytes of the disk as weights, were it followed.
+    # If it were followed, ten bytes of the disk would be read as weights.
     segment = [("/etc/passwd", 0, 8)]
     file.create_dataset("layers/x", (2,), "f4", external=segment)
 
@@ -129,7 +129,7 @@ def _empty(file):
 
 
 def _unwritten(file):
-    # A terabyte that the file claims, and of which it holds nothing.
+    # The file claims a terabyte but holds none of it.
     file.create_dataset("layers/x", (1 << 19, 1 << 19), "f4")
 
 
@@ -160,7 +160,7 @@ HARMS = {
 
 
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
-def test_what_else_hdf5_can_do_is_refused(path, harm):
+def test_other_features_of_hdf5_are_refused(path, harm):
     with h5py.File(path, "r+") as file:
         harm(file)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -183,8 +183,8 @@ def test_weights_must_be_finite(path, name, value):
         require_finite(path)
 
 
-def test_what_is_no_hdf5(path, tmp_path):
-    # HDF5 itself would look for a file within the file.
+def test_a_file_that_is_not_hdf5(path, tmp_path):
+    # HDF5 itself would search for a signature later in the file.
     path.write_bytes(b"\0" * 512 + path.read_bytes())
     with pytest.raises(CheckpointError, match="it is not an HDF5 file"):
         stored_shapes(path)
@@ -194,7 +194,7 @@ def test_what_is_no_hdf5(path, tmp_path):
         stored_shapes(tmp_path / "none.weights.h5")
 
 
-def test_a_file_has_a_largest_size(path):
+def test_the_size_of_a_file_is_limited(path):
     with open(path, "r+b") as file:
         file.truncate(5 << 30)  # a hole, it takes no room
     with pytest.raises(CheckpointError, match="at most 4294967296 bytes"):

@@ -15,13 +15,13 @@ SEED = tf.constant([3, 4], tf.int64)
 
 @pytest.fixture
 def pixels() -> np.ndarray:
-    """Images of which no two pixels are equal (but for the channel)."""
+    """Images in which no two pixels are equal, except for the channel."""
     grid = np.arange(1, 1 + 200 * 36, dtype=np.int32).reshape(200, 6, 6, 1)
     return np.repeat(grid, 3, axis=-1)
 
 
 def _windows(image: np.ndarray, padding: int) -> dict[bytes, tuple[int, int, bool]]:
-    """Every window of an image by its bytes: (top, left, mirrored)."""
+    """Returns (top, left, mirrored) of every window of an image, by its bytes."""
     size = len(image)
     padded = np.pad(image, [(padding, padding), (padding, padding), (0, 0)])
     windows = {}
@@ -67,7 +67,7 @@ def test_offsets_are_symmetric_and_uniform():
     images = np.zeros((20_000, 1, 5, 1), np.uint8)
     images[:, 0, 2] = 1
     batch = random_window(tf.constant(images), 2, False, SEED).numpy()
-    # The pixel is lost when the only row moves out: 4 of 5 vertical offsets.
+    # The pixel is lost if the only row moves out: for 4 of 5 vertical offsets.
     columns = batch.sum((0, 1, 3), dtype=float)
     assert columns.sum() == pytest.approx(4000, rel=0.05)
     np.testing.assert_allclose(columns, 800, rtol=0.15)
@@ -77,7 +77,7 @@ def test_asymmetric_offsets_never_reach_the_last():
     images = np.zeros((20_000, 1, 5, 1), np.uint8)
     images[:, 0, 2] = 1
     batch = random_window(tf.constant(images), 2, False, SEED, "asymmetric").numpy()
-    # The pixel stays in the row for 1 of 4 offsets; a window that starts at 4 would
+    # The pixel stays in the row for 1 of 4 offsets. A window that starts at 4 would
     # show it in column 0.
     columns = batch.sum((0, 1, 3), dtype=float)
     assert columns[0] == 0
@@ -98,7 +98,7 @@ def test_the_draws_follow_the_seed(pixels):
     assert np.any(other != same[0])
 
 
-def test_no_padding_and_no_flip_change_nothing(pixels):
+def test_no_padding_and_no_flip_leave_images_unchanged(pixels):
     batch = random_window(tf.constant(pixels), 0, False, SEED)
     np.testing.assert_array_equal(batch, pixels)
 
@@ -145,7 +145,7 @@ def test_cutout_by_hand(size):
     assert blank.min() < blank.max() or size == 1
 
 
-def test_every_pixel_is_the_centre_of_a_cutout():
+def test_every_pixel_can_be_the_center_of_a_cutout():
     result = cutout(tf.ones((12_000, 4, 3, 2)), 1, SEED).numpy()
     np.testing.assert_array_equal((result == 0).sum((1, 2, 3)), 2)
     counts = (result == 0).all(axis=-1).sum(axis=0)
@@ -153,7 +153,7 @@ def test_every_pixel_is_the_centre_of_a_cutout():
 
 
 def test_mixup_by_hand():
-    """Image i is 1 in channel i, so that a mixed image names its two members."""
+    """Image i is 1 in channel i, so that a mixed image shows its two members."""
     images = tf.reshape(tf.eye(20), (20, 1, 1, 20))
     mixed, targets = mixup(images, tf.range(20) % 3, 3, 1.0, SEED)
     mixed = mixed.numpy().reshape(20, 20)
@@ -186,7 +186,7 @@ def test_mixup_gives_floats_and_follows_the_seed():
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 5.0])
 def test_the_share_is_beta(alpha):
-    """Mean 1/2 and variance 1 / (4 (2 alpha + 1)) over many seeds."""
+    """The mean is 1/2 and the variance 1 / (4 (2 alpha + 1)) over many seeds."""
     shares = _shares(alpha)
     assert shares.mean() == pytest.approx(0.5, abs=0.02)
     assert shares.var() == pytest.approx(0.25 / (2 * alpha + 1), rel=0.1)
@@ -200,9 +200,9 @@ def test_a_tiny_alpha_mixes_nothing():
 
 
 def _shares(alpha: float) -> np.ndarray:
-    """The share of 4,000 batches: what is left of an image's own class.
+    """Returns the shares of 4,000 batches: the rest of an image's own class.
 
-    That is 1 for an image which is its own partner, but never for all ten.
+    It is 1 for an image that is its own partner, but never for all ten.
     """
     images, labels = tf.zeros((10, 1, 1, 1)), tf.range(10)
 

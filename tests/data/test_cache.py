@@ -76,7 +76,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, source):
     _check(source, cached(tmp_path / "file" / "c", "id", source))
 
 
-def test_nothing_else_is_left(tmp_path, source):
+def test_no_other_files_are_left(tmp_path, source):
     cached(tmp_path / "c", "id", source)
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
     stored = json.loads((tmp_path / "c" / "cache.json").read_text())
@@ -148,7 +148,7 @@ def test_a_cache_of_earlier_versions_has_no_tag(tmp_path, source):
 
 
 @pytest.mark.parametrize("place", ["", "sub"])
-def test_a_cache_never_lies_among_the_images_of_the_user(tmp_path, place):
+def test_a_cache_is_refused_among_the_images_of_the_user(tmp_path, place):
     config = DataConfig(
         dataset="folder",
         data_dir=str(tmp_path),

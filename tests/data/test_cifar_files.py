@@ -29,13 +29,13 @@ FOLDERS = [(dataset, folder) for dataset in VERSIONS for folder in VERSIONS[data
 
 @pytest.fixture(autouse=True)
 def seeded(monkeypatch):
-    """Four images a batch; nothing here uses Keras."""
+    """Uses four images per batch; nothing here uses Keras."""
     monkeypatch.setattr(cifar_files, "NUM_TRAIN", TRAIN)
     monkeypatch.setattr(cifar_files, "NUM_TEST", TEST)
 
 
 def images_and_labels(dataset: str, test: bool):
-    """Returns images (N, 32, 32, 3) and labels that differ in every way."""
+    """Returns images (N, 32, 32, 3) and labels without repetition."""
     count = TEST if test else TRAIN
     images = np.random.default_rng(test).integers(0, 256, (count, 32, 32, 3))
     labels = (np.arange(count) * 7 + test) % (10 if dataset == "cifar10" else 100)
@@ -43,7 +43,7 @@ def images_and_labels(dataset: str, test: bool):
 
 
 def python_2(value) -> bytes:
-    """Returns the opcodes with which Python 2 pickles a value in protocol 2."""
+    """Returns the opcodes of Python 2 for a value in protocol 2."""
     if isinstance(value, str):
         return b"T" + struct.pack("<i", len(value)) + value.encode("latin-1")
     if isinstance(value, int):
@@ -86,7 +86,7 @@ def content(dataset: str, binary: bool, images, labels, name: str) -> bytes:
 
 
 def write_folder(root: Path, folder: str) -> Path:
-    """Writes the files of one official version; returns the folder."""
+    """Writes the files of one official version and returns the folder."""
     dataset = next(name for name in VERSIONS if folder in VERSIONS[name])
     binary = folder.startswith("cifar-10-batches-bin") or folder.endswith("binary")
     path = root / folder
@@ -111,7 +111,7 @@ def write_folder(root: Path, folder: str) -> Path:
 
 
 def pack(folder: Path, reverse: bool = False) -> Path:
-    """Returns the archive of a folder, beside it; the folder is removed."""
+    """Replaces a folder by its archive, which it returns."""
     path = folder.parent / ARCHIVES[folder.name]
     with tarfile.open(path, "w:gz") as archive:
         archive.add(folder, folder.name, recursive=False)
@@ -176,7 +176,7 @@ def test_an_archive_is_found_and_decoded(tmp_path, dataset, folder, reverse):
     assert [file.name for file in tmp_path.iterdir()] == [ARCHIVES[folder]]
 
 
-def test_what_is_not_there(tmp_path, monkeypatch):
+def test_missing_files_are_not_found(tmp_path, monkeypatch):
     assert find("cifar10", tmp_path) is find("cifar10", tmp_path / "none") is None
     (tmp_path / "test").write_bytes(b"")
     (tmp_path / "train").mkdir()
@@ -187,7 +187,7 @@ def test_what_is_not_there(tmp_path, monkeypatch):
     assert find("cifar10", Path()) == Path()
 
 
-def test_a_file_that_is_no_official_archive(tmp_path):
+def test_a_file_that_is_not_an_official_archive(tmp_path):
     path = tmp_path / "cifar-100-python.tar.gz"
     path.write_bytes(b"")
     with pytest.raises(DataError, match="data_dir must be a folder or cifar-10-python"):
@@ -196,7 +196,7 @@ def test_a_file_that_is_no_official_archive(tmp_path):
 
 @pytest.mark.parametrize("protocol", range(5))
 @pytest.mark.parametrize("keys", [str, str.encode])
-def test_batches_that_python_3_wrote(tmp_path, protocol, keys):
+def test_batches_written_by_python_3(tmp_path, protocol, keys):
     path = write_folder(tmp_path, "cifar-10-batches-py")
     images, labels = images_and_labels("cifar10", test=True)
     written = batch("cifar10", images, labels, "testing batch 1 of 1")
@@ -209,7 +209,7 @@ def test_batches_that_python_3_wrote(tmp_path, protocol, keys):
     assert "must hold data as an array of two dimensions" in refused("cifar10", path)
 
 
-def test_columns_first(tmp_path):
+def test_arrays_in_fortran_order(tmp_path):
     path = write_folder(tmp_path, "cifar-10-batches-py")
     images, labels = images_and_labels("cifar10", test=True)
     written = batch("cifar10", images, labels, "testing batch 1 of 1")
@@ -251,7 +251,7 @@ def test_a_batch_of_another_kind(tmp_path, changes, message):
     assert len(decode("cifar10", path, test=False)[1]) == TRAIN
 
 
-def test_the_label_of_the_batch_may_be_missing(tmp_path):
+def test_the_label_of_the_batch_can_be_missing(tmp_path):
     path = write_folder(tmp_path, "cifar-10-batches-py")
     (path / "test_batch").write_bytes(changed(batch_label=None))
     check("cifar10", path)
@@ -335,7 +335,7 @@ def test_a_hostile_pickle_runs_nothing(tmp_path, protocol):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        # Codecs decode what they are given: zip bombs, rot13, ...
+        # Codecs decode any input: zip bombs, rot13, ...
         (b"c_codecs\nencode\nX\x03\x00\x00\x00abcX\x03\x00\x00\x00zip\x86R", "array"),
         (b"cnumpy\nndarray\n)R}X\x0c\x00\x00\x00__setstate__Nsb", "an array"),
         (b"cnumpy\nndarray\n)\x81", "an array"),
@@ -356,7 +356,7 @@ def test_other_tricks_of_a_pickle(tmp_path, value, message):
     assert message in refused("cifar10", path)
 
 
-def test_a_batch_that_is_no_dict(tmp_path):
+def test_a_batch_that_is_not_a_dict(tmp_path):
     path = write_folder(tmp_path, "cifar-10-batches-py")
     (path / "test_batch").write_bytes(b"N.")
     assert "must hold a dict" in refused("cifar10", path)
@@ -384,7 +384,7 @@ def test_a_damaged_archive(packed, harm):
     assert "cannot be read: " in refused("cifar10", packed)
 
 
-def test_a_truncated_tar_in_a_whole_gzip(packed):
+def test_a_truncated_tar_in_an_intact_gzip(packed):
     unpacked = gzip.decompress(packed.read_bytes())
     for size in (0, 100, 600, 20_000, 60_000):
         packed.write_bytes(gzip.compress(unpacked[:size]))
@@ -395,7 +395,7 @@ NAME = "cifar-10-batches-bin/test_batch.bin"
 ROWS = bytes(TEST * 3073)
 
 
-def test_what_an_archive_may_hold_besides(tmp_path):
+def test_other_members_of_an_archive(tmp_path):
     path = tmp_path / "cifar-10-binary.tar.gz"
     outside = [
         member("../cifar-10-batches-bin/test_batch.bin", b"x" * 9),
@@ -430,7 +430,7 @@ def test_only_regular_files_are_read(tmp_path, kind, target):
 def test_an_archive_that_unpacks_to_too_much(tmp_path, monkeypatch):
     path = tmp_path / "cifar-10-binary.tar.gz"
     monkeypatch.setattr(cifar_files, "_MAX_OTHER_BYTES", 50_000)
-    # In one member, in many, behind the last, and only claimed.
+    # The excess is in one member, in many, after the last, or only claimed.
     archive_of(path, [member("bomb", bytes(300_000)), member(NAME, ROWS)])
     assert "unpacks to more than the official files" in refused("cifar10", path)
     archive_of(path, [member(f"bomb{n}", bytes(9_000)) for n in range(40)])
@@ -502,7 +502,7 @@ def test_the_identity_changes_with_the_files(tmp_path):
         lambda labels: [np.uint8(labels[0]), *labels[1:]],
     ],
 )
-def test_batches_as_people_pickle_them_again(tmp_path, protocol, keys, form):
+def test_batches_pickled_again_by_users(tmp_path, protocol, keys, form):
     for dataset in ("cifar10", "cifar100"):
         path = write_folder(tmp_path, VERSIONS[dataset][0])
         name = "test_batch" if dataset == "cifar10" else "test"
@@ -527,13 +527,13 @@ def test_batches_as_people_pickle_them_again(tmp_path, protocol, keys, form):
         np.array(["1"] * 6),
     ],
 )
-def test_arrays_that_hold_no_labels(tmp_path, labels):
+def test_arrays_without_labels(tmp_path, labels):
     path = write_folder(tmp_path, "cifar-10-batches-py")
     (path / "test_batch").write_bytes(changed(labels=labels))
     assert "must hold labels as a list of int: " in refused("cifar10", path)
 
 
-def test_a_half_extracted_folder_is_passed_over(tmp_path):
+def test_a_half_extracted_folder_is_skipped(tmp_path):
     path = write_folder(tmp_path, "cifar-10-batches-py")
     assert find("cifar10", tmp_path) == path
     archive = tmp_path / "cifar-10-python.tar.gz"
@@ -550,7 +550,7 @@ def test_a_half_extracted_folder_is_passed_over(tmp_path):
     check("cifar10", archive)
     archive.unlink()
     assert find("cifar10", tmp_path) == path
-    # A folder of the other version does not hide it.
+    # A folder of the other version does not hide the archive.
     write_folder(tmp_path, "cifar-10-batches-bin")
     assert find("cifar10", tmp_path) == path
     assert half_extracted("cifar10", path) == []

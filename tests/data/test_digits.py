@@ -54,7 +54,7 @@ def test_file_is_small_and_carries_licence_and_citation():
         assert "Alpaydin" in str(stored["citation"])
 
 
-def test_the_order_is_the_scripts():
+def test_the_order_is_made_by_the_script():
     with np.load(resources.files(digits).joinpath("digits.npz")) as stored:
         np.testing.assert_array_equal(
             stored["order"], stratified_order(stored["labels"], seed=0)

@@ -11,7 +11,7 @@ def test_a_closed_port_does_not_answer():
     assert not host.answers(f"127.0.0.1:{port}")
 
 
-def test_a_silent_host_is_given_up(monkeypatch):
+def test_a_silent_host_times_out(monkeypatch):
     monkeypatch.setattr(host, "PROBE_SECONDS", 0.2)
     answers = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -19,7 +19,7 @@ def test_a_silent_host_is_given_up(monkeypatch):
         probe = threading.Thread(target=lambda: answers.append(host.answers(name)))
         probe.daemon = True
         probe.start()
-        # The server is silent for as long as this waits.
+        # The server is silent during the wait.
         probe.join(60)
         assert answers == [False]
 
@@ -32,7 +32,7 @@ def test_a_name_that_is_not_found(monkeypatch):
     assert not host.answers("a.b")
 
 
-def test_a_slow_look_up_is_not_waited_for(monkeypatch):
+def test_a_slow_look_up_times_out(monkeypatch):
     given_up, ended = threading.Event(), threading.Event()
 
     def look_up(*_, **__):
@@ -47,7 +47,7 @@ def test_a_slow_look_up_is_not_waited_for(monkeypatch):
     given_up.set()
 
 
-def test_a_host_that_says_no_answers(monkeypatch):
+def test_an_http_error_is_an_answer(monkeypatch):
     def urlopen(request, timeout):
         assert request.full_url == "https://a.b" and request.method == "HEAD"
         raise urllib.error.HTTPError("https://a.b", 400, "no", {}, None)

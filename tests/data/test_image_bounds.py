@@ -25,7 +25,7 @@ def seeded():
 
 
 def tiff(*entries, data: bytes = b"", big: bool = False) -> bytes:
-    """Returns a TIFF of 16x16 pixels with more (tag, type, count, value)."""
+    """Returns a TIFF of 16x16 pixels with additional (tag, type, count, value)."""
     entries = [(tag, SHORT, 1, value) for tag, value in BASE.items()] + list(entries)
     number, head = ("Q", b"II+\0\x08\0\0\0") if big else ("I", b"II*\0")
     start = struct.pack(f"<{number}", 16 if big else 8)
@@ -40,7 +40,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(part: bytes) -> bytes:
-    """Returns a PNG of one grey pixel with one more part."""
+    """Returns a PNG of one gray pixel with an additional part."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(b"\0\x07")) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + head + part + body
@@ -72,7 +72,7 @@ def test_a_huge_tile_or_strip_is_refused_before_decoding(
     assert refused(tmp_path, tiff(*entries, big=big)) == expected
 
 
-def test_a_tile_may_be_larger_than_the_image(tmp_path):
+def test_a_tile_can_be_larger_than_the_image(tmp_path):
     offset = 8 + 2 + 12 * 10 + 8
     entries = [(322, LONG, 1, 256), (323, LONG, 1, 256), (324, LONG, 1, offset)]
     tile = zlib.compress(bytes([77]) * 256 * 256)
@@ -95,7 +95,7 @@ def test_one_strip_of_all_rows_is_read(tmp_path):
 
 
 def many_tags(count: int, size: int) -> bytes:
-    """Returns a TIFF of which all tags name the same bytes."""
+    """Returns a TIFF in which all tags refer to the same bytes."""
     return tiff(*((1000 + n, BYTES, size, 64) for n in range(count)), data=bytes(size))
 
 
@@ -134,7 +134,7 @@ def test_a_damaged_tag_does_not_lose_the_photograph(tmp_path):
     assert (read_image(tmp_path / "x.png", 8) == 200).all()
 
 
-def test_a_jpeg_of_too_many_parts(tmp_path, monkeypatch):
+def test_a_jpeg_with_too_many_parts(tmp_path, monkeypatch):
     stream = io.BytesIO()
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(
         stream, "jpeg", progressive=True
@@ -148,11 +148,11 @@ def test_a_jpeg_of_too_many_parts(tmp_path, monkeypatch):
     assert refused(tmp_path, whole[:2] + comments + whole[2:], ".jpg") == message
 
 
-def test_a_file_of_too_many_bytes(tmp_path):
+def test_a_file_with_too_many_bytes(tmp_path):
     path = tmp_path / "x.webp"
     path.write_bytes(b"RIFF\0\0\0\0WEBP")
     with open(path, "r+b") as file:
-        file.truncate(30 << 30)  # sparse: it takes no room
+        file.truncate(30 << 30)  # sparse: takes no disk space
     with pytest.raises(DataError, match="at most 1,073,741,824 bytes, it has 32,212"):
         read_image(path, 8)
 

@@ -23,7 +23,7 @@ class FolderInfo(NamedTuple):
 
 
 def source(root: Path, side=32, rule="class", validation_size=0) -> ImageFolder:
-    """Returns the source of a folder; a `DataConfig` has no side as small as here."""
+    """Returns the source of a folder, with sides smaller than `DataConfig` allows."""
     config = {"data_dir": str(root), "stored_side": side, "folder_split": rule}
     return ImageFolder(SimpleNamespace(validation_size=validation_size, **config))
 
@@ -80,7 +80,7 @@ def refused(function, *arguments) -> str:
 
 
 def read(tmp_path, image, side=4, suffix=".png", **options) -> np.ndarray:
-    """Returns the image as `decode` gives it, (side, side, 3)."""
+    """Returns the image from `decode`, (side, side, 3)."""
     for old in tmp_path.glob("train/a/*"):
         old.unlink()
     save(tmp_path / "train" / "a" / f"x{suffix}", image, **options)
@@ -93,7 +93,7 @@ def read(tmp_path, image, side=4, suffix=".png", **options) -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """24 images of 3 classes; the red of an image is its number."""
+    """24 images of 3 classes; the red value of an image is its number."""
     for number in range(24):
         colour = np.full((4, 4, 3), (number, 0, 0), np.uint8)
         save(tmp_path / "dog cat bird".split()[number % 3] / f"{number}.png", colour)
@@ -147,13 +147,13 @@ def test_each_split_has_an_image(tmp_path):
     assert describe(tmp_path) == FolderInfo(("a", "b"), 1, 1, 0)
 
 
-def test_a_class_may_be_called_train(tmp_path):
+def test_a_class_can_be_called_train(tmp_path):
     for name in ("bus", "train"):
         save(tmp_path / name / "x.png")
     assert describe(tmp_path).class_names == ("bus", "train")
 
 
-def test_what_is_passed_over(tmp_path):
+def test_other_files_are_skipped(tmp_path):
     for name in "ab":
         save(tmp_path / name / "x.PNG")
         save(tmp_path / name / ".hidden.png")
@@ -177,7 +177,7 @@ def test_every_suffix(tmp_path, suffix):
     assert abs(pixels.astype(int) - 100).max() <= 2
 
 
-def test_names_that_systems_spell_differently(tmp_path):
+def test_names_with_different_unicode_forms(tmp_path):
     composed, apart = "caf\u00e9", "cafe\u0301"
     for root, name in ((tmp_path / "1", composed), (tmp_path / "2", apart)):
         save(root / "zoo" / "x.png")
@@ -186,11 +186,11 @@ def test_names_that_systems_spell_differently(tmp_path):
     first, second = (decode(tmp_path / n, False, 2) for n in "12")
     np.testing.assert_array_equal(first[0], second[0])
     save(tmp_path / "1" / apart / "x.png")
-    if apart in os.listdir(tmp_path / "1"):  # not where the system joins them
+    if apart in os.listdir(tmp_path / "1"):  # some systems compose them
         assert "two classes of one name" in refused(describe, tmp_path / "1")
 
 
-def test_the_centre_is_cut_out_before_the_resize(tmp_path):
+def test_the_center_is_cropped_before_the_resize(tmp_path):
     wide = noise(4, 9, 3)
     np.testing.assert_array_equal(read(tmp_path, wide), wide[:, 2:6])
     tall = noise(7, 4, 3)
@@ -198,7 +198,7 @@ def test_the_centre_is_cut_out_before_the_resize(tmp_path):
 
 
 def test_the_resize_is_antialiased(tmp_path):
-    # Every second column is white: a plain bilinear resize would see only those.
+    # Every second column is white: a plain bilinear resize would see only white.
     stripes = np.zeros((32, 32), np.uint8)
     stripes[:, ::2] = 255
     pixels = read(tmp_path, stripes)
@@ -213,12 +213,12 @@ def test_the_orientation_of_a_camera(tmp_path, suffix):
     upright = np.zeros((16, 16, 3), np.uint8)
     upright[:8, :8] = 255
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by a quarter, clockwise
+    exif[0x0112] = 6  # shown rotated by 90 degrees clockwise
     pixels = read(tmp_path, np.rot90(upright), 16, suffix, exif=exif)
     np.testing.assert_array_equal(pixels > 127, upright > 127)
 
 
-def test_transparent_pixels_lie_on_black(tmp_path):
+def test_transparent_pixels_become_black(tmp_path):
     colour = noise(4, 4, 4)
     colour[..., 3] = np.array([0, 128, 255, 51])
     expected = np.rint(colour[..., :3] * (colour[..., 3:] / 255))
@@ -235,7 +235,7 @@ def test_transparent_pixels_lie_on_black(tmp_path):
     assert pixels[0].tolist() == [[100, 50, 25], [10, 20, 30]]
 
 
-def test_greys_of_16_bits_are_scaled(tmp_path):
+def test_grays_of_16_bits_are_scaled(tmp_path):
     deep = np.array([[0, 128, 129, 257], [65535, 32896, 65406, 65407]] * 2, np.uint16)
     expected = [[0, 0, 1, 1], [255, 128, 254, 255]] * 2
     for suffix in (".png", ".tif", ".ppm"):
@@ -243,7 +243,7 @@ def test_greys_of_16_bits_are_scaled(tmp_path):
         np.testing.assert_array_equal(pixels, np.array(expected)[..., None] + [0] * 3)
 
 
-def test_greys_of_unknown_range(tmp_path):
+def test_grays_of_unknown_range(tmp_path):
     message = refused(read, tmp_path, np.full((4, 4), 65536, np.int32), 4, ".tif")
     assert (
         "x.tif cannot be read: its greys must be 0 to 65535, they are 65536" in message
@@ -300,7 +300,7 @@ def test_truncated_images(tmp_path, suffix):
 @pytest.mark.parametrize(
     "content", [b"text", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"]
 )
-def test_what_is_no_image(tmp_path, content):
+def test_files_that_are_not_images(tmp_path, content):
     path = save(tmp_path / "a" / "x.png")
     save(tmp_path / "b" / "x.png")
     path.write_bytes(content)
@@ -363,13 +363,13 @@ def test_folders_that_are_refused(tmp_path):
     )
 
 
-def test_a_class_that_no_json_can_name_is_refused(folder):
+def test_a_class_name_that_json_cannot_hold_is_refused(folder):
     os.rename(folder / "cat", os.fsencode(folder) + b"/caf\xe9")
     message = refused(describe, folder)
     assert message.endswith(r"must have names in UTF-8, received 'caf\udce9'")
 
 
-def test_without_room_nothing_is_mapped(folder, monkeypatch):
+def test_without_free_space_nothing_is_mapped(folder, monkeypatch):
     usage = SimpleNamespace(free=3 * 4 * 4 * 3 - 1)
     monkeypatch.setattr(image_folder.shutil, "disk_usage", lambda _: usage)
     assert "must have 144 bytes free for the decoded images, received 143" in refused(
@@ -417,7 +417,7 @@ def test_describing_opens_no_image_and_needs_no_library(folder):
 
 
 def folder_of(root: Path, counts: dict[str, int], prefix: str = "") -> Path:
-    """Writes so many images of each class; the red of an image is its number."""
+    """Writes `counts` images of each class; the red value is the image's number."""
     for name, count in counts.items():
         for number in range(count):
             pixels = np.full((2, 2, 3), (number, 0, 0), np.uint8)
@@ -439,17 +439,17 @@ def test_each_class_is_in_each_split(tmp_path):
     assert describe(root) == FolderInfo(("a", "b", "c", "d"), 52, 7, 6)
     assert labels_of(root, 6) == [[33, 1, 2, 10], [3, 1, 1, 1], [4, 1, 1, 1]]
     assert (notes(root, "class", 6)) == []
-    # Two are too few for four classes, and what is left goes to the largest.
+    # Two images are too few for four classes; the rest goes to the largest class.
     assert labels_of(root, 2)[1] == [1, 0, 0, 1]
     assert (notes(root, "class", 2)) == ["classes without a validation image: b, c"]
-    # The held-out images are those with the largest hash of their class.
+    # The held-out images have the largest hashes of their class.
     names = sorted((f"a/{n}.png" for n in range(40)), key=digest)
     images, labels = decode(root, True, 2)
     found = [f"a/{red}.png" for red in images[labels == 0][:, 0, 0, 0]]
     assert found == names[-4:]
 
 
-def test_another_class_leaves_the_split_as_it_is(tmp_path):
+def test_another_class_does_not_change_the_split(tmp_path):
     root = folder_of(tmp_path, {"a": 30, "b": 30})
     images, labels = decode(root, True, 2)
     before = set(images[labels == 1][:, 0, 0, 0].tolist())
@@ -458,7 +458,7 @@ def test_another_class_leaves_the_split_as_it_is(tmp_path):
     assert set(images[labels == 1][:, 0, 0, 0].tolist()) == before
 
 
-def test_classes_that_no_split_can_share_are_named(tmp_path):
+def test_classes_missing_in_a_split_are_named(tmp_path):
     root = folder_of(tmp_path, {f"c{n:02}": 1 for n in range(40)})
     assert describe(root).num_test == 1
     assert (notes(root, "class", 0)) == [
@@ -471,7 +471,7 @@ def test_classes_that_no_split_can_share_are_named(tmp_path):
     assert (notes(root, "class", 100)) == []
 
 
-def test_files_that_are_passed_over_are_counted(tmp_path):
+def test_skipped_files_are_counted(tmp_path):
     root = folder_of(tmp_path, {"a": 3, "b": 3})
     image = (root / "a" / "0.png").read_bytes()
     for name in ("a/x.HEIC", "b/y.heic", "b/notes.txt", "b/plain.png.bak"):
@@ -507,7 +507,7 @@ def test_a_validation_folder(tmp_path):
     assert "one validation folder, it holds val and valid" in refused(describe, root)
 
 
-def test_a_validation_folder_is_the_test_split_where_there_is_none(tmp_path):
+def test_a_validation_folder_without_test_folder_is_the_test_split(tmp_path):
     for prefix, count in (("train", 5), ("val", 3)):
         folder_of(tmp_path, {"a": count, "b": count}, prefix)
     assert describe(tmp_path) == FolderInfo(("a", "b"), 10, 6, 2)
@@ -542,7 +542,7 @@ def test_multi_picture_files_are_read(tmp_path):
         assert image_file.read_image(save(tmp_path / "x.pnm", white), 4).min() == 255
 
 
-def test_a_pipe_is_an_error_and_no_wait(tmp_path):
+def test_a_pipe_is_an_error_without_a_wait(tmp_path):
     root = folder_of(tmp_path, {"a": 2, "b": 2})
     (root / "a" / "0.png").unlink()
     os.mkfifo(root / "a" / "0.png")

@@ -1,8 +1,8 @@
-"""The input of the TF1 original, rebuilt in NumPy, against `training_batches`.
+"""`training_batches` compared with the TF1 original's input, rebuilt in NumPy.
 
-wenxinxu/resnet-in-tensorflow shuffles the data once and pads it with zeros; an
-update takes neighbours from a random start, cuts a window of the old size out of
-each padded image, mirrors half of them and whitens what is left.
+wenxinxu/resnet-in-tensorflow shuffles the data once and pads it with zeros. An update
+takes neighbors from a random start, cuts a window of the original size out of each
+padded image, mirrors half of the images, and whitens them.
 """
 
 import itertools
@@ -27,7 +27,7 @@ CONFIG = DataConfig(
 
 @pytest.fixture
 def split() -> Split:
-    """Random images, every fifth black but for one faint value near its centre."""
+    """Random images; every fifth is black except for a faint value near the center."""
     images = np.random.default_rng(0).integers(0, 256, (COUNT, 32, 32, 3))
     images[::5] = 0
     images[::5, 15, 14, 1] = 1
@@ -36,13 +36,13 @@ def split() -> Split:
 
 
 def _key(purpose: int, number: int) -> tf.Tensor:
-    """The stateless seed of one purpose: 0 order, 1 crop and flip, 2 start."""
+    """Returns the stateless seed of a purpose: 0 order, 1 crop and flip, 2 start."""
     key, number = tf.constant([SEED, purpose], tf.int64), tf.constant(number, tf.int64)
     return tf.random.fold_in(key, number)
 
 
 def _original(split: Split, steps: int):
-    """Yields (images, labels, starts of the crops, smallest deviation) a step."""
+    """Yields (images, labels, starts of the crops, smallest deviation) per step."""
     shuffle = tf.random.experimental.stateless_shuffle
     order = shuffle(tf.range(COUNT), _key(0, 0)).numpy()
     sides = (PADDING, PADDING)
@@ -76,6 +76,6 @@ def test_the_original_habits_are_reproduced(split):
         np.testing.assert_allclose(images, expected[0], rtol=1e-5, atol=1e-4)
         offsets |= set(expected[2])
         smallest = min(smallest, expected[3])
-    # Shifts of -2 to +1, never +2; and the floor of the deviation was needed.
+    # Shifts are -2 to +1, never +2; and the minimum of the deviation was applied.
     assert offsets == {0, 1, 2, 3}
     assert 0 < smallest < 1 / np.sqrt(3072)

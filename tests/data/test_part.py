@@ -1,4 +1,4 @@
-"""The parts of an update are the whole of it, whatever is done to the images."""
+"""The parts of an update add up to the whole, with any augmentation."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ STEPS = IMAGES // BATCH
 
 @pytest.fixture(scope="module")
 def split():
-    """Images of which pixel (0, 0, 0) is the index."""
+    """Images whose pixel (0, 0, 0) is the index."""
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, 32, 32, 3), np.uint8)
     images[:, 0, 0, 0] = np.arange(IMAGES)
     labels = np.arange(IMAGES, dtype=np.int32) % 10

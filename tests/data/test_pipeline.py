@@ -48,8 +48,8 @@ def test_every_epoch_sees_every_image_once():
     assert np.any(epochs[0] != epochs[1])
 
 
-def test_drop_last_leaves_out_what_does_not_fill_a_batch():
-    """An epoch is 6 batches of 8 of the 50 images, wherever the run goes on."""
+def test_drop_last_skips_the_incomplete_batch():
+    """An epoch is 6 batches of 8 of the 50 images, at any resumed step."""
     whole = _take(batch_indices(50, 8, seed=1, start_step=0, drop_last=True), 24)
     order = _take(batch_indices(50, 50, seed=1, start_step=0), 4)
     for epoch in range(4):
@@ -70,8 +70,8 @@ def test_drop_last_needs_a_full_batch():
 
 
 @pytest.mark.parametrize("normalization", ["mean_std", "whitening"])
-def test_a_border_of_the_mean_color_is_0(split, normalization):
-    """The images come out as with a black border, and what is added is exactly 0."""
+def test_a_border_of_the_mean_color_is_zero(split, normalization):
+    """The images equal those with a black border, and the border is exactly 0."""
     black = DataConfig(normalization=normalization, padding_size=4)
     mean = dataclasses.replace(black, padding_color="mean")
     images, labels = tf.constant(split.images[:16] // 2 + 100), split.labels[:16]
@@ -95,18 +95,18 @@ def test_a_border_of_the_mean_color_is_resized_with_the_image(split):
     assert (seen.shape, seen.dtype) == ((4, 36, 36, 3), tf.float32)
     black = dataclasses.replace(config, padding_color="black")
     other, _ = pipeline.prepare(images, split.labels[:4], black, 0, 3, 10)
-    middle = slice(10, 26)  # no border there, but the rounding to whole pixels
+    middle = slice(10, 26)  # without the border, only rounding to whole pixels differs
     near = np.abs(seen - other)[:, middle, middle]
     assert near.max() <= 0.51 / 255 / 0.243
 
 
-def test_a_batch_may_be_larger_than_the_data_set():
+def test_a_batch_can_be_larger_than_the_data_set():
     (indices,) = _take(batch_indices(5, 12, seed=1, start_step=0), 1)
     np.testing.assert_array_equal(np.bincount(indices[:10]), np.full(5, 2))
 
 
 def test_windows_are_neighbours_in_one_order():
-    """Every start from 0 to N - batch - 1 occurs, and the last image never."""
+    """Every start from 0 to N - batch - 1 occurs, and the last image never does."""
     windows = _take(batch_indices(50, 8, seed=1, start_step=0, sampling="window"), 800)
     follower = {}
     for window in windows:
@@ -182,15 +182,15 @@ def test_mixup_gives_targets(split, num_classes):
         np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_mixup_mixes_what_comes_without_it(split):
-    """Images and targets are mixed alike, by one share and one permutation."""
+def test_mixup_mixes_the_plain_batch(split):
+    """Images and targets are mixed by the same share and permutation."""
     options = {"batch_size": 8, "seed": 4}
     plain = _take(training_batches(split, CONFIG, **options), 5)
     config = dataclasses.replace(CONFIG, mixup=1.0)
     mixed = _take(training_batches(split, config, **options), 5)
     shares = set()
     for (images, labels), (blends, targets) in zip(plain, mixed, strict=True):
-        # Row i of `weights` writes blend i as a sum of the images.
+        # Row i of `weights` expresses blend i as a sum of the images.
         flat = images.reshape(8, -1), blends.reshape(8, -1)
         weights = np.linalg.lstsq(flat[0].T, flat[1].T, rcond=None)[0].T
         np.testing.assert_allclose(weights.sum(axis=0), 1, atol=1e-3)
@@ -199,7 +199,7 @@ def test_mixup_mixes_what_comes_without_it(split):
     assert len(shares) == 5
 
 
-def test_cutout_blanks_after_normalisation(split):
+def test_cutout_blanks_after_normalization(split):
     options = {"batch_size": 8, "seed": 4}
     plain = _take(training_batches(split, CONFIG, **options), 5)
     config = dataclasses.replace(CONFIG, cutout=16)
@@ -215,7 +215,7 @@ def test_cutout_blanks_after_normalisation(split):
 
 
 def test_resized_crops_are_chosen_by_the_config(split):
-    """A part of a gradient: its values say how much of the image it shows."""
+    """The images are gradients, so values show how much of the image a crop covers."""
     ramp = np.arange(32, dtype=np.uint8)[:, np.newaxis, np.newaxis]
     images = tf.constant(np.broadcast_to(ramp, (64, 32, 32, 3)))
     config = DataConfig(crop="resized", crop_scale=(0.25, 0.25), crop_ratio=(1, 1))
@@ -228,7 +228,7 @@ def test_resized_crops_are_chosen_by_the_config(split):
     np.testing.assert_array_equal(np.ptp(result, axis=(1, 2, 3)), 15)
 
 
-def test_a_large_array_is_read_where_it_lies(split, tmp_path, monkeypatch):
+def test_a_large_array_is_read_in_place(split, tmp_path, monkeypatch):
     options = {"batch_size": 8, "seed": 5, "start_step": 3}
     expected = _take(training_batches(split, CONFIG, **options), 3)
     np.save(tmp_path / "images.npy", split.images)
@@ -262,21 +262,21 @@ def test_normalize_follows_the_config(split, normalization):
     np.testing.assert_allclose(result.std(axes), 1, atol=tolerance)
 
 
-def test_normalize_resizes_and_cuts_the_centre(split):
+def test_normalize_resizes_and_crops_the_center(split):
     images = tf.constant(split.images)
     config = dataclasses.replace(CONFIG, resize=40, image_size=36)
     resized = tf.round(tf.image.resize(images, (40, 40)))[:, 2:38, 2:38] / 255
     expected = (resized - CONFIG.channel_mean) / CONFIG.channel_std
     np.testing.assert_allclose(normalize(images, config), expected, atol=1e-5)
-    # Without `resize` the whole image is brought to the size of the network.
+    # Without `resize` the whole image is resized for the network.
     config = dataclasses.replace(CONFIG, image_size=16)
     resized = tf.round(tf.image.resize(images, (16, 16), antialias=True)) / 255
     expected = (resized - CONFIG.channel_mean) / CONFIG.channel_std
     np.testing.assert_allclose(normalize(images, config), expected, atol=1e-5)
 
 
-def test_training_sees_what_evaluation_sees(split):
-    """Without augmentation both give the same images, at any size."""
+def test_training_and_evaluation_see_the_same_images(split):
+    """Without augmentation the images are the same, at any size."""
     config = dataclasses.replace(STILL, resize=40, image_size=36)
     ((images, labels),) = _take(
         training_batches(split, config, batch_size=50, seed=0), 1
@@ -298,7 +298,7 @@ def test_parallel_calls_change_no_bit(split, monkeypatch):
             np.testing.assert_array_equal(array, same)
 
 
-def test_parallel_calls_are_for_accelerators(monkeypatch):
+def test_parallel_calls_need_an_accelerator(monkeypatch):
     assert pipeline._parallel_calls() is None
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a"])
     for cpus, calls in ((1, 1), (2, 1), (5, 4), (64, 8)):

@@ -68,7 +68,7 @@ def test_strings_of_python_2_keep_their_bytes(data):
     assert read_pickle(b"S'a\\n\"'\n.", ())[0] == 'a\n"'
 
 
-def test_pickles_that_follow_each_other():
+def test_consecutive_pickles():
     first, second = pickle.dumps([1]), pickle.dumps({"a": 2})
     data = b"head" + first + second + b"raw bytes"
     value, end = read_pickle(data, (), 4)
@@ -174,7 +174,7 @@ def _payload(marker) -> list[bytes]:
         stacked + short + b"\x85R.",
         stacked + short + b"\x85}\x92.",
         b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93" + short + b"\x85R.",
-        # A dotted name, which protocol 4 looks up step by step.
+        # A dotted name, which protocol 4 resolves step by step.
         b"\x80\x04\x8c\x0bcollections\x8c\x14OrderedDict.__init__\x93.",
     ]
 
@@ -191,7 +191,7 @@ def test_a_hostile_pickle_runs_nothing(tmp_path, kind):
         assert marker.exists()
 
 
-def test_what_is_allowed_is_still_not_executed(tmp_path, monkeypatch):
+def test_allowed_names_are_not_executed(tmp_path, monkeypatch):
     (tmp_path / "evil_module.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(os, "system", lambda *_: pytest.fail("called"))
@@ -247,7 +247,7 @@ def test_what_is_allowed_is_still_not_executed(tmp_path, monkeypatch):
         (b"c" + b"x" * 9_000 + b"\ny\n.", "is not allowed"),
     ],
 )
-def test_what_cannot_be_read(data, message):
+def test_unreadable_pickles(data, message):
     assert message in refused(data, {"m.f"})
 
 
@@ -265,7 +265,7 @@ def test_a_length_beyond_the_end_allocates_nothing(opcode):
 
 
 def test_a_bomb_stays_as_small_as_its_file():
-    # Each tuple holds the one before twice: 2^1000 leaves when copied.
+    # Each tuple holds the previous one twice: 2^1000 leaves if copied.
     data = b"N" + b"2\x86" * 1000 + b"."
     value, _ = read_pickle(data, ())
     depth = 0
@@ -273,7 +273,7 @@ def test_a_bomb_stays_as_small_as_its_file():
         assert value[0] is value[1]
         value, depth = value[0], depth + 1
     assert depth == 1000
-    # As a key it would be hashed for ever.
+    # As a key it would be hashed forever.
     assert "small plain value" in refused(b"}" + data[:-1] + b"Ns.")
 
 
@@ -314,7 +314,7 @@ def test_damage_is_always_a_pickle_error():
     assert failures > 1_000
 
 
-def test_descriptions_are_values_only_where_that_is_cheap():
+def test_descriptions_are_hashed_only_if_cheap():
     assert len({Symbol("m", "f"), Symbol("m", "f"), Symbol("m", "g")}) == 2
     assert Call(Symbol("m", "f"), ()) != Call(Symbol("m", "f"), ())
     with pytest.raises(AttributeError):

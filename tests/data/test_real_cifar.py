@@ -1,4 +1,4 @@
-"""What holds for the real CIFAR-10, where `TFDS_DATA_DIR` has it."""
+"""Tests on the real CIFAR-10, if `TFDS_DATA_DIR` has it."""
 
 import os
 

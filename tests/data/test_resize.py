@@ -23,7 +23,7 @@ def _draws(count: int) -> np.ndarray:
 
 
 def _box(draws, height, width, scale, ratio) -> tuple[int, int, int, int, int]:
-    """One image by the rule: (try, top, left, height, width), try 10 for none."""
+    """Returns (try, top, left, height, width) for one image; try 10 if none fits."""
     logs = [math.log(limit) for limit in ratio]
     for trial in range(10):
         area = height * width * (scale[0] + draws[trial] * (scale[1] - scale[0]))
@@ -42,7 +42,7 @@ def _box(draws, height, width, scale, ratio) -> tuple[int, int, int, int, int]:
 
 
 def _enlarged(image: np.ndarray, size: int) -> np.ndarray:
-    """Bilinear with half-pixel centres, pixel by pixel from its four neighbours."""
+    """Enlarges by bilinear interpolation with half-pixel centers, pixel by pixel."""
     height, width, channels = image.shape
     result = np.empty((size, size, channels))
     for i in range(size):
@@ -59,7 +59,7 @@ def _enlarged(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def _assert_rounded(result, expected):
-    """Each number is the whole number next to the expected one."""
+    """Asserts that each number is the expected one rounded up or down."""
     assert result.dtype == tf.uint8
     np.testing.assert_allclose(result, expected, rtol=0, atol=0.5 + 1e-3)
 
@@ -86,7 +86,7 @@ def test_random_resized_crop_by_hand(images, rule, tries, shape):
 
 
 def test_a_crop_that_shrinks_is_antialiased(images):
-    """Each crop agrees with TensorFlow's own resize of the same part."""
+    """Each crop agrees with TensorFlow's resize of the same part."""
     batch = random_resized_crop(tf.constant(images), 3, flip=False, seed=SEED, **UVA)
     for image, draws, result in zip(images, _draws(150), batch, strict=True):
         _, top, left, tall, wide = _box(draws, 8, 8, **UVA)
@@ -95,7 +95,7 @@ def test_a_crop_that_shrinks_is_antialiased(images):
 
 
 def test_every_part_occurs_and_half_are_mirrored():
-    """The corners of a result are those of its part, so that they tell its place."""
+    """The corners of a result show the place of its part."""
     rows, columns = np.mgrid[:8, :8]
     image = np.stack([32 * rows, 32 * columns, 0 * rows], axis=-1).astype(np.uint8)
     images = tf.constant(np.repeat(image[np.newaxis], 5_000, axis=0))
@@ -143,13 +143,13 @@ def test_the_draws_follow_the_seed(images):
     assert np.any(crop(SEED) != crop(SEED + 1))
 
 
-def test_images_that_fit_are_returned_as_they_are(images):
+def test_images_that_fit_are_unchanged(images):
     images = tf.constant(images)
     assert resize_and_crop(images, 8, 8) is images
 
 
 @pytest.mark.parametrize(("size", "start"), [(6, 1), (5, 1), (8, 0)])
-def test_the_centre_is_cut_out(images, size, start):
+def test_the_center_is_cropped(images, size, start):
     centre = images[:, start : start + size, start : start + size]
     np.testing.assert_array_equal(resize_and_crop(images, 8, size), centre)
 
@@ -165,7 +165,7 @@ def test_enlarged_by_hand(images, side):
 
 
 def test_halved_by_hand(images):
-    """Half the size: shares 1, 3, 3, 1 of four neighbours, but for the border."""
+    """Halving takes shares 1, 3, 3, 1 of four neighbors, except at the border."""
     shares = np.zeros((4, 10))
     for row in range(4):
         shares[row, 2 * row : 2 * row + 4] = 1, 3, 3, 1

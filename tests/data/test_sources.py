@@ -31,7 +31,7 @@ from tests.data.test_cifar_files import (
 
 @pytest.fixture
 def small_cifar(monkeypatch):
-    """Official files of 20 and 6 images are whole."""
+    """Makes official files of 20 and 6 images complete."""
     monkeypatch.setattr(cifar_files, "NUM_TRAIN", TRAIN)
     monkeypatch.setattr(cifar_files, "NUM_TEST", TEST)
 
@@ -67,7 +67,7 @@ def test_the_official_files_are_a_source_of_cifar(small_cifar, tmp_path, version
     assert (tmp_path / "cache" / "cifar10-train" / "images.npy").exists()
 
 
-def test_prepared_data_goes_before_the_official_files(fake_cifar, tmp_path):
+def test_prepared_data_is_preferred_to_the_official_files(fake_cifar, tmp_path):
     config = DataConfig(data_dir=fake_cifar, cache_dir=str(tmp_path), validation_size=0)
     write_folder(tmp_path, "cifar-10-batches-py")
     assert len(load_split(config, "train")) == 96
@@ -97,7 +97,7 @@ def test_a_folder_of_images(folder, tmp_path):
         require_classes(splits[0], 3, ["ant", "cat", "bee"])
 
 
-def test_a_folder_is_stored_as_large_as_it_is_resized(folder, tmp_path):
+def test_a_folder_is_stored_at_the_resized_size(folder, tmp_path):
     config = DataConfig(
         dataset="folder",
         data_dir=str(folder),
@@ -118,7 +118,7 @@ def test_a_folder_must_be_named():
     assert dataset_info(None, None) is None
 
 
-def test_another_number_of_images_is_said(fake_cifar, tmp_path, capsys):
+def test_an_unofficial_number_of_images_is_noted(fake_cifar, tmp_path, capsys):
     config = DataConfig(data_dir=fake_cifar, cache_dir=str(tmp_path), validation_size=9)
     assert len(load_split(config, "train")) == 87
     assert len(load_split(config, "validation")) == 9
@@ -216,7 +216,7 @@ def test_a_folder_is_listed_once(folder, tmp_path, monkeypatch):
     ]
 
 
-def test_the_cache_is_hashed_once_a_start(fake_cifar, tmp_path, monkeypatch):
+def test_the_cache_is_hashed_once_per_start(fake_cifar, tmp_path, monkeypatch):
     hashed, digest = [], hashlib.file_digest
 
     def counted(file, *rest):

@@ -28,12 +28,12 @@ def found(content: bytes) -> list[tuple[Member, bytes]]:
 @pytest.mark.parametrize(
     "format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
 )
-def test_what_tarfile_writes_is_read(format):
+def test_archives_of_tarfile_are_read(format):
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=format) as archive:
         for name, content in (("a", b""), ("b/c", b"x" * 512), ("d", b"y" * 700)):
             info = tarfile.TarInfo(name)
-            # A fraction of a second makes a pax header.
+            # A fraction of a second requires a pax header.
             info.size, info.mtime = len(content), 1.5
             archive.addfile(info, io.BytesIO(content))
         link = tarfile.TarInfo("e")
@@ -47,7 +47,7 @@ def test_what_tarfile_writes_is_read(format):
     ]
 
 
-def test_content_that_is_not_read_is_passed_over():
+def test_unread_content_is_skipped():
     content = header(b"0", 513, "a") + bytes(1024) + header(b"0", 1, "b")
     names = [member.name for member, _ in members(io.BytesIO(content + bytes(512)))]
     assert names == ["a", "b"]

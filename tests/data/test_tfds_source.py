@@ -25,7 +25,7 @@ def config(fake_cifar, tmp_path) -> DataConfig:
 
 @pytest.fixture
 def own_copy(config, tmp_path) -> DataConfig:
-    """The fake data set in a folder that a test may damage."""
+    """The fake data set in a folder that a test can damage."""
     shutil.copytree(config.data_dir, tmp_path / "own")
     return dataclasses.replace(config, data_dir=str(tmp_path / "own"))
 
@@ -69,7 +69,7 @@ def test_a_changed_source_replaces_the_cache(own_copy):
     assert len(list(cache.parent.parent.iterdir())) == 1
 
 
-def test_leftovers_beside_the_data_are_passed_over(own_copy):
+def test_leftovers_next_to_the_data_are_ignored(own_copy):
     folder = Path(own_copy.data_dir) / "cifar10"
     for name in ("3.0.2.incompleteAB12CD", "backup"):
         (folder / name).mkdir()
@@ -149,7 +149,7 @@ def test_a_failed_download_is_one_line(tmp_path, monkeypatch):
         load_split(DataConfig(data_dir=str(tmp_path)), "train")
 
 
-def test_where_data_is_looked_for(monkeypatch):
+def test_the_search_path_of_data(monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", "/from/environment")
     assert tfds_source.data_dir(DataConfig()) == Path("/from/environment")
     assert tfds_source.data_dir(DataConfig(data_dir="/given")) == Path("/given")

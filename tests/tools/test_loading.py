@@ -38,7 +38,7 @@ TESTS = {
     "safetensors": "interop/test_import_weights.py::test_a_safetensors_file",
     "a TorchScript": "checkpoints/test_torch_file.py::test_a_torchscript_program",
     "a whole pickled": "checkpoints/test_state_dict.py::"
-    "test_a_whole_network_is_refused_with_the_line_that_turns_it",
+    "test_a_whole_network_is_refused_with_the_conversion",
     "a file of another": "checkpoints/test_resolve.py::test_a_file_of_another_project",
 }
 
