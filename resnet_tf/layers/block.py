@@ -108,15 +108,15 @@ class Block(keras.layers.Layer):
     def _normalized_conv(
         self, bn: BatchNorm | None, conv, x, training, residual=None, passed=False
     ):
-        """Returns conv(activation(bn(x))), plus a residual if there is one; then x.
+        """Returns conv(activation(bn(x))), plus a residual if there is one, and x.
 
         Args:
-            bn: Batch norm in front of the convolution; None for conv(x).
-            conv: A convolution.
+            bn: Batch norm before the convolution, or None for conv(x).
+            conv: Convolution layer.
             x: Float tensor of shape (N, H, W, C).
-            training: As in `BatchNorm`.
-            residual: Shape and dtype of the output.
-            passed: Whether others read x too; they must read the one returned.
+            training: See `BatchNorm`.
+            residual: Tensor with the shape and dtype of the output, or None.
+            passed: Whether other layers read x too; they must read the returned x.
         """
         relu = bn is None or self.activation == "relu"
         if relu and training and is_unit(bn, conv, x):

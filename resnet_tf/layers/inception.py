@@ -132,13 +132,13 @@ class InceptionBlock(Block):
         return ops.concatenate(outputs, axis=-1)
 
     def _is_together(self, inputs) -> bool:
-        """Tells whether native kernels join the branches as they normalize them."""
+        """Returns whether the native kernels join the branches as they normalize."""
         bns = [unit.bn for units in self._branches for unit in units]
         usual = self.activation == "relu" and native.normalizes(inputs)
         return usual and all(bn.moves for bn in bns)
 
     def _together(self, inputs, pool):
-        """Returns the same as the branches, one by one, in training."""
+        """Returns the output in training; equals computing branch by branch."""
         reductions = (self.reduce_3x3, self.reduce_5x5)
         reduced = convolved_together([unit.conv for unit in reductions], inputs)
         in_3x3, in_5x5 = normalized_apart([unit.bn for unit in reductions], reduced)

@@ -1,18 +1,18 @@
-"""The moments of a tensor that native kernels have summed while they wrote it."""
+"""The moments of a tensor, which the native kernels sum as they write it."""
 
 import tensorflow as tf
 
 from resnet_tf import native
 
-# Keras hands nothing but tensors from layer to layer, so they are an attribute.
+# Keras passes only tensors from layer to layer, so an attribute holds the moments.
 _ATTRIBUTE = "_resnet_tf_moments"
 
 
 def keep_moments(x: tf.Tensor, moments: native.Moments) -> None:
-    """Keeps the moments of x for the batch norm that reads it."""
+    """Attaches the moments of x to x, for the batch norm that reads it."""
     setattr(x, _ATTRIBUTE, moments)
 
 
 def moments_of(x: tf.Tensor) -> native.Moments | None:
-    """Returns the moments of x over all but the channels if they are known."""
+    """Returns the moments of each channel of x, or None if they are unknown."""
     return getattr(x, _ATTRIBUTE, None)

@@ -1,4 +1,4 @@
-"""Convolutions and batch norms that native kernels compute as one operation."""
+"""Convolutions and batch norms that the native kernels compute as one operation."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from resnet_tf.layers.moving import move
 
 
 def convolved_together(convs: Sequence, x: tf.Tensor) -> tf.Tensor:
-    """Returns the outputs of 1x1 convolutions of one map, side by side.
+    """Returns the concatenated outputs of 1x1 convolutions of one map.
 
     Args:
-        convs: Layers with a bias and stride 1, without activation.
+        convs: Convolution layers with a bias and stride 1, without activation.
         x: float32 (N, H, W, C).
 
     Returns:
@@ -27,12 +27,12 @@ def convolved_together(convs: Sequence, x: tf.Tensor) -> tf.Tensor:
 
 
 def normalized_apart(bns: Sequence[BatchNorm], x: tf.Tensor) -> list[tf.Tensor]:
-    """Returns ReLU of the batch norms of one map, each of its own channels, in order.
+    """Returns ReLU of each batch norm, applied to its own channels of one map.
 
-    It moves their averages. All have the momentum and the epsilon of the first.
+    It updates the moving averages. All batch norms have equal momentum and epsilon.
 
     Args:
-        bns: In training.
+        bns: Batch norms in training, in the order of the channels.
         x: float32 (N, H, W, sum of the channels).
     """
     vectors = [tf.concat(each, 0) for each in zip(*map(_vectors, bns), strict=True)]
@@ -50,11 +50,11 @@ def normalized_together(
 ) -> tf.Tensor:
     """Returns ReLU of the batch norms of several maps, concatenated.
 
-    It moves their averages. All have the momentum and the epsilon of the first.
+    It updates the moving averages. All batch norms have equal momentum and epsilon.
 
     Args:
-        bns: In training.
-        maps: float32 (N, H, W, any C), one for each.
+        bns: Batch norms in training.
+        maps: A map for each batch norm, float32 (N, H, W, any C).
     """
     norms = [native.Norm(x, *_vectors(bn)) for bn, x in zip(bns, maps, strict=True)]
     width = sum(x.shape[-1] for x in maps)

@@ -1,4 +1,4 @@
-"""Batch norms and 3x3 convolutions that native kernels compute together."""
+"""Batch norms and 3x3 convolutions that the native kernels compute together."""
 
 import tensorflow as tf
 
@@ -13,8 +13,8 @@ def is_unit(bn: BatchNorm | None, conv, x: tf.Tensor) -> bool:
     """Returns whether native kernels compute batch norm, ReLU and `conv` together.
 
     Args:
-        bn: Batch norm in training, or None for none.
-        conv: The convolution behind it.
+        bn: Batch norm in training, or None for no batch norm.
+        conv: Convolution after the batch norm.
         x: Input of the batch norm, or of the convolution.
     """
     usual = type(conv) is Conv2D and conv.kernel_size == (3, 3)
@@ -29,17 +29,17 @@ def unit(
     residual: tf.Tensor | None = None,
     passed: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the convolution of ReLU(bn(x)), plus a residual; then x.
+    """Returns the convolution of ReLU(bn(x)), plus a residual, and x.
 
-    The moving averages move.
+    It updates the moving averages.
 
     Args:
-        bn: A batch norm for which `is_unit` is true; None for x as it is.
-        conv: The convolution behind it.
+        bn: Batch norm for which `is_unit` is true, or None to convolve x.
+        conv: Convolution after the batch norm.
         x: Float32 tensor of shape (N, H, W, C).
-        residual: Shape and dtype of the output, or None.
-        passed: Whether others read x too. They must then read the one that is
-            returned: their gradient is added where that of the batch norm is written.
+        residual: Tensor with the shape and dtype of the output, or None.
+        passed: Whether other layers read x too. They must read the returned x: their
+            gradient is added as the batch norm's gradient is written.
     """
     kernel = tf.convert_to_tensor(conv.kernel)
     output = native.convolution_unit(

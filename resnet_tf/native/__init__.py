@@ -1,4 +1,4 @@
-"""Float32 kernels for CPUs, faster than TensorFlow's; see README.md here."""
+"""Float32 kernels for CPUs, faster than TensorFlow's; see README.md in this folder."""
 
 from resnet_tf.native.choice import convolves, normalizes, obstacle, pools, resolved
 from resnet_tf.native.library import (

@@ -1,4 +1,4 @@
-"""The rule that says where the native kernels compute."""
+"""Decides where the native kernels compute."""
 
 import tensorflow as tf
 
@@ -10,18 +10,18 @@ from resnet_tf.native.library import (
     supports,
 )
 
-# With AVX-512, TensorFlow's 1x1 convolutions of more channels are faster.
+# With AVX-512, TensorFlow's 1x1 convolutions are faster above this number of channels.
 _AVX512_CHANNELS = 96
 _NATIVE, _TENSORFLOW = "native", "tensorflow"
 
 
 def resolved(kernels: str, able: bool) -> str:
-    """Returns the kernels that compute here: "native_avx512" or "tensorflow", say.
+    """Returns the kernels to use in this process, e.g. "native_avx512", "tensorflow".
 
     Args:
         kernels: "auto", "native", "native_" with a name in `INSTRUCTIONS`, or
             "tensorflow".
-        able: Whether the experiment is one that the native kernels compute.
+        able: Whether the native kernels support the experiment.
     """
     if kernels == "auto":
         kernels = _NATIVE if able and obstacle(_NATIVE) is None else _TENSORFLOW
@@ -31,10 +31,13 @@ def resolved(kernels: str, able: bool) -> str:
 
 
 def obstacle(kernels: str) -> str | None:
-    """Returns why kernels cannot compute in this process, in one line; else None.
+    """Returns the reason why kernels cannot run in this process, or None.
 
     Args:
-        kernels: As for `resolved`.
+        kernels: See `resolved`.
+
+    Returns:
+        One line, or None if the kernels can run.
     """
     name, _, wanted = kernels.partition("_")
     if name != _NATIVE:
@@ -52,9 +55,9 @@ def convolves(x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int]) -> bool
     """Returns whether the native kernels compute a convolution.
 
     Args:
-        x: Its input (N, H, W, C).
-        kernel: Shape (height, width, C, filters).
-        strides: Its steps.
+        x: Input of the convolution (N, H, W, C).
+        kernel: Tensor or spec of shape (height, width, C, filters).
+        strides: Steps of the kernel.
     """
     size, strides = tuple(kernel.shape[:2]), tuple(strides)
     fits = (size in ((1, 1), (3, 3)) and strides in ((1, 1), (2, 2))) or (
@@ -70,7 +73,7 @@ def pools(x: tf.Tensor) -> bool:
     """Returns whether the native kernels compute a max pooling.
 
     Args:
-        x: Its input (N, H, W, C).
+        x: Input of the pooling (N, H, W, C).
     """
     return x.dtype == tf.float32 and are_computing()
 
@@ -79,6 +82,6 @@ def normalizes(x: tf.Tensor) -> bool:
     """Returns whether the native kernels compute a batch norm in training.
 
     Args:
-        x: Its input (N, H, W, C).
+        x: Input of the batch norm (N, H, W, C).
     """
     return x.dtype == tf.float32 and are_computing()

@@ -1,7 +1,7 @@
-"""Loads the compiled kernels and says where they compute.
+"""Loads the compiled kernels and switches them on and off.
 
-The kernels compute only inside `computing(True)`. A graph that is saved or exported
-therefore holds TensorFlow's own operations.
+The kernels compute only inside `computing(True)`. So a saved or exported graph
+contains TensorFlow's own operations.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from resnet_tf.machine import cores
 
-# What an x86-64 may have, the best first.
+# The instruction sets of x86-64, the best first.
 INSTRUCTIONS = ("avx512", "avx2", "baseline")
 _FOLDER = Path(__file__).parent
 _COMPUTING = contextvars.ContextVar("native kernels compute", default=False)
@@ -24,11 +24,11 @@ _COMPUTING = contextvars.ContextVar("native kernels compute", default=False)
 
 @contextlib.contextmanager
 def computing(native: bool) -> Iterator[None]:
-    """Lets the layers that are called inside use the native kernels, or not.
+    """Switches the native kernels on or off for layers called inside the block.
 
     Args:
-        native: Whether to use them where they are faster. Without effect where they
-            are not available.
+        native: Whether layers use the native kernels where these are faster. It has
+            no effect if the kernels are not available.
     """
     token = _COMPUTING.set(native)
     try:
@@ -38,7 +38,7 @@ def computing(native: bool) -> Iterator[None]:
 
 
 def are_computing() -> bool:
-    """Returns whether the layers may use the native kernels now."""
+    """Returns whether layers use the native kernels now."""
     return _COMPUTING.get() and available()
 
 
@@ -48,34 +48,34 @@ def available() -> bool:
 
 
 def reason() -> str | None:
-    """Returns why the native kernels are not available, in one line; else None."""
+    """Returns in one line why the native kernels are not available, or None."""
     return _loaded()[2]
 
 
 def instructions() -> str | None:
     """Returns the instruction set in use: "avx512", "avx2" or "baseline".
 
-    None without native kernels.
+    Returns None if the native kernels are not available.
     """
     library = _loaded()[1]
     return library.resnet_tf_instructions().decode() if library else None
 
 
 def use_instructions(name: str) -> bool:
-    """Takes the kernels for an instruction set. For tests and measurements.
+    """Selects the kernels for an instruction set, for tests and measurements.
 
     Args:
         name: "avx512", "avx2" or "baseline".
 
     Returns:
-        Whether this CPU has these instructions; else nothing changes.
+        Whether this CPU has these instructions. If not, nothing changes.
     """
     library = _loaded()[1]
     return bool(library and library.resnet_tf_use_instructions(name.encode()))
 
 
 def supports(name: str) -> bool:
-    """Returns whether this CPU has the instructions of `use_instructions`."""
+    """Returns whether this CPU has an instruction set; see `use_instructions`."""
     before = instructions()
     supported = use_instructions(name)
     if before is not None:
@@ -84,20 +84,21 @@ def supports(name: str) -> bool:
 
 
 def set_threads(count: int) -> None:
-    """Sets how many threads compute at a time. The bits of results stay the same.
+    """Sets the number of threads. Results do not depend on it, bit for bit.
 
     Args:
-        count: At least 1; every core that this process may use by default.
+        count: Number of threads that compute at a time, at least 1. The default is
+            the number of cores that this process can use.
     """
     if library := _loaded()[1]:
         library.resnet_tf_set_threads(count)
 
 
 def operations() -> ModuleType:
-    """Returns the module of the operations.
+    """Returns the module with the operations.
 
     Raises:
-        RuntimeError: If they are not available.
+        RuntimeError: If the operations are not available.
     """
     module, _, why = _loaded()
     if module is None:
@@ -113,7 +114,7 @@ def shaped(x: tf.Tensor, shape) -> tf.Tensor:
 
 @functools.cache
 def _loaded() -> tuple[ModuleType | None, ctypes.CDLL | None, str | None]:
-    """Returns the operations, the library's own functions, and why there are none."""
+    """Returns the operations, the library, and the reason if they are missing."""
     paths = sorted(_FOLDER.glob("_kernels*.so"))
     if not paths:
         return None, None, "the kernels were not compiled when resnet_tf was installed"

@@ -22,20 +22,20 @@ def batch_norm(
     residual: tf.Tensor | None = None,
     moments: Moments | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Normalizes by the statistics of the batch, adds a residual, applies ReLU.
+    """Normalizes with the statistics of the batch, adds a residual, applies ReLU.
 
     Args:
         x: float32 (N, H, W, C), N at least 1.
-        gamma: float32 (C,), the scale.
-        beta: float32 (C,), the offset.
+        gamma: Scale, float32 (C,).
+        beta: Offset, float32 (C,).
         moving_mean: float32 (C,).
         moving_variance: float32 (C,).
-        epsilon: Added to the variance, above 0.
-        momentum: Share of the old moving averages that stays, in [0, 1].
+        epsilon: Number added to the variance, above 0.
+        momentum: Share of the old moving averages that an update keeps, in [0, 1].
         relu: Whether to replace negative results by 0.
-        residual: Added before ReLU, shape and dtype of `x`; it needs `relu`.
-        moments: Those of x, if the operation that wrote x returned them. They get no
-            gradient: that of x has all of it.
+        residual: Tensor to add before ReLU, shape and dtype of `x`; it needs `relu`.
+        moments: Moments of `x`, if the operation that wrote `x` returned them. They
+            get no gradient: the gradient of `x` is complete.
 
     Returns:
         The result, shape of `x`; the new moving averages of the mean and of the
@@ -57,8 +57,8 @@ class Norm(NamedTuple):
 
     Attributes:
         x: float32 (N, H, W, C), N at least 1.
-        gamma: float32 (C,), the scale.
-        beta: float32 (C,), the offset.
+        gamma: Scale, float32 (C,).
+        beta: Offset, float32 (C,).
         moving_mean: float32 (C,).
         moving_variance: float32 (C,).
     """
@@ -80,20 +80,20 @@ def batch_norms(
     momentum: float,
     relu: bool = False,
 ) -> tuple[list[tf.Tensor], list[tuple[tf.Tensor, tf.Tensor]]]:
-    """Normalizes maps and joins or splits the results, without a further copy.
+    """Normalizes maps and joins or splits the results, without another copy.
 
     Args:
-        norms: The maps, of the same N, H and W.
+        norms: Maps with their batch norms; all maps have the same N, H and W.
         widths: Channels of each result, in the order of the maps and their channels.
-        residual: As for `batch_norm`; with one map and one result.
-        moments: The mean and the variance of each map in turn, or nothing.
-        epsilon: Added to the variance, above 0.
-        momentum: Share of the old moving averages that stays, in [0, 1].
+        residual: See `batch_norm`; needs one map and one result.
+        moments: Mean and variance of the first map, then of the next; or empty.
+        epsilon: Number added to the variance, above 0.
+        momentum: Share of the old moving averages that an update keeps, in [0, 1].
         relu: Whether to replace negative results by 0.
 
     Returns:
-        The results, float32 (N, H, W, width); of each map the new moving averages of
-        the mean and of the unbiased variance. Only the results have a gradient.
+        The results, float32 (N, H, W, width), and for each map the new moving averages
+        of the mean and of the unbiased variance. Only the results have a gradient.
     """
     x, gamma, beta, moving_mean, moving_variance = map(list, zip(*norms, strict=True))
     ys, means, variances, *_ = operations().resnet_tf_batch_norm(

@@ -17,16 +17,16 @@ def convolution(
     bias: tf.Tensor | None = None,
     relu: bool = False,
 ) -> tf.Tensor:
-    """Returns a convolution, computed in the form that is faster for its shape.
+    """Returns a convolution, computed by the faster algorithm for its shape.
 
-    Gradients of any order exist, without ReLU.
+    Without ReLU it has gradients of any order.
 
     Args:
         x: float32 (N, H, W, C).
         kernel: float32 (height, width, C, filters); height and width at most 16.
-        stride: Step of the kernel, at most 16.
-        centered: Where the zeros around the map are: height // 2 and width // 2 lie
-            before it, as in PyTorch; or as in TensorFlow's padding "same".
+        stride: Step of the kernel, from 1 to 16.
+        centered: Whether to pad as PyTorch does, with height // 2 and width // 2 zeros
+            before the map. If False, it pads like TensorFlow's "same".
         bias: float32 (filters,), added to the outputs.
         relu: Whether to replace negative outputs by 0, for inference.
 
@@ -34,7 +34,7 @@ def convolution(
         float32 (N, ceil(H / stride), ceil(W / stride), filters).
     """
     height, width, channels, _ = kernel.shape
-    # Winograd's transform of a few channels costs more than it saves.
+    # With few channels, Winograd's transform costs more than it saves.
     if (height, width) in ((3, 3), (5, 5)) and stride == 1 and channels >= 8:
         return winograd_convolution(x, kernel, bias, relu)
     return direct_convolution(x, kernel, stride, centered, bias, relu)
@@ -46,9 +46,9 @@ def winograd_convolution(
     bias: tf.Tensor | None = None,
     relu: bool = False,
 ) -> tf.Tensor:
-    """Returns a convolution of 3x3 or 5x5 and stride 1 with padding "same".
+    """Returns a 3x3 or 5x5 convolution with stride 1 and padding "same".
 
-    Gradients of any order exist, without ReLU.
+    Without ReLU it has gradients of any order.
 
     Args:
         x: float32 (N, H, W, C).
@@ -65,7 +65,7 @@ def winograd_convolution(
 
 
 def _convolution(x, kernel, flip: bool, bias=None, relu: bool = False) -> tf.Tensor:
-    """Returns a convolution; with `flip` its transpose, from filters to C channels."""
+    """Returns a convolution, or with `flip` its transpose (filters to C channels)."""
     bias = [] if bias is None else [bias]
     y = operations().resnet_tf_conv(x=x, kernel=kernel, bias=bias, flip=flip, relu=relu)
     return shaped(y, [*x.shape[:3], kernel.shape[2 if flip else 3]])
@@ -90,10 +90,10 @@ def _bias_gradient_gradient(op: tf.Operation, u: tf.Tensor):
 
 
 def _differentiable(op: tf.Operation) -> list[tf.Tensor]:
-    """Returns the inputs of a convolution.
+    """Returns the inputs of a convolution that has a gradient.
 
     Raises:
-        LookupError: If it has no gradient.
+        LookupError: If the convolution applies ReLU.
     """
     if op.get_attr("relu"):
         raise LookupError(
@@ -121,7 +121,7 @@ def direct_convolution(
     bias: tf.Tensor | None = None,
     relu: bool = False,
 ) -> tf.Tensor:
-    """Returns `convolution`, computed as matrix products without a transform."""
+    """Returns a convolution, computed as matrix products; see `convolution`."""
     form = {"stride": stride, "centered": centered, "relu": relu}
     bias = [] if bias is None else [bias]
     y = operations().resnet_tf_direct_conv(x=x, kernel=kernel, bias=bias, **form)
@@ -139,7 +139,7 @@ def _direct_gradient(op: tf.Operation, dy: tf.Tensor):
 
 
 def _direct_input_gradient(dy, kernel, x, form: dict) -> tf.Tensor:
-    """Returns the gradient of x, of which only the shape counts."""
+    """Returns the gradient with respect to x, which depends only on the shape of x."""
     dx = operations().resnet_tf_direct_conv_input_gradient(
         dy=dy, kernel=kernel, x=x, **form
     )
@@ -178,9 +178,9 @@ class Unit(NamedTuple):
     """BN-ReLU, then a convolution without bias.
 
     Attributes:
-        gamma: float32 (C,), the scale of batch norm.
-        beta: float32 (C,), its offset.
-        kernel: float32 (height, width, C, filters), of the convolution.
+        gamma: Scale of batch norm, float32 (C,).
+        beta: Offset of batch norm, float32 (C,).
+        kernel: Kernel of the convolution, float32 (height, width, C, filters).
     """
 
     gamma: tf.Tensor
@@ -193,7 +193,7 @@ class Moments(NamedTuple):
 
     Attributes:
         mean: float32 (C,).
-        variance: float32 (C,), the one that normalizes: not the unbiased one.
+        variance: Biased variance, which normalizes the batch, float32 (C,).
     """
 
     mean: tf.Tensor
@@ -205,19 +205,19 @@ def dense_block(
 ) -> tuple[tf.Tensor, Moments, list[Moments]]:
     """Computes a dense block in training as one operation, without concatenation.
 
-    Each layer reads all channels that there are and writes k more into the same
-    buffer. What batch norm makes of them is never stored, in no direction.
+    Each layer reads all channels written so far and writes k more into the same
+    buffer. The normalized values are never stored, neither forward nor backward.
 
     Args:
         x: float32 (N, H, W, C), N at least 1.
-        layers: Of each layer one unit of 3x3, or one of 1x1 and one of 3x3; all of
-            one kind, and with the same numbers of filters.
-        epsilon: Added to the variance, above 0.
-        new_first: Whether the new channels come before those that are there.
+        layers: One 3x3 unit per layer, or a 1x1 and a 3x3 unit; all layers are of one
+            kind and have the same numbers of filters.
+        epsilon: Number added to the variance, above 0.
+        new_first: Whether new channels come before the existing ones.
 
     Returns:
-        The result, float32 (N, H, W, C + layers * k); the moments of its channels;
-        those between the two units of each layer, in order. Only the first has a
+        The result, float32 (N, H, W, C + layers * k); the moments of its channels; and
+        for each layer the moments between its two units. Only the result has a
         gradient.
 
     Reference: Huang et al. 2016, https://arxiv.org/abs/1608.06993, section 3; one

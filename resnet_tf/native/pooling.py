@@ -6,15 +6,15 @@ from resnet_tf.native.library import operations
 
 
 def max_pool(x: tf.Tensor, stride: int) -> tf.Tensor:
-    """Returns 3x3 max pooling with a border of one pixel, which never wins.
+    """Returns 3x3 max pooling; a border of one pixel counts as minus infinity.
 
     Args:
         x: float32 (N, H, W, C).
         stride: Step of the window, 1 or 2.
 
     Returns:
-        float32 (N, ceil(H / stride), ceil(W / stride), C). The gradient goes to the
-        first of equal pixels.
+        float32 (N, ceil(H / stride), ceil(W / stride), C). Of equal pixels the first
+        gets the gradient.
     """
     y = operations().resnet_tf_max_pool(x=x, stride=stride)
     sides = [size and -(-size // stride) for size in x.shape[1:3]]

@@ -1,4 +1,4 @@
-"""A 3x3 convolution and the batch norm in front of it as one operation, in training."""
+"""A 3x3 convolution and the batch norm before it as one operation, in training."""
 
 from typing import NamedTuple
 
@@ -9,16 +9,16 @@ from resnet_tf.native.operations import Moments
 
 
 class Prologue(NamedTuple):
-    """Batch norm and ReLU in front of a convolution, in training.
+    """Batch norm and ReLU before a convolution, in training.
 
     Attributes:
-        gamma: float32 (C,), the scale.
-        beta: float32 (C,), the offset.
-        moving: The moving averages of mean and variance.
-        epsilon: Added to the variance, above 0.
-        momentum: Share of the old moving averages that stays, in [0, 1].
-        moments: Those of the input, as the operation that wrote it returned them, if
-            it has. They have a gradient.
+        gamma: Scale, float32 (C,).
+        beta: Offset, float32 (C,).
+        moving: Moving averages of the mean and the variance.
+        epsilon: Number added to the variance, above 0.
+        momentum: Share of the old moving averages that an update keeps, in [0, 1].
+        moments: Moments of the input, if the operation that wrote the input returned
+            them. They have a gradient.
     """
 
     gamma: tf.Tensor
@@ -30,14 +30,14 @@ class Prologue(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What `convolution_unit` returns.
+    """The results of `convolution_unit`.
 
     Attributes:
-        y: float32 (N, H, W, filters).
-        moments: Those of y, for the batch norm that reads it.
-        moving: The new moving averages of the mean and of the unbiased variance of x,
-            if there is a batch norm.
-        x: The input, if it was to be passed on.
+        y: Output, float32 (N, H, W, filters).
+        moments: Moments of `y`, for the batch norm that reads it.
+        moving: New moving averages of the mean and of the unbiased variance of `x`;
+            None without a batch norm.
+        x: The input if `passed`, otherwise None.
     """
 
     y: tf.Tensor
@@ -54,21 +54,23 @@ def convolution_unit(
     residual: tf.Tensor | None = None,
     passed: bool = False,
 ) -> Output:
-    """Convolves x, or what batch norm and ReLU make of it.
+    """Convolves x, with batch norm and ReLU before the convolution if `norm` is given.
 
-    What batch norm makes of x is never stored. Its statistics are summed where x is
-    written, and so are the sums of its gradient where that of x is written.
+    The normalized values are never stored. The operation that writes `x` sums its
+    statistics. The operation that writes the gradient of `x` sums the terms of the
+    gradient of batch norm.
 
     Args:
         x: float32 (N, H, W, C), N at least 1.
-        kernel: float32 (3, 3, C, filters), of a convolution of stride 1.
-        norm: The batch norm in front of the convolution.
-        residual: Added to the output, shape and dtype of the output.
-        passed: Whether x is returned too, for others that read it. Their gradient is
-            then added where that of x is written.
+        kernel: float32 (3, 3, C, filters), of a convolution with stride 1.
+        norm: Batch norm before the convolution, or None.
+        residual: Tensor to add to the output, shape and dtype of the output.
+        passed: Whether to return `x` for other operations that read it. Their gradient
+            is added as the gradient of `x` is written.
 
     Returns:
-        y, the moments of y and x have a gradient; the moving averages have none.
+        The output, its moments, the new moving averages and `x`. All except the moving
+        averages have a gradient.
     """
     batch_norm = norm is not None
     y, y_mean, y_variance, new_mean, new_variance, _, _, same = (

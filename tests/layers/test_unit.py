@@ -1,4 +1,4 @@
-"""Residual blocks whose batch norms native kernels apply in the convolutions."""
+"""Residual blocks whose batch norms the native kernels apply in the convolutions."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ needs_kernels = pytest.mark.skipif(
 
 
 class _Blocks:
-    """Three blocks in a row, the second of stride 2."""
+    """Three blocks in a row, the second with stride 2."""
 
     def __init__(self, kind, **settings):
         options = {"shortcut": "A-append", **settings}
@@ -74,7 +74,7 @@ def test_one_operation_computes_batch_norm_and_convolution(kind, units):
     "kind, moments",
     [(PreActResidualBlock, [0, 2, 2, 2, 2, 2]), (ResidualBlock, [0, 2, 0, 2, 0, 2])],
 )
-def test_who_writes_a_map_sums_its_moments_and_gradients(kind, moments):
+def test_the_operation_that_writes_a_map_sums_its_moments(kind, moments):
     layers = [kind(8, shortcut="identity") for _ in range(3)]
 
     @tf.function
@@ -110,15 +110,15 @@ def test_a_block_with_frozen_averages_is_computed_layer_by_layer():
 
 
 @needs_kernels
-def test_another_activation_is_computed_by_itself():
+def test_another_activation_is_computed_separately():
     blocks = _Blocks(ResidualBlock, activation="tanh")
     received, types = blocks.trained(own=True)
-    assert types.count("ResnetTfUnit") == 2  # convolutions alone
+    assert types.count("ResnetTfUnit") == 2  # only convolutions
     expected, _ = blocks.trained(own=False)
     _assert_close(received, expected)
 
 
 @needs_kernels
-def test_another_type_is_computed_by_tensorflow():
+def test_another_dtype_is_computed_by_tensorflow():
     _, types = _Blocks(ResidualBlock, dtype="bfloat16").trained(own=True)
     assert "ResnetTfUnit" not in types

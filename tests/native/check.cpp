@@ -1,5 +1,5 @@
 // Runs every kernel on small maps of odd sizes, with exact buffers and several callers at
-// a time, for the sanitizers; sanitize.sh builds it. The values are checked in Python.
+// a time, for the sanitizers. sanitize.sh builds it. Python tests check the values.
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -16,7 +16,7 @@ using namespace resnet_tf;
 
 namespace {
 
-// Exactly as many floats as asked for: one more is out of bounds.
+// Returns a buffer of exactly `count` floats, so that any access beyond it is an error.
 std::unique_ptr<float[]> filled(size_t count, float step) {
   std::unique_ptr<float[]> floats(new float[count]);
   for (size_t i = 0; i < count; i++) floats[i] = std::sin(step * float(i));
@@ -47,7 +47,7 @@ bool convolves(const Convolution& s) {
   return finite(y.get(), out) && finite(dw.get(), size_t(parts) * weights);
 }
 
-// Both kinds of units, on maps that hold more channels than they read.
+// Runs both kinds of units, on maps with more channels than the units read.
 bool joins(const Convolution& s) {
   const Unit unit = {s.n, s.h, s.w, s.c, s.k, s.c + 3, s.k + 2};
   const int64_t pixels = s.n * s.h * s.w;
@@ -105,7 +105,7 @@ bool joins(const Convolution& s) {
          finite(whole.get(), compact);
 }
 
-// Without Winograd's transform: `outputs` are ceil(input / stride).
+// Runs a convolution without Winograd's transform. A map has ceil(input / stride) outputs.
 bool multiplies(const Direct& s) {
   const size_t in = size_t(s.n) * s.h * s.w * s.c, out = size_t(s.n) * s.oh * s.ow * s.k;
   const size_t weights = size_t(s.kh) * s.kw * s.c * s.k;

@@ -1,4 +1,4 @@
-"""Batch norm and a convolution as one operation, against float64 in every form."""
+"""Batch norm and a convolution as one operation, in every form, against float64."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ EPSILON, MOMENTUM = 1e-3, 0.9
 def _chain(shape, filters, last):
     """Returns an input, units, the moving averages and an upstream gradient.
 
-    The first unit is a convolution alone.
+    The first unit has no batch norm.
     """
     generator = np.random.default_rng(0)
 
@@ -42,8 +42,8 @@ def _norm(unit, moving, moments=None):
 def _native(x, units, moving, dy, bare, residual):
     """Returns the output, its moments, the moving averages and the gradients.
 
-    Each unit takes the moments from the one before it. With `bare` the convolution
-    alone comes first. With `residual` x is added to the last output.
+    Each unit gets its moments from the unit before it. With `bare` the first unit is a
+    convolution without batch norm. With `residual` x is added to the last output.
     """
     variables = [x, *tf.nest.flatten(units)]
     with tf.GradientTape() as tape:
@@ -56,7 +56,7 @@ def _native(x, units, moving, dy, bare, residual):
         norm = _norm(units[2], moving[1], first.moments)
         added = first.x if passed else same
         second = convolution_unit(first.y, units[2].kernel, norm, residual=added)
-        # Moments of the last output have a gradient too.
+        # The moments of the last output have a gradient too.
         loss = tf.reduce_sum(second.y * dy) + sum(
             tf.reduce_sum(tf.sin(vector)) for vector in second.moments
         )
@@ -65,7 +65,7 @@ def _native(x, units, moving, dy, bare, residual):
 
 
 def _reference(x, units, moving, dy, bare, residual, dtype):
-    """Returns what `_native` returns, from TensorFlow's operations in `dtype`."""
+    """Returns the results of `_native`, from TensorFlow's operations in `dtype`."""
     x, units, moving, dy = tf.nest.map_structure(
         lambda a: tf.cast(a, dtype), (x, units, moving, dy)
     )
@@ -92,19 +92,19 @@ def _reference(x, units, moving, dy, bare, residual, dtype):
 
 
 def _gradients(tape, loss, variables):
-    """Returns the gradients that there are."""
+    """Returns the gradients that are not None."""
     return [each for each in tape.gradient(loss, variables) if each is not None]
 
 
 def _error(received, exact):
-    """Returns the root mean square error, relative to that of the exact values."""
+    """Returns the root mean square error, relative to the RMS of the exact values."""
     exact = np.asarray(exact)
     difference = np.asarray(received, np.float64) - exact
     return np.sqrt((difference**2).mean() / (exact**2).mean())
 
 
-# Maps of whole tiles and of parts of tiles; channels that fill vectors and others; more
-# channels than are computed at a time.
+# Maps of whole and partial tiles; channels that fill vectors and that do not; more
+# channels than the kernels process at a time.
 @pytest.mark.parametrize(
     "shape, filters, last, bare, residual",
     [
@@ -122,7 +122,7 @@ def test_units_and_their_gradients_are_exact(
     received = _native(*chain, bare, residual)
     exact = _reference(*chain, bare, residual, tf.float64)
     limits = [1e-6, 2e-6, 2e-6, 5e-6]
-    # With these numbers rounding moves no value to the other side of a ReLU.
+    # With these numbers rounding changes no sign before a ReLU.
     for own, expected, limit in zip(received, exact, limits, strict=True):
         own, expected = tf.nest.flatten(own), tf.nest.flatten(expected)
         for one, other in zip(own, expected, strict=True):
@@ -131,7 +131,7 @@ def test_units_and_their_gradients_are_exact(
 
 
 def test_the_variance_of_a_map_with_a_large_mean_is_exact(instructions):
-    """Sums of squares about 0 would lose it."""
+    """Sums of squares about 0 would lose digits by cancellation."""
     (x, units, _, _), pixels = _chain((4, 16, 16, 16), 16, 16), 4 * 16 * 16
     base = tf.fill([4, 16, 16, 16], 1000.0)
     output = convolution_unit(x, units[0].kernel, residual=base)
@@ -141,7 +141,7 @@ def test_the_variance_of_a_map_with_a_large_mean_is_exact(instructions):
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_a_unit_whose_moments_nobody_reads_has_the_same_gradients(batch_norm):
+def test_unused_moments_do_not_change_the_gradients(batch_norm):
     x, units, moving, dy = _chain((3, 7, 5, 3), 4, 4)
     unit = units[1]
     variables = [x, unit.kernel]

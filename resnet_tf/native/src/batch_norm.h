@@ -1,7 +1,7 @@
-// The passes of batch norm over a tensor of `pixels` rows of c channels.
+// The passes of batch norm over a tensor with `pixels` rows of c channels.
 //
-// A pass goes through blocks of rows that fit into the first cache, and in a block
-// through the channels, so that what belongs to a channel stays in registers.
+// A pass processes blocks of rows that fit into the L1 cache. In a block it processes one
+// vector of channels after the other, so their sums and factors stay in registers.
 #pragma once
 #include "kernels.h"
 #include "simd.h"
@@ -11,13 +11,13 @@ namespace {
 using resnet_tf::Slice;
 
 constexpr int BLOCK_FLOATS = 4096;
-constexpr int CHAINS = 4;  // rows in flight: a sum waits for its own predecessor only
+constexpr int CHAINS = 4;  // independent sums, so that an addition rarely waits
 
 INLINE int64_t block_rows(int c) {
   return most<int64_t>(CHAINS, least<int64_t>(256, BLOCK_FLOATS / c) / CHAINS * CHAINS);
 }
 
-// Calls body(first, rows, i, access) for the vectors i of each block of rows.
+// Calls body(first, rows, i, access) for each vector i of each block of rows.
 template <class Body>
 INLINE void for_blocks(int64_t pixels, int c, Body body) {
   const int64_t step = block_rows(c);
@@ -36,8 +36,8 @@ INLINE void add_to(double* sums, Vec v, int i, int c, const Access& access) {
   for (int l = 0; l < n; l++) sums[i + l] += lanes[l];
 }
 
-// Calls body(chain, at, to) for all rows of a block: the row's offsets in two tensors,
-// whose rows are `in` and `out` floats apart.
+// Calls body(chain, at, to) for all rows of a block. `at` and `to` are the row's offsets
+// in two tensors, whose rows are `in` and `out` floats apart.
 template <class Body>
 INLINE void for_rows(int64_t first, int64_t rows, ptrdiff_t in, ptrdiff_t out, int i,
                      Body body) {
@@ -92,7 +92,7 @@ void normalize(const float* x, const float* residual, int64_t pixels, const Slic
   }
 }
 
-// How the gradient of the normalized values follows from that of the outputs.
+// How the gradient of the normalized values follows from the gradient of the outputs.
 enum class Mask { NONE, OUTPUT, AGAIN };
 
 template <Mask MASK>

@@ -1,4 +1,4 @@
-// Batch norm as TensorFlow operations; kernels.py documents them.
+// Batch norm as TensorFlow operations. norms.py documents them.
 #include <cmath>
 #include <numeric>
 
@@ -7,17 +7,17 @@
 namespace resnet_tf {
 namespace {
 
-// Channels that lie side by side in an input and in an output.
+// Channels that are contiguous both in an input and in an output.
 struct Piece {
   int map, from, output, to, c;
 };
 
-// The inputs of batch norm and its outputs, which divide the same channels otherwise.
+// The inputs and the outputs of batch norm. They divide the same channels differently.
 struct Channels {
   std::vector<int> maps, outputs;
-  Dims size;  // of an input or an output, less its channels
+  Dims size;  // of all inputs and outputs, without the channels
 
-  // The next map, which must have the size of the first one.
+  // Adds the next map, which must have the size of the first one.
   void add(const Dims& dims, std::vector<int>& list) {
     if (size.empty()) size = {dims[0], dims[1], dims[2]};
     need(dims[0] == size[0] && dims[1] == size[1] && dims[2] == size[2],
@@ -52,7 +52,7 @@ struct Channels {
   }
 };
 
-// A list of tensors among the inputs.
+// Returns a list of tensors among the inputs.
 std::vector<Tensor> list(const Call& call, int first, int count) {
   std::vector<Tensor> tensors;
   for (int i = 0; i < count; i++) tensors.push_back(call.input(first + i));
@@ -80,7 +80,7 @@ class BatchNorm {
 
   void compute(const Call& call) const {
     const std::vector<Tensor> x = list(call, 0, m_), beta = list(call, 2 * m_, m_);
-    need(q_ == 0 || q_ == 2 * m_, "moments must be those of all maps or of none");
+    need(q_ == 0 || q_ == 2 * m_, "moments must be given for all maps or for no map");
     const Tensor residual = call.optional(5 * m_ + q_);
     Channels channels;
     for (const Tensor& each : x) channels.add(map_dims(each), channels.maps);
@@ -141,8 +141,8 @@ class BatchNorm {
     return mean;
   }
 
-  // The mean and the variance of each channel, [2][c]: those that the operation which wrote
-  // the map has summed; or from the map.
+  // Returns the mean and the variance of each channel, [2][c], which the operation that
+  // wrote the map has summed.
   static std::vector<double> given(const Call& call, int first, int c) {
     std::vector<double> moments;
     for (int i = first; i < first + 2; i++) {
@@ -235,7 +235,7 @@ class BatchNormGradient {
         const Map& each = maps[piece.map];
         const int first = piece.from;
         const float* upstream = (y ? masked : dy[piece.output].data()) + at * s.out + piece.to;
-        // dz is dy with zeros already.
+        // With y, dz is already masked.
         kernels().gradient_apply(each.x.data() + at * s.in + first, upstream, rows.size(part), s,
                                  each.backward(first, relu_ && !y), &each.a[first],
                                  &each.b[first], &each.d[first],
@@ -245,7 +245,7 @@ class BatchNormGradient {
   }
 
  private:
-  // An input, its batch norm, and the gradients: dx = a * dz + b * (x - mean) + d.
+  // An input, its batch norm and the gradients: dx = a * dz + b * (x - mean) + d.
   struct Map {
     Tensor x, gamma, beta, mean, deviation, dx, dgamma, dbeta;
     std::vector<float> scale, a, b, d;
@@ -253,7 +253,7 @@ class BatchNormGradient {
     BatchNormBackward backward(int first, bool relu) const {
       return {mean.data() + first, &scale[first], beta.data() + first, relu};
     }
-    // Takes the sums of dz and of dz * (x - mean) of some channels.
+    // Sets the gradients of some channels from the sums of dz and of dz * (x - mean).
     void finish(const Piece& piece, const double* sums, int64_t pixels) {
       for (int i = 0; i < piece.c; i++) {
         const int j = piece.from + i;

@@ -1,4 +1,4 @@
-// The convolutions as TensorFlow operations; kernels.py documents them.
+// Winograd's convolutions as TensorFlow operations. operations.py documents them.
 #include <cstring>
 
 #include "parts.h"

@@ -1,5 +1,5 @@
-// The other units of a dense block: BN-ReLU, then a 1x1 convolution; and what completes its
-// gradients. unit.h says how they work.
+// The other units of a dense block: BN-ReLU, then a 1x1 convolution. Also the function that
+// completes gradients. unit.h explains how units work.
 #pragma once
 #include "unit.h"
 
@@ -7,7 +7,7 @@ namespace {
 
 constexpr int PIXELS = 48;  // that a 1x1 convolution takes at a time
 
-// 1x1. A part is a range of blocks of pixels.
+// The plan of a 1x1 unit. A part is a range of blocks of pixels.
 
 struct Pointwise {
   const Unit& s;
@@ -20,7 +20,7 @@ struct Pointwise {
         back_nr(panel_width(s.c)), back_panels(panel_count(s.c)),
         back(back_panels * back_nr) {}
   INLINE int64_t blocks() const { return (pixels + PIXELS - 1) / PIXELS; }
-  // As many as 16, of 16 blocks or more.
+  // Up to 16 parts, each with at least 16 blocks.
   INLINE int64_t parts() const { return most<int64_t>(1, least<int64_t>(16, blocks() / 16)); }
   INLINE int64_t first(int64_t part) const { return blocks() * part / parts(); }
   INLINE size_t scratch() const {
@@ -40,7 +40,7 @@ size_t unit1_filter_floats(const Unit& s) {
   return size_t(s.c) * plan.outputs + size_t(s.k) * plan.back;
 }
 
-// w [c][k] in panels of k for the forward pass, then in panels of c for the backward one.
+// Packs w [c][k] in panels of k for the forward pass, then in panels of c for the gradient.
 void unit1_filters(const Unit& s, const float* w, float* u) {
   const Pointwise plan(s);
   memset(u, 0, unit1_filter_floats(s) * sizeof(float));

@@ -1,4 +1,4 @@
-// A dense block as one TensorFlow operation; operations.py documents it.
+// A dense block as one TensorFlow operation. operations.py documents it.
 #include <cstring>
 
 #include "norms.h"
@@ -6,19 +6,19 @@
 namespace resnet_tf {
 namespace {
 
-// The sizes of a block of `layers` layers, and where the channels lie in its buffer.
+// The sizes of a block with `layers` layers, and the places of the channels in its buffer.
 struct Block {
   int64_t n, pixels;
-  int h, w, first, k, layers, hidden;  // channels: first and added ones, hidden ones or 0
+  int h, w, first, k, layers, hidden;  // channels: of the input, added, hidden (or 0)
   bool prepend;
 
   int width() const { return first + layers * k; }
   int inputs(int layer) const { return first + layer * k; }
-  // The first channel that a layer reads, and the first that it writes.
+  // The first channel that a layer reads, and the first channel that it writes.
   int from(int layer) const { return prepend ? width() - inputs(layer) : 0; }
   int to(int layer) const { return prepend ? from(layer) - k : inputs(layer); }
 
-  // The unit of a layer with the 1x1 convolution, and the one with 3x3.
+  // The units of a layer: with the 1x1 convolution, and with the 3x3 convolution.
   Unit narrow(int layer) const {
     return {n, h, w, inputs(layer), hidden, width(), hidden};
   }
@@ -29,7 +29,7 @@ struct Block {
 };
 
 // The inputs that forward and gradient share, from number `at` on: n times gamma, beta and
-// kernel of the first unit, and m times those of the second one.
+// kernel of the first unit, then m times gamma, beta and kernel of the second unit.
 struct Parameters {
   const Call& call;
   int at, n, m;
@@ -253,7 +253,7 @@ class DenseBlockGradient {
   }
 
  private:
-  // The gradients of a unit's parameters: gamma, beta, kernel.
+  // Returns the output for the gradient of a unit's gamma, beta or kernel.
   Tensor result(const Call& call, int unit, int which, int layer, const Dims& dims) const {
     return call.output(1 + (unit ? 3 * n_ + which * m_ : which * n_) + layer, dims);
   }

@@ -1,12 +1,13 @@
 // Convolutions of any size and stride as matrix products, without Winograd's transform:
 // forward, gradient of the inputs, gradient of the filters.
 //
-// A row of outputs is a matrix product for each row of the filter: its pixels lie
-// `stride` pixels apart, and the kw * c inputs of one of them lie side by side. Where
-// the filter reaches over the border, the inputs are copied with zeros around them.
+// A row of outputs is one matrix product for each row of the filter. The windows of its
+// pixels are `stride` pixels apart, and the kw * c inputs of a window are contiguous. If a
+// window extends over the border, the inputs are copied with zeros around them.
 //
-// The gradient of the inputs is, for the pixels of each remainder by the stride, a
-// convolution of stride 1 with the taps that meet them. So every pixel is written once.
+// For the gradient of the inputs, pixels are divided by their index modulo the stride. For
+// each remainder the gradient is a convolution with stride 1 and the taps of the filter
+// that reach these pixels. So every pixel is written once.
 #pragma once
 #include "kernels.h"
 #include "product.h"
@@ -16,13 +17,13 @@ namespace {
 using resnet_tf::Direct;
 using resnet_tf::Epilogue;
 
-// A window of an image, which may reach over its border.
+// A window of an image, which can extend over the border.
 struct Window {
   int top, left, rows, columns;
   INLINE size_t floats(int c) const { return size_t(rows) * columns * c; }
 };
 
-// A map (h, w, c) seen through a window: where it starts, and its steps.
+// A map (h, w, c) seen through a window: its address and its strides.
 struct View {
   const float* at;
   ptrdiff_t row, pixel;
@@ -44,7 +45,7 @@ INLINE void copy_pixels(const float* from, ptrdiff_t pixel, int pixels, int c,
     });
 }
 
-// Copies c channels of a window to `to`, with zeros where it lies outside of the map.
+// Copies c channels of a window to `to`, with zeros outside the map.
 template <class Read>
 View copied(const float* map, int h, int w, ptrdiff_t pixel, int c, const Window& s,
             const Read& read, float* to) {
@@ -67,15 +68,15 @@ View copied(const float* map, int h, int w, ptrdiff_t pixel, int c, const Window
   return {to, width, c};
 }
 
-// Returns a window as it lies in the map where it can; else copied.
+// Returns a view of a window in the map, or of a copy if it extends over the border.
 View view(const float* map, int h, int w, int c, const Window& s, float* scratch) {
   const bool inside = s.top >= 0 && s.left >= 0 && s.top + s.rows <= h && s.left + s.columns <= w;
   if (!inside) return copied(map, h, w, c, c, s, AsIs(), scratch);
   return {map + (ptrdiff_t(s.top) * w + s.left) * c, ptrdiff_t(w) * c, c};
 }
 
-// Writes the products of a panel as outputs: adds a bias, cuts, leaves out the lanes
-// behind the last channel.
+// Writes the products of a panel as outputs: adds a bias, applies ReLU and skips the lanes
+// after the last channel.
 template <class Access>
 struct ToOutputs {
   float* at;
@@ -96,7 +97,7 @@ struct ToOutputs {
   }
 };
 
-// Where rows x columns outputs go.
+// The place of rows x columns outputs.
 struct Target {
   float* at;
   ptrdiff_t row, pixel;
@@ -104,7 +105,7 @@ struct Target {
 };
 
 // Convolves a view with packed filters of `taps` rows, `depth` numbers each, to k
-// channels. Outputs lie `stride` pixels of the view apart.
+// channels. Windows are `stride` pixels of the view apart.
 void convolve(const View& from, int stride, int taps, int depth, const float* u, int k,
               const Target& to, const Epilogue& epilogue) {
   const int nr = panel_width(k);
@@ -127,13 +128,13 @@ void convolve(const View& from, int stride, int taps, int depth, const float* u,
   }
 }
 
-// Parts of images: as many rows as keep the numbers of a part in the second cache.
+// Parts of images: strips of as many rows as fit into the L2 cache.
 struct Strips {
   int rows, per_image;
   INLINE Strips(int height, ptrdiff_t floats_a_row, ptrdiff_t budget)
       : rows(int(most<ptrdiff_t>(1, least<ptrdiff_t>(height, budget / floats_a_row)))),
         per_image((height + rows - 1) / rows) {
-    rows = (height + per_image - 1) / per_image;  // of about equal height
+    rows = (height + per_image - 1) / per_image;  // strips of nearly equal height
   }
   INLINE int first(int64_t part) const { return int(part % per_image) * rows; }
 };
@@ -144,7 +145,7 @@ INLINE Strips forward_strips(const Direct& s) {
   return {s.oh, ptrdiff_t(s.stride) * s.w * s.c, STRIP};
 }
 
-// The inputs that `count` rows of outputs from `first` on take.
+// Returns the window of the inputs of `count` rows of outputs from `first` on.
 INLINE Window input_window(const Direct& s, int first, int count) {
   return {first * s.stride - s.top, -s.left, (count - 1) * s.stride + s.kh,
           (s.ow - 1) * s.stride + s.kw};
@@ -173,9 +174,9 @@ void direct_forward(const Direct& s, const float* x, const float* u, float* y,
            {y + (image * s.oh + first) * row, row, s.k, count, s.ow}, epilogue);
 }
 
-// The pixels of one remainder by the stride, in one dimension: `taps` taps of the
-// filter meet them, `first`, `first` + stride and so on, the last of them first. They
-// lie on the outputs from number (pixel / stride) + `shift` on.
+// The pixels with one remainder modulo the stride, in one dimension. `taps` taps of the
+// filter reach them: `first`, `first` + stride, ..., in reverse order. They belong to the
+// outputs from number (pixel / stride) + `shift` on.
 struct Remainder {
   int taps, first, shift;
   INLINE Remainder(int size, int pad, int stride, int remainder)
@@ -185,7 +186,7 @@ struct Remainder {
   }
 };
 
-// The filters of one panel, in the form that `direct_forward` takes.
+// Packs the filters of one panel for `direct_forward`.
 void pack_forward(const Direct& s, const float* w, float* u, int panel) {
   const int nr = panel_width(s.k), depth = s.kh * s.kw * s.c;
   const int used = least(nr, s.k - panel * nr);
@@ -195,7 +196,7 @@ void pack_forward(const Direct& s, const float* w, float* u, int panel) {
     for (int j = 0; j < nr; j++) u[ptrdiff_t(d) * nr + j] = j < used ? w[ptrdiff_t(d) * s.k + j] : 0;
 }
 
-// The same for the gradient of the inputs: for each remainder its own filters.
+// Packs the filters of one panel for the gradient of the inputs, by remainder.
 void pack_gradient(const Direct& s, const float* w, float* u, int panel) {
   const int nr = panel_width(s.c), used = least(nr, s.c - panel * nr);
   for (int py = 0; py < s.stride; py++)
@@ -219,13 +220,13 @@ void direct_pack(const Direct& s, const float* w, bool gradient, float* u, int p
 }
 int direct_panels(const Direct& s, bool gradient) { return panel_count(gradient ? s.c : s.k); }
 
-// The plan of the gradient of the inputs. A part is the rows of inputs that come from
-// about as many rows of the gradient of the outputs.
+// The plan of the gradient of the inputs. A part consists of the rows of inputs that depend
+// on a strip of rows of the gradient of the outputs.
 struct InputGradient {
   const Direct& s;
-  int height, width;  // of the pixels of remainder 0
+  int height, width;  // numbers of rows and columns with remainder 0
   Strips strips;
-  int low_y = 0, low_x = 0, high_y = 0, high_x = 0;  // what a pixel takes
+  int low_y = 0, low_x = 0, high_y = 0, high_x = 0;  // range of outputs of a pixel
   explicit INLINE InputGradient(const Direct& shape)
       : s(shape), height((s.h + s.stride - 1) / s.stride),
         width((s.w + s.stride - 1) / s.stride),
@@ -282,8 +283,8 @@ void direct_input_gradient(const Direct& s, const float* dy, const float* u, flo
     }
 }
 
-// The plan of the gradient of the filters: a product of x, transposed, and dy over the
-// pixels of all images, in steps of a strip of about PIXELS of them.
+// The plan of the gradient of the filters: the product of transposed x and dy over the
+// pixels of all images. A step is a strip of about PIXELS pixels.
 struct FilterGradientPlan {
   static constexpr int PIXELS = 64, CHANNELS = 96;
   const Direct& s;
@@ -293,8 +294,8 @@ struct FilterGradientPlan {
       : s(shape), strips(s.oh, s.ow, PIXELS), nr(panel_width(s.k)), panels(panel_count(s.k)),
         rows(s.kw * s.c) {}
   INLINE int64_t steps() const { return s.n * strips.per_image; }
-  // A power of two up to 16 (threads), of 4 steps or more each; all partial sums
-  // together take at most 32 MiB.
+  // The number of parts is a power of two up to 16 (threads). Each has at least 4 steps,
+  // and all partial sums together take at most 32 MiB.
   INLINE int64_t parts() const {
     const int64_t floats = int64_t(s.kh) * rows * s.k;
     int64_t parts = 1;
@@ -329,7 +330,7 @@ void pack_columns(const float* from, int pixels, int k, float* to) {
   }
 }
 
-// A part writes its sum to dw, of the filters' shape.
+// Writes the sum of a part to dw, which has the shape of the filters.
 void direct_filter_gradient(const Direct& s, const float* x, const float* dy, float* dw,
                             int64_t part, float* scratch) {
   const FilterGradientPlan plan(s);
@@ -345,7 +346,7 @@ void direct_filter_gradient(const Direct& s, const float* x, const float* dy, fl
     if (count <= 0) continue;
     const float* map = x + image * s.h * s.w * s.c;
     const Window reach = input_window(s, first, count);
-    // Where x is read in many passes, the first reads it from end to end.
+    // If many passes read x, the first one reads it sequentially.
     const View from = plan.copies() ? copied(map, s.h, s.w, s.c, s.c, reach, AsIs(), window)
                                     : view(map, s.h, s.w, s.c, reach, window);
     const int pixels = count * s.ow;

@@ -1,4 +1,4 @@
-// Convolutions of any size and stride as TensorFlow operations; operations.py documents
+// Convolutions of any size and stride as TensorFlow operations. operations.py documents
 // them.
 #include <cstring>
 
@@ -8,12 +8,12 @@
 namespace resnet_tf {
 namespace {
 
-constexpr int LARGEST = 16;  // filter and stride
+constexpr int LARGEST = 16;  // side of a filter, and stride
 
-// Stride and padding. Outputs are ceil(input / stride), as in TensorFlow's "same".
+// Stride and padding. A map has ceil(input / stride) outputs, as with TensorFlow's "same".
 struct Geometry {
   int stride;
-  bool centered;  // size / 2 zeros before the map, as in PyTorch; else as TensorFlow
+  bool centered;  // size / 2 zeros before the map, as PyTorch; otherwise as TensorFlow
 
   explicit Geometry(const Attributes& attributes)
       : stride(attributes.integer("stride")), centered(attributes.boolean("centered")) {}
@@ -24,7 +24,7 @@ struct Geometry {
     return std::max(0, (outputs(size) - 1) * stride + filter - int(size)) / 2;
   }
 
-  // The plan for x (N, H, W, C) and filters (height, width, C, k).
+  // Returns the plan for x (N, H, W, C) and filters (height, width, C, k).
   Direct plan(const Dims& x, int64_t height, int64_t width, int64_t k) const {
     need(stride >= 1 && stride <= LARGEST, "stride must be from 1 to 16");
     need(height >= 1 && height <= LARGEST && width >= 1 && width <= LARGEST,
@@ -37,8 +37,8 @@ struct Geometry {
   }
 };
 
-// A 1x1 convolution of stride 1 knows no rows: it takes maps of about 256 pixels in rows
-// of about 64, so that the parts are neither small nor large.
+// Divides the pixels of a 1x1 convolution of stride 1, whose result does not depend on the
+// rows, into maps of about 256 pixels with rows of about 64. So parts have a good size.
 Direct in_rows(Direct s) {
   if (s.kh > 1 || s.kw > 1 || s.stride > 1) return s;
   int64_t n = s.n, w = int64_t(s.h) * s.w, h = 1;

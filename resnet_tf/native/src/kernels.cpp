@@ -1,5 +1,5 @@
-// The kernels for one instruction set; setup.py compiles this file once for each and
-// names it with -DKERNELS.
+// The kernels for one instruction set. setup.py compiles this file once for each set and
+// names the kernels with -DKERNELS.
 #include "batch_norm.h"
 #include "dense.h"
 #include "direct.h"

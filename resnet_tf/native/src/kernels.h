@@ -1,23 +1,23 @@
 // The kernels of one instruction set, as functions that work on one part of a tensor.
 //
-// The caller divides the work: parts are fixed by the shape alone, so the bits of a
-// result do not depend on the number of threads. Tensors are float32, NHWC, contiguous.
+// The caller divides the work. Parts depend only on the shape, so the bits of a result do
+// not depend on the number of threads. Tensors are float32, NHWC and contiguous.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 namespace resnet_tf {
 
-// A convolution of 3x3 or 5x5 and stride 1 with padding "same": n images of h x w pixels,
-// c channels in, k channels out. For the input gradient, c and k change places.
+// A 3x3 or 5x5 convolution with stride 1 and padding "same": n images of h x w pixels,
+// c input channels, k output channels. For the input gradient, c and k are swapped.
 struct Convolution {
   int64_t n;
   int h, w, c, k, size = 3;
 };
 
 // A convolution of any size and stride: n images of h x w pixels and c channels to
-// oh x ow pixels and k channels, filters of kh x kw; `top` rows and `left` columns of
-// zeros lie before a map, as many as it needs behind it.
+// oh x ow pixels and k channels, with filters of kh x kw. A map gets `top` rows and `left`
+// columns of zeros before it, and as many as needed after it.
 struct Direct {
   int64_t n;
   int h, w, c, oh, ow, k, kh, kw, stride, top, left;
@@ -29,14 +29,14 @@ struct MaxPool {
   int h, w, c, oh, ow, stride;
 };
 
-// What is done to the outputs of a convolution before they are written.
+// Operations on the outputs of a convolution before they are written.
 struct Epilogue {
   const float* bias;  // [k], or null
   bool relu;
 };
 
-// Channels of pixels that may hold more: they are `in` floats apart in the input of a
-// batch norm and `out` floats in its output.
+// c channels of pixels that can have more channels. Pixels are `in` floats apart in the
+// input of a batch norm and `out` floats apart in its output.
 struct Slice {
   int c;
   ptrdiff_t in, out;
@@ -52,8 +52,8 @@ struct BatchNormBackward {
   bool relu;
 };
 
-// BN-ReLU, then a convolution from c to k channels. Pixels are `in` floats apart in its
-// input and `out` floats in its output; dense.h.
+// BN-ReLU, then a convolution from c to k channels. Pixels are `in` floats apart in the
+// input and `out` floats apart in the output. See unit.h.
 struct Unit {
   int64_t n;
   int h, w, c, k, in, out;
@@ -63,13 +63,14 @@ struct Normalization {
   const float *mean, *scale, *offset;  // [c]; scale is gamma / standard deviation
 };
 
-// What is missing in the gradient of a map that units have read.
+// The missing terms of the gradient of a map that units have read; see unit.h.
 struct Rest {
   const float *mean, *slope, *constant;  // [c]
 };
 
-// The gradient of a map of k channels, which a unit has written. Where `y` is that map,
-// `rest` is missing in it; `whole`, if it is not null, gets the whole gradient then.
+// The gradient of a map with k channels that a unit has written. If `y` (the map) is not
+// null, the terms `rest` are missing in `dy`; `whole`, if not null, gets the complete
+// gradient.
 struct Upstream {
   const float *dy, *y;
   Rest rest;  // [k]
@@ -79,8 +80,8 @@ struct Upstream {
 struct Kernels {
   const char* name;
 
-  // Filters: w [size][size][c][k] (with `flip` [..][k][c], turned by 180 degrees) to the
-  // transformed form. Parts are ranges of input channels.
+  // Transforms filters w [size][size][c][k], or with `flip` [..][k][c], rotated by 180
+  // degrees. Parts are ranges of input channels.
   size_t (*filter_floats)(const Convolution&);
   void (*transform_filters)(const Convolution&, const float* w, bool flip, float* u,
                             int first_channel, int last_channel);
@@ -96,7 +97,7 @@ struct Kernels {
   void (*filter_gradient)(const Convolution&, const float* x, const float* dy, float* dw,
                           int64_t part, float* scratch);
 
-  // The same without Winograd's transform. Filters are packed panel by panel, for the
+  // Convolutions without Winograd's transform. Filters are packed panel by panel, for the
   // forward pass or for the gradient of the inputs.
   size_t (*direct_filter_floats)(const Direct&, bool gradient);
   int (*direct_panels)(const Direct&, bool gradient);
@@ -123,44 +124,46 @@ struct Kernels {
   void (*max_pool_gradient)(const MaxPool&, const float* x, const float* y, const float* dy,
                             float* dx, int64_t image);
 
-  // Batch norm over `pixels` rows of c channels. `sums` is [2][c]: of x - origin and of
-  // its square.
+  // Batch norm over `pixels` rows of c channels. `sums` [2][c] are the sums of x - origin
+  // and of its square.
   void (*moments)(const float* x, int64_t pixels, int c, const float* origin,
                   double* sums);
-  // y = (x - mean) * scale + offset (+ residual), then ReLU. `residual`, which lies as x
-  // does, may be null.
+  // y = (x - mean) * scale + offset (+ residual), then ReLU. `residual` has the layout of
+  // x, or is null.
   void (*normalize)(const float* x, const float* residual, int64_t pixels, const Slice&,
                     const BatchNormForward&, float* y);
-  // With dz = dy where the output was positive (dy without ReLU), `sums` [2][c] are the
-  // sums of dz and of dz * (x - mean). With y, the output, its sign decides and dz is
-  // written; else the sign is computed again and dz may be null. They lie as dy does.
+  // dz is dy where the output is positive, otherwise 0; without ReLU dz is dy. `sums`
+  // [2][c] are the sums of dz and of dz * (x - mean). If y (the output) is given, its sign
+  // decides, and dz is written. Otherwise the sign is recomputed, and dz can be null. y
+  // and dz have the layout of dy.
   void (*gradient_sums)(const float* x, const float* dy, const float* y, int64_t pixels,
                         const Slice&, const BatchNormBackward&, float* dz, double* sums);
-  // dx = a * dz + b * (x - mean) + d; dz from dy as above, or dz itself where `relu` of
-  // the forward pass is false.
+  // dx = a * dz + b * (x - mean) + d, with dz from dy as above. If `relu` of the forward
+  // pass is false, dy is dz.
   void (*gradient_apply)(const float* x, const float* dy, int64_t pixels, const Slice&,
                          const BatchNormBackward&, const float* a, const float* b,
                          const float* d, float* dx);
 
-  // Units with a 3x3 convolution, padding "same". Filters are those of the convolution, and
-  // for the gradient those of the transposed one. Parts are those of `forward`, and for the
-  // gradient those of `filter_gradient`. `sums` is [2][k]: of the outputs and their squares.
+  // Units with a 3x3 convolution, padding "same". The forward pass uses the transformed
+  // filters of the convolution and the parts of `forward`. The gradient uses the filters of
+  // the transposed convolution and the parts of `filter_gradient`. `sums` [2][k] are the
+  // sums of the outputs and of their squares.
   size_t (*unit3_scratch)(const Unit&);
-  // With `add`, a map that lies as y does is added to the outputs first. Without a mean
-  // there is no batch norm and no ReLU: the unit is the convolution alone.
+  // `add`, if not null, is a map with the layout of y that is added to the outputs first.
+  // Without a mean, the unit is the convolution without batch norm and ReLU.
   void (*unit3_forward)(const Unit&, const Normalization&, const float* x, const float* u,
                         const float* add, float* y, double* sums, int64_t part,
                         float* scratch);
-  // With dz as above, `sums` [2][c] are the sums of dz and of
-  // dz * (x - mean), and scale * dz is written to g, plus `add`, which may be g or null.
-  // Each part writes its own sums and 9 * c * k floats of the filter gradient.
+  // `sums` [2][c] are the sums of dz, as above, and of dz * (x - mean). g gets scale * dz
+  // plus `add`, which can be g or null. Each part writes its own sums and 9 * c * k floats
+  // of the filter gradient.
   size_t (*unit3_backward_scratch)(const Unit&);
   void (*unit3_backward)(const Unit&, const Normalization&, const float* x,
                          const Upstream&, const float* u, const float* add, float* g, double* sums,
                          float* dw, int64_t part, float* scratch);
 
-  // Units with a 1x1 convolution; as above, but one set of filters, and dy with its rest,
-  // where y is the output; scale * dz is added to g.
+  // Units with a 1x1 convolution, as above, except: forward and gradient use one set of
+  // filters, dy has missing terms (y is the output), and scale * dz is added to g.
   size_t (*unit1_filter_floats)(const Unit&);
   void (*unit1_filters)(const Unit&, const float* w, float* u);
   int64_t (*unit1_parts)(const Unit&);
@@ -172,8 +175,8 @@ struct Kernels {
                          const Rest&, const float* dy, const float* u, float* g, double* sums,
                          float* dw, int64_t part, float* scratch);
 
-  // dy = g + slope * (x - mean) + constant, for pixels of c channels that are gs, xs and to
-  // floats apart.
+  // dy = g + slope * (x - mean) + constant, for pixels of c channels. Pixels of g, x and dy
+  // are gs, xs and to floats apart.
   void (*complete)(int64_t pixels, int c, const float* g, ptrdiff_t gs, const float* x,
                    ptrdiff_t xs, const Rest&, float* dy, ptrdiff_t to);
 };

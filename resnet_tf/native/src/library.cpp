@@ -1,4 +1,4 @@
-// What the library does when TensorFlow loads it, and its functions for Python.
+// Registers the operations when TensorFlow loads the library; functions for Python.
 #include <cstring>
 
 #include "op.h"
@@ -27,7 +27,7 @@ bool runs_here(const Kernels& kernels) {
   return true;
 }
 
-// Best first.
+// The kernels of all instruction sets, the best first.
 const Kernels* const ALL[] = {
 #if defined(__x86_64__)
     &avx512, &avx2,
@@ -42,7 +42,7 @@ const Kernels* best() {
 
 const Kernels* chosen = best();
 
-// TensorFlow takes the operations over while it loads the library.
+// TensorFlow accepts new operations while it loads the library.
 const bool registered = [] {
   if (!tensorflow().complete) return false;
   register_convolutions();
@@ -64,14 +64,14 @@ using namespace resnet_tf;
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
-// Sets how many threads compute at a time.
+// Sets the number of threads that compute at a time.
 EXPORTED void resnet_tf_set_threads(int count) { set_threads(count); }
 
-// The name of the kernels in use: "avx512", "avx2" or "baseline".
+// Returns the name of the kernels in use: "avx512", "avx2" or "baseline".
 EXPORTED const char* resnet_tf_instructions() { return kernels().name; }
 
-// Takes the kernels of this name; returns 0 where this CPU cannot run them. For tests,
-// while no operation runs.
+// Selects the kernels of this name; returns 0 if this CPU cannot run them. For tests, while
+// no operation runs.
 EXPORTED int resnet_tf_use_instructions(const char* name) {
   for (const Kernels* kernels : ALL)
     if (!std::strcmp(kernels->name, name) && runs_here(*kernels)) {

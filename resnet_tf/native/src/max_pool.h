@@ -1,4 +1,4 @@
-// 3x3 max pooling with a border of one pixel that never wins, forward and backward.
+// 3x3 max pooling, forward and backward. A border of one pixel is minus infinity.
 #pragma once
 #include <float.h>
 
@@ -9,7 +9,7 @@ namespace {
 
 using resnet_tf::MaxPool;
 
-// Calls body(at) for the pixels of the map in the window of output (row, column).
+// Calls body(at) for each pixel of the map in the window of output (row, column).
 template <class Body>
 INLINE void for_window(const MaxPool& s, int row, int column, Body body) {
   const int top = row * s.stride - 1, left = column * s.stride - 1;
@@ -38,7 +38,7 @@ void max_pool(const MaxPool& s, const float* x, float* y, int64_t image) {
       });
 }
 
-// The gradient of an output goes to the first of the inputs that equal it.
+// Of the inputs that equal an output, the first gets the output's gradient.
 void max_pool_gradient(const MaxPool& s, const float* x, const float* y, const float* dy,
                        float* dx, int64_t image) {
   x += image * s.h * s.w * s.c;

@@ -1,4 +1,4 @@
-// Max pooling as TensorFlow operations; operations.py documents it.
+// Max pooling as TensorFlow operations. pooling.py documents them.
 #include "op.h"
 #include "pool.h"
 

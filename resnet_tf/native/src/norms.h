@@ -1,4 +1,4 @@
-// Batch norms that are applied as a map is read, and their deferred gradients; dense.h.
+// Batch norms that are applied as a map is read, and their deferred gradients; see unit.h.
 #pragma once
 #include <cmath>
 
@@ -6,11 +6,11 @@
 
 namespace resnet_tf {
 
-// Mean and variance of each channel, of a map or of a block's buffer.
+// Mean and variance of each channel of a map or of a block's buffer.
 struct Moments {
   float *mean, *variance;
   Moments from(int c) const { return {mean + c, variance + c}; }
-  // `sums` [2][c]: of x - origin and of its square; no origin is 0.
+  // Sets the moments from `sums` [2][c] of x - origin and of its square; null means 0.
   void set(const std::vector<double>& sums, const float* origin, int64_t pixels) const {
     const size_t c = sums.size() / 2;
     for (size_t i = 0; i < c; i++) {
@@ -21,8 +21,8 @@ struct Moments {
   }
 };
 
-// Those of a map of `pixels` pixels: inputs `at` and `at` + 1 of the call where they are
-// `given`, else they are computed.
+// Writes the moments of a map with `pixels` pixels. If `given`, they are the inputs `at`
+// and `at` + 1 of the call; otherwise they are computed.
 inline void find_moments(const Call& call, bool given, int at, const float* x, int64_t pixels,
                          int c, const Moments& moments) {
   if (given) {
@@ -41,7 +41,7 @@ inline void find_moments(const Call& call, bool given, int at, const float* x, i
               x, pixels);
 }
 
-// Moves the averages that are inputs `at` and `at` + 1 of the call towards the moments.
+// Updates the moving averages, inputs `at` and `at` + 1 of the call, with the moments.
 inline void move(const Call& call, int at, double stays, const Moments& moments,
                  int64_t pixels, int c, const Moments& to) {
   const Tensor mean = call.input(at), variance = call.input(at + 1);
@@ -70,13 +70,13 @@ struct Norm {
   Normalization get() const { return {mean, scale.data(), offset}; }
 };
 
-// What is missing in the gradient of each channel; dense.h.
+// The coefficients of the missing terms of each channel's gradient; see unit.h.
 struct Missing {
   std::vector<double> slope, constant;
   explicit Missing(int c) : slope(c), constant(c) {}
 
-  // Takes in the sums [2][c] of a unit that read channels from `first` on; writes the
-  // gradients of its batch norm's parameters.
+  // Adds the coefficients from the sums [2][c] of a unit that read channels from `first`
+  // on. Writes the gradients of the parameters of its batch norm.
   void add(const Norm& norm, const std::vector<double>& sums, int64_t pixels, int first,
            float* dgamma, float* dbeta) {
     const size_t c = sums.size() / 2;
@@ -88,7 +88,7 @@ struct Missing {
       slope[first + i] -= scale * inverse * inverse * sums[c + i] / double(pixels);
     }
   }
-  // `slope` and `constant` of c channels, as floats.
+  // Returns `slope` and `constant` of c channels as floats.
   std::vector<float> rest(int first, int c) const {
     std::vector<float> values(2 * size_t(c));
     for (int i = 0; i < c; i++) {
@@ -99,7 +99,7 @@ struct Missing {
   }
 };
 
-// Completes the gradient of c channels, of which `missing` holds those from `first` on.
+// Adds the missing terms to the gradient of c channels; `missing` has them from `first` on.
 inline void complete(const Rows& rows, int c, const float* g, ptrdiff_t step, const float* x,
                      const Moments& moments, const Missing& missing, int first, float* to,
                      ptrdiff_t to_step) {

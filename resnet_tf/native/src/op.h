@@ -1,4 +1,4 @@
-// What an operation needs of TensorFlow: inputs, outputs, attributes, registration.
+// The parts of TensorFlow for an operation: inputs, outputs, attributes, registration.
 #pragma once
 #include <algorithm>
 #include <new>
@@ -10,13 +10,13 @@
 
 namespace resnet_tf {
 
-// The kernels for the best instructions of this CPU, or those that a test has chosen.
+// Returns the kernels for the best instructions of this CPU, or the ones a test has chosen.
 const Kernels& kernels();
 
-// TensorFlow has refused; its reason is in the status that it was given.
+// Thrown if a call of TensorFlow fails. The status of the call has the reason.
 struct Failed {};
 
-// Why an operation cannot be computed: a rule that its inputs break.
+// Thrown if inputs break a rule, so that the operation cannot be computed.
 struct Refused {
   const char* rule;
 };
@@ -59,7 +59,7 @@ class Tensor {
   }
   explicit operator bool() const { return tensor_; }
   TF_Tensor* get() const { return tensor_; }
-  // Null for no tensor.
+  // Returns null without a tensor.
   float* data() const {
     return tensor_ ? static_cast<float*>(tensorflow().TensorData(tensor_)) : nullptr;
   }
@@ -73,7 +73,7 @@ class Tensor {
   TF_Tensor* tensor_;
 };
 
-// Reads attributes while an operation is made.
+// Reads the attributes when TensorFlow creates an operation.
 class Attributes {
  public:
   Attributes(TF_OpKernelConstruction* construction, const Status& status)
@@ -125,10 +125,10 @@ class Call {
     return Tensor(tensor);
   }
 
-  // The input that a list of none or one stands for.
+  // Returns the input of a list with at most one tensor.
   Tensor optional(int i) const {
     const int count = tensorflow().NumInputs(context_);
-    need(count <= i + 1, "the list of tensors must hold none or one");
+    need(count <= i + 1, "a list must have at most one tensor");
     return count > i ? input(i) : Tensor();
   }
 
@@ -141,7 +141,7 @@ class Call {
     return Tensor(tensor);
   }
 
-  // Makes a tensor that exists an output, without a copy.
+  // Makes an existing tensor an output, without a copy.
   void pass(int i, const Tensor& tensor) const {
     tensorflow().SetOutput(context_, i, tensor.get(), status_.get());
     status_.check();
@@ -160,7 +160,7 @@ class Call {
   const Status& status_;
 };
 
-// The size of a map (N, H, W, C) that the kernels' arithmetic on sizes holds for.
+// Returns the size of a map (N, H, W, C), once the kernels' arithmetic cannot overflow.
 inline Dims map_dims(const Tensor& x) {
   const char* rule = "a map must be (N, H, W, C), with H, W and C from 1 to 2^20";
   const Dims dims = x.dims();

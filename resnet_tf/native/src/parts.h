@@ -1,4 +1,4 @@
-// What several operations do in parts.
+// Work that several operations do in parts.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace resnet_tf {
 
-// Parts of a map of so many pixels of c channels; fixed by its shape.
+// The parts of a map with `count` pixels of c channels. They depend only on its shape.
 struct Rows {
   int64_t pixels, parts;
   Rows(int64_t count, int c)
@@ -17,7 +17,7 @@ struct Rows {
   int64_t size(int64_t part) const { return first(part + 1) - first(part); }
 };
 
-// The sums of `count` numbers over all parts, in order. Calls
+// Returns the sums of `count` numbers over all parts, added in order. Calls
 // work(part, numbers of the part, scratch).
 template <class Work>
 std::vector<double> summed(int64_t parts, int count, size_t scratch, Work work) {
@@ -30,11 +30,11 @@ std::vector<double> summed(int64_t parts, int count, size_t scratch, Work work) 
   return sums;
 }
 
-// The filters of a 3x3 convolution, transformed; with `flip`, of the transposed one.
+// Returns the transformed filters of a convolution, or with `flip` of its transpose.
 inline Tensor transformed(const Call& call, const Convolution& s, const float* w, bool flip) {
   Tensor filters = call.temporary(int64_t(kernels().filter_floats(s)));
   float* u = filters.data();
-  constexpr int STEP = 16;  // channels a part
+  constexpr int STEP = 16;  // channels per part
   parallel((s.c + STEP - 1) / STEP, 0, [&](int64_t part, float*) {
     const int first = int(part) * STEP;
     kernels().transform_filters(s, w, flip, u, first, std::min(s.c, first + STEP));

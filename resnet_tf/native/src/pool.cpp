@@ -14,7 +14,7 @@
 namespace resnet_tf {
 namespace {
 
-// Memory that a thread keeps between computations.
+// Returns memory that the thread keeps between computations.
 float* scratch_of_thread(size_t floats) {
   static thread_local std::unique_ptr<float, decltype(&std::free)> memory(nullptr, std::free);
   static thread_local size_t size = 0;
@@ -39,7 +39,7 @@ struct Job {
 
 class Pool {
  public:
-  // A process that was forked has none of its parent's threads: it gets its own pool.
+  // A forked process does not have its parent's threads, so it gets its own pool.
   static Pool& of_process() {
     static std::mutex guard;
     static Pool* pool = nullptr;
@@ -73,7 +73,7 @@ class Pool {
   }
 
  private:
-  // Computes the next part of a job without the lock.
+  // Computes the next part of a job, with the lock released.
   void step(Job& job, std::unique_lock<std::mutex>& lock) {
     const int64_t part = job.next++;
     lock.unlock();
@@ -110,7 +110,7 @@ class Pool {
   std::list<Job*> jobs_;
   int limit_ = 1;
   int started_ = 0;  // threads of the pool
-  int running_ = 0;  // threads that compute, callers included
+  int running_ = 0;  // threads that compute now, callers included
 };
 
 }  // namespace

@@ -7,17 +7,17 @@
 namespace resnet_tf {
 
 // Calls work(part, scratch) for each of `parts`, on the calling thread and on idle
-// threads of the pool; returns when all are done. `scratch` is `floats` floats that
-// belong to the thread, aligned to 64 bytes, with any content. Throws std::bad_alloc
-// where they do not fit into memory.
+// threads of the pool. Returns when all are done. `scratch` has room for `floats` floats;
+// it belongs to the thread, is aligned to 64 bytes and not initialized. Throws
+// std::bad_alloc if memory runs out.
 void parallel(int64_t parts, size_t floats,
               const std::function<void(int64_t, float*)>& work);
 
-// Writes the sum of `parts` tensors of `floats` numbers, which lie one behind the other,
-// to `to`, added in their order.
+// Adds `parts` tensors of `floats` numbers, stored one after the other, in order. Writes
+// the sum to `to`.
 void add_parts(const float* each, int64_t parts, int64_t floats, float* to);
 
-// How many threads, the callers' included, compute at a time; 1 or more.
+// Sets how many threads, callers included, compute at a time; at least 1.
 void set_threads(int count);
 
 }  // namespace resnet_tf

@@ -1,8 +1,8 @@
 // Matrix products in single precision: rows x depth by depth x panel of columns.
 //
 // The sums of a block of rows stay in registers. The left matrix is read number by
-// number, so its elements may lie anywhere on a grid; the right one is read in whole
-// vectors, so it is packed into panels of columns.
+// number, so its elements can have any strides. The right matrix is read in whole vectors,
+// so it is packed into panels of columns.
 #pragma once
 #include "simd.h"
 
@@ -14,15 +14,15 @@ constexpr int ROWS_2 = 12, ROWS_1 = 12;  // rows of a block with 2 vectors, and 
 constexpr int ROWS_2 = 6, ROWS_1 = 12;
 #endif
 
-// Panels of columns: two vectors wide, or one where that holds all.
+// A panel of columns is two vectors wide, or one if that holds all columns.
 INLINE int panel_width(int columns) { return columns <= LANES ? LANES : 2 * LANES; }
 INLINE int panel_count(int columns) {
   return (columns + panel_width(columns) - 1) / panel_width(columns);
 }
 
-// What happens to an input as it is read: nothing. Another prologue may scale and cut:
-// at(i, access) is for the vector of the channels from i on. It gets the address of what
-// was read, too.
+// A prologue changes inputs as they are read. This one does nothing; others normalize and
+// apply ReLU. at(i, access) returns the function for the vector of channels from i on. The
+// function also gets the address of the values read.
 struct AsIs {
   INLINE AsIs from(int) const { return {}; }
   template <class Access>
@@ -34,8 +34,8 @@ constexpr bool CHANGES = true;
 template <>
 constexpr bool CHANGES<AsIs> = false;
 
-// Where the elements of the left matrix lie. The depth may be divided into segments of
-// equal length, such as the rows of a filter.
+// The strides of the left matrix. The depth can consist of segments of equal length, e.g.
+// the rows of a filter.
 struct Left {
   const float* at;
   ptrdiff_t row, depth, segment = 0;
@@ -92,7 +92,7 @@ INLINE void with_height(int height, const Body& body) {
   body(Height<R>());
 }
 
-// Calls body(Height<R>(), first) for blocks of rows: as few as possible, of about equal
+// Calls body(Height<R>(), first) for blocks of rows: as few as possible, of nearly equal
 // height, at most LARGEST.
 template <int LARGEST, class Body>
 INLINE void for_blocks(int rows, const Body& body) {
@@ -112,7 +112,7 @@ void product(const Left& a, const Right& b, const Depth& depth, const To& to, in
   });
 }
 
-// `product` with as many vectors as `columns` of a panel need.
+// Calls `product` with as many vectors as `columns` of a panel need.
 template <class To>
 INLINE void panel_product(const Left& a, const Right& b, const Depth& depth, const To& to,
                           int rows, int columns) {

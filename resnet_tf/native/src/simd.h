@@ -1,12 +1,12 @@
-// Vectors of floats in the widest registers that this file is compiled for.
+// Vectors of floats in the widest registers of the instruction set.
 //
-// The compiler makes AVX-512, AVX2, SSE or NEON instructions of GCC's and Clang's
-// vector extensions; only loads and stores of a part of a vector need intrinsics.
+// The compiler turns the vector extensions of GCC and Clang into AVX-512, AVX2, SSE or
+// NEON instructions. Only loads and stores of a part of a vector need intrinsics.
 //
 // The kernels are compiled once for each instruction set and linked into one library.
-// An inline function of the C++ library would be kept once, in whichever version the
-// linker met first, and could then hold instructions that this CPU does not have. So
-// these headers include no C++ library, and all that they define is local to a file.
+// The linker would keep one version of an inline function of the C++ library, and this
+// version could contain instructions that the CPU does not have. So these headers do not
+// include the C++ library, and everything that they define is local to a file.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +41,7 @@ INLINE void store(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
 INLINE Vec broadcast(float x) { return x - Vec{}; }
 INLINE Vec relu(Vec x) { return x < 0 ? Vec{} : x; }  // keeps NaN
 
-// The first `n` floats of a vector, 0 < n < LANES; the others are zeros.
+// Access to the first `n` floats of a vector, 0 < n < LANES. The others are zeros.
 struct Part {
 #if defined(__AVX512F__)
   __mmask16 mask;
@@ -56,7 +56,7 @@ struct Part {
                                 _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))),
         n(count) {}
   INLINE Vec get(const float* p) const { return (Vec)_mm256_maskload_ps(p, mask); }
-  // AMD's masked store takes as long as 20 others.
+  // AMD's masked store takes as long as 20 plain stores.
   INLINE void put(float* p, Vec v) const {
     __m128 rest = _mm256_castps256_ps128((__m256)v);
     if (n & 4) {
@@ -90,7 +90,7 @@ struct Whole {
   INLINE void put(float* p, Vec v) const { store(p, v); }
 };
 
-// Calls body(i, access) for the vectors of `count` floats; the last may be a Part.
+// Calls body(i, access) for each vector of `count` floats; the last can be a Part.
 template <class Body>
 INLINE void for_vectors(int count, Body body) {
   int i = 0;

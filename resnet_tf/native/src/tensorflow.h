@@ -1,8 +1,8 @@
-// The part of TensorFlow's stable C API that the operations use, found at run time in
-// the TensorFlow that has loaded this library. Building it needs no TensorFlow, and one
-// binary serves every version that keeps the API (2.16 and later).
+// The part of TensorFlow's stable C API that the operations use. It is looked up at run
+// time in the TensorFlow that loads this library. So the build needs no TensorFlow, and one
+// binary works with every version that keeps the API (2.16 and later).
 //
-// The declarations repeat tensorflow/c/{ops,kernels,tf_tensor,tf_status}.h.
+// The declarations copy tensorflow/c/{ops,kernels,tf_tensor,tf_status}.h.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +26,7 @@ namespace resnet_tf {
 enum { TF_OK = 0, TF_INVALID_ARGUMENT = 3, TF_RESOURCE_EXHAUSTED = 8 };
 enum { TF_FLOAT = 1 };
 
-// Every function, as X(result, name, parameters).
+// All functions, as X(result, name, parameters).
 #define TENSORFLOW_FUNCTIONS(X)                                                          \
   X(TF_Status*, NewStatus, (void))                                                       \
   X(void, DeleteStatus, (TF_Status*))                                                    \
@@ -74,7 +74,7 @@ struct TensorFlow {
   bool complete = false;  // whether every function was found
 };
 
-// The functions of the TensorFlow in this process.
+// Returns the functions of the TensorFlow in this process.
 const TensorFlow& tensorflow();
 
 }  // namespace resnet_tf

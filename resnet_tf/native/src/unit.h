@@ -1,14 +1,14 @@
 // The units of dense and residual blocks: BN-ReLU, then a 3x3 convolution.
 //
-// A unit reads the first c channels of pixels that may hold more, and normalizes them as
-// it reads. So nothing normalized is ever written.
+// A unit reads the first c channels of pixels that can have more channels, and normalizes
+// them as it reads them. So the normalized values are never stored.
 //
 // The gradient of batch norm is
 //     dx = scale * dz + slope * (x - mean) + constant,
 // where dz is the gradient of scale * (x - mean) + offset. The last two terms are known
-// only when all of dz has been summed, but they are the same function of x for all the
-// units that read a channel. So a unit adds `scale * dz` to the gradient at once, the two
-// coefficients are summed up per channel, and who reads the gradient last adds the terms.
+// only after all of dz has been summed. They have the same form in x for all units that
+// read a channel. So a unit adds `scale * dz` to the gradient at once and adds the two
+// coefficients to sums per channel. The last reader of the gradient adds the two terms.
 #pragma once
 #include "winograd.h"
 
@@ -41,7 +41,7 @@ struct Normalized {
   }
 };
 
-// Adds what is missing to gradients as they are read; with KEEP, writes them whole.
+// Adds the missing terms to gradients as they are read; with KEEP, writes the result.
 template <bool KEEP>
 struct Completed {
   Upstream of;
@@ -68,9 +68,9 @@ struct Completed {
   }
 };
 
-// Writes outputs, plus another map with ADD. Adds up their differences from an origin, and
-// the squares of these. The origin of a channel is the first output that is written: sums
-// of squares about 0 would lose the variance of a map whose mean is large.
+// Writes outputs, with ADD plus another map. Sums their differences from an origin and the
+// squares of the differences. The origin of a channel is the first output written: sums of
+// squares about 0 would lose the variance of a map with a large mean.
 template <bool ADD>
 struct WriteAndSum {
   float* y;
@@ -109,7 +109,8 @@ struct WriteAndSum {
   }
 };
 
-// Adds the sums [2][k] of `pixels` outputs and their squares, from [3][k] of `WriteAndSum`.
+// Adds the sums of `pixels` outputs and of their squares to `sums` [2][k]. `own` is the
+// [3][k] of `WriteAndSum`.
 INLINE void add_moments(const float* own, int k, int64_t pixels, double* sums) {
   for (int i = 0; i < k; i++) {
     const double o = double(own[i]), s = double(own[k + i]), n = double(pixels);
@@ -118,8 +119,8 @@ INLINE void add_moments(const float* own, int k, int64_t pixels, double* sums) {
   }
 }
 
-// Takes gradients of normalized inputs: sets those to zero whose input ReLU has set to
-// zero, adds them (dz) and dz * (x - mean) to sums [2][c], and writes scale * dz, with ADD
+// Processes gradients of normalized inputs. dz is the gradient, or 0 where ReLU set the
+// input to 0. Adds dz and dz * (x - mean) to sums [2][c], and writes scale * dz, with ADD
 // plus another gradient.
 template <bool ADD>
 struct Backward {
@@ -178,19 +179,20 @@ struct WritePlus {
   }
 };
 
-// sums += floats, which become zeros.
+// Adds `floats` to `sums` and sets them to 0.
 INLINE void flush(float* floats, int count, double* sums) {
   for (int i = 0; i < count; i++) sums[i] += floats[i];
   memset(floats, 0, count * sizeof(float));
 }
 
-// Forward, 3x3. A part is a group of tiles.
+// The forward pass of 3x3 units. A part is a group of tiles.
 
 size_t unit3_scratch(const Unit& s) {
   return Forward(convolution(s)).scratch() + 3 * size_t(s.k);
 }
 
-// The pixels of a group of tiles: some lie partly outside of the map.
+// Returns the number of pixels in a group of tiles, some of which are partly outside the
+// map.
 int64_t group_pixels(const Forward& plan, int64_t group) {
   const int64_t first = group * GROUP, last = least(first + GROUP, plan.tiles.count);
   const int side = plan.tiles.side;
@@ -222,7 +224,7 @@ void unit3_forward(const Unit& s, const Normalization& p, const float* x, const 
   add_moments(own, s.k, group_pixels(plan, part), sums);
 }
 
-// Backward, 3x3. A part is a range of groups, as of the filter gradient alone.
+// The gradient of 3x3 units. A part is a range of groups, as for the filter gradient.
 
 size_t unit3_backward_scratch(const Unit& s) {
   const Convolution shape = convolution(s), back = transposed(s);
@@ -230,8 +232,8 @@ size_t unit3_backward_scratch(const Unit& s) {
   return plan.sums() + most(plan.tiles_scratch(), Forward(back).scratch()) + 2 * size_t(s.c);
 }
 
-// Calls body(read, write): how x is read, and what is done with the gradient of what the
-// convolution reads.
+// Calls body(read, write). `read` is the prologue for x; `write` processes the gradient of
+// the convolution's input.
 template <class Body>
 INLINE void with_norm(const Normalization& p, const float* x, const float* add, float* g,
                       float* sum, float* product, const Body& body) {
@@ -241,7 +243,8 @@ INLINE void with_norm(const Normalization& p, const float* x, const float* add, 
   else body(AsIs(), WritePlus<false>{add, g});
 }
 
-// Calls body(first, second): how the upstream gradient is read the first time, and then.
+// Calls body(first, second), the prologues for reading the upstream gradient the first time
+// and the second time.
 template <class Body>
 INLINE void with_upstream(const Upstream& upstream, const Body& body) {
   if (!upstream.y) body(AsIs(), AsIs());

@@ -1,12 +1,12 @@
-// A 3x3 convolution, maybe with batch norm and ReLU in front of it, as one TensorFlow
-// operation; units.py documents it.
+// A 3x3 convolution, with or without batch norm and ReLU before it, as one TensorFlow
+// operation. units.py documents it.
 #include "norms.h"
 
 namespace resnet_tf {
 namespace {
 
-// The lengths of the lists of tensors: of the parameters of batch norm (0 or 1), of the
-// moments of x (0 or 2), of the residual and of x as an output (0 or 1).
+// The lengths of the lists of tensors: parameters of batch norm (0 or 1), moments of x (0
+// or 2), residual (0 or 1) and x as an output (0 or 1).
 struct Form {
   int b, m, n, p;
   explicit Form(const Attributes& attributes)
@@ -103,11 +103,11 @@ class ConvUnit {
   const float epsilon_, momentum_;
 };
 
-// The gradient of y, without what comes through the moments of y; inputs from `first` on.
+// The gradient of y without the terms from the moments of y; inputs from `first` on.
 struct Gradient {
   Tensor y, mean, dy;
   std::vector<float> rest;
-  bool lacks = false;  // whether anything comes through the moments
+  bool lacks = false;  // whether the moments have a gradient
 
   Gradient(const Call& call, int first, const Inputs& inputs)
       : y(call.input(first)), mean(call.input(first + 1)), dy(call.input(first + 2)),
@@ -183,8 +183,8 @@ class ConvUnitGradient {
     }
   }
 
-  // Writes the gradients of the kernel and of x, less what comes through the moments of x;
-  // returns the sums of batch norm's gradient.
+  // Writes the gradients of the kernel and of x, without the terms from the moments of x.
+  // Returns the sums of batch norm's gradient.
   static std::vector<double> backward(const Call& call, const Inputs& inputs,
                                       const Normalization& norm, const Upstream& dy,
                                       const float* add, float* g) {

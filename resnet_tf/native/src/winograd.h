@@ -1,11 +1,11 @@
-// 3x3 and 5x5 convolutions of stride 1 by Winograd's minimal filtering, F(4x4, 3x3) and
-// F(2x2, 5x5): forward (which is the input gradient too, with turned filters) and filter
-// gradient.
+// 3x3 and 5x5 convolutions with stride 1 by Winograd's minimal filtering, F(4x4, 3x3) and
+// F(2x2, 5x5): forward and filter gradient. The input gradient is the forward pass with
+// rotated filters.
 //
-// A tile of 4x4 outputs, or of 2x2, takes 6x6 inputs. Both the inputs and the filters are
-// transformed to 36 "frequencies"; for each of them the convolution is a product of a
-// tiles x c and a c x k matrix, and the 36 products are transformed back: 36 instead of
-// 144 or 100 multiplications a tile, input channel and output channel.
+// A tile of 4x4 or 2x2 outputs needs 6x6 inputs. Inputs and filters are transformed to 36
+// "frequencies". For each frequency the convolution is a product of a tiles x c and a
+// c x k matrix. The 36 products are transformed back. This takes 36 multiplications per
+// tile, input channel and output channel instead of 144 or 100.
 //
 // Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks",
 // arXiv:1509.09308. README.md in the folder above derives the matrices.
@@ -21,9 +21,9 @@ using resnet_tf::Epilogue;
 constexpr int A = 6;          // side of a tile of inputs
 constexpr int A2 = A * A;     // frequencies
 constexpr int GROUP = 48;     // tiles that are transformed at a time
-constexpr int PAD = 16;       // floats between frequencies: they share no cache set
+constexpr int PAD = 16;       // floats between frequencies, to avoid the same cache sets
 
-// The side of a tile of outputs, for filters of SIZE x SIZE.
+// The side of a tile of outputs for filters of SIZE x SIZE.
 template <int SIZE>
 constexpr int OUTPUTS = A - SIZE + 1;
 
@@ -38,8 +38,8 @@ INLINE auto with_size(const Convolution& s, const Body& body) {
   return s.size == 5 ? body(Size<5>()) : body(Size<3>());
 }
 
-// The points 0, +-P, +-Q and infinity. These have factors that float32 holds exactly,
-// and a third of the error of the usual 0, +-1, +-2.
+// The points 0, +-P, +-Q and infinity. float32 represents their factors exactly, and the
+// error is a third of the error with the usual points 0, +-1, +-2.
 constexpr float P = 0.625f, Q = 1.5f, P2 = P * P, Q2 = Q * Q;
 
 INLINE void input_transform(const Vec d[A], Vec r[A]) {
@@ -83,8 +83,8 @@ INLINE void gradient_transform(const Vec y[M], Vec w[A]) {
   w[5] = y[M - 1];
 }
 
-// G, 6 x SIZE: row i is (1, p, p^2, ...) / product over the other points q of (p - q), the
-// last is (0, ..., 0, 1).
+// G, 6 x SIZE. Row i is (1, p, p^2, ...) / product over the other points q of (p - q); the
+// last row is (0, ..., 0, 1).
 template <int SIZE>
 struct FilterMatrix {
   float g[A][SIZE];
@@ -102,7 +102,7 @@ struct FilterMatrix {
 template <int SIZE>
 constexpr FilterMatrix<SIZE> G;
 
-// Tiles of all images, row by row; those at the end of a map may lie partly outside.
+// The tiles of all images, row by row. The last tiles of a map can be partly outside.
 struct Tiles {
   int side, border, rows, columns;  // border: zeros before a map
   int64_t count;
@@ -111,7 +111,7 @@ struct Tiles {
         columns((s.w + side - 1) / side), count(s.n * rows * columns) {}
 };
 
-// Walks through the tiles from number `first` on.
+// The position of a tile; `next` moves to the next tile.
 struct Position {
   const Tiles& tiles;
   int64_t image;
@@ -132,7 +132,8 @@ struct Position {
   }
 };
 
-// Output channels first to last; u is [36][panels][c][panel width].
+// Transforms the filters of input channels `first` to `last`, excluding `last`. u is
+// [36][panels][c][panel width].
 template <int SIZE>
 void transform_filters_of(const Convolution& s, const float* w, bool flip, float* u,
                           int first, int last) {
@@ -172,8 +173,8 @@ void transform_filters(const Convolution& s, const float* w, bool flip, float* u
   });
 }
 
-// One tile of inputs, c channels from each of 6 rows. Rows that are null, columns before
-// `low` and those from `high` on lie outside of the map. Frequency f goes to v + f * step.
+// Transforms a tile of inputs, c channels of 6 rows. Null rows, columns before `low` and
+// columns from `high` on are outside the map. Frequency f goes to v + f * step.
 template <bool EDGE, class Read>
 INLINE void input_tile(const float* const* rows, ptrdiff_t pixel, int c, int low,
                        int high, const Read& prologue, float* v, ptrdiff_t step) {
@@ -201,8 +202,8 @@ INLINE void input_tile(const float* const* rows, ptrdiff_t pixel, int c, int low
   });
 }
 
-// Tiles [first, first + count) of c channels from x on, whose pixels are `pixel` floats
-// apart, to v[f * step + t * width + i].
+// Transforms the tiles [first, first + count) of c channels of x, whose pixels are `pixel`
+// floats apart. Writes to v[f * step + t * width + i].
 template <class Read>
 void input_tiles(const float* x, ptrdiff_t pixel, const Convolution& s, const Tiles& tiles,
                  int64_t first, int count, int c, const Read& read, float* v,
@@ -229,8 +230,9 @@ void input_tiles(const float* x, ptrdiff_t pixel, const Convolution& s, const Ti
   }
 }
 
-// Writes an output: plus a bias, then ReLU. Another epilogue may do more: from(k, first) is
-// for the channels from k on, of the first tile of a group or of another one.
+// Adds a bias to an output, applies ReLU and writes it. Other epilogues do more. from(k,
+// first) returns the epilogue for channels from k on; `first` says whether it is for the
+// first tile of a group.
 struct Write {
   float* y;
   Epilogue epilogue;
@@ -254,8 +256,8 @@ struct Write {
   }
 };
 
-// Transforms a tile of k channels back and writes its part inside of the map, `height` x
-// `width`, from pixel `corner` on; rows are `row` and pixels `pixel` floats apart.
+// Transforms a tile of k channels back and writes the part inside the map, `height` x
+// `width`, from pixel `corner` on. Rows are `row` and pixels `pixel` floats apart.
 template <int M, bool EDGE, class Write>
 INLINE void output_tile(const float* m, ptrdiff_t step, ptrdiff_t corner, ptrdiff_t row,
                         ptrdiff_t pixel, int k, int height, int width,
@@ -282,7 +284,7 @@ INLINE void output_tile(const float* m, ptrdiff_t step, ptrdiff_t corner, ptrdif
   });
 }
 
-// A tile of output gradients, zeros outside of `height` x `width`.
+// Transforms a tile of output gradients, with zeros outside `height` x `width`.
 template <int M, bool EDGE, class Read>
 INLINE void gradient_tile(const float* dy, ptrdiff_t row, ptrdiff_t pixel, int k,
                           int height, int width, const Read& prologue, float* v,
@@ -307,9 +309,9 @@ INLINE void gradient_tile(const float* dy, ptrdiff_t row, ptrdiff_t pixel, int k
   });
 }
 
-// The plan of the forward pass. A part is a group of tiles: their inputs for some
-// channels at a time, and their products, stay in the second cache. Where the inputs have
-// few channels the outputs are computed some channels at a time, too.
+// The plan of the forward pass. A part is a group of tiles. Its inputs, for some channels
+// at a time, and its products stay in the L2 cache. If the inputs have few channels, the
+// outputs are computed some channels at a time too.
 struct Forward {
   const Convolution& s;
   Tiles tiles;
@@ -333,8 +335,8 @@ size_t filter_floats(const Convolution& s) {
   return size_t(A2) * panel_count(s.k) * panel_width(s.k) * s.c;
 }
 
-// Convolves group number `part`. Pixels are `in` floats apart in x and `out` floats in the
-// outputs.
+// Convolves group number `part`. Pixels are `in` floats apart in x and `out` floats apart
+// in the outputs.
 template <int SIZE = 3, class Read, class Write>
 void convolve_group(const Forward& plan, const float* x, ptrdiff_t in, const float* u,
                     ptrdiff_t out, int64_t part, const Read& read, const Write& write,
@@ -350,7 +352,7 @@ void convolve_group(const Forward& plan, const float* x, ptrdiff_t in, const flo
     const int k = least(plan.outputs, s.k - k0);
     for (int c0 = 0; c0 < s.c; c0 += plan.channels) {
       const int c = least(plan.channels, s.c - c0);
-      if (k0 == 0)  // else there is one block of channels, and v holds it
+      if (k0 == 0)  // otherwise v already holds the only block of channels
         input_tiles(x + c0, in, s, plan.tiles, first, count, c, read.from(c0), v,
                     plan.v_step, plan.channels);
       for (int f = 0; f < A2; f++)
@@ -386,8 +388,8 @@ void forward(const Convolution& s, const float* x, const float* u, float* y,
   });
 }
 
-// The plan of dw = G^T (sum over tiles of (B^T x B) (A dy A^T)) G. Of x and dy, one
-// gives the rows of the products and the other the vectors: what wastes fewer lanes.
+// The plan of dw = G^T (sum over tiles of (B^T x B) (A dy A^T)) G. Either x or dy gives the
+// rows of the products, and the other the vectors, so that fewer lanes are wasted.
 struct FilterGradient {
   const Convolution& s;
   Tiles tiles;
@@ -403,8 +405,8 @@ struct FilterGradient {
         outputs(round_up(s.k, nr)), v_step(ptrdiff_t(GROUP) * channels + PAD),
         d_step(ptrdiff_t(GROUP) * outputs + PAD) {}
   INLINE int64_t groups() const { return (tiles.count + GROUP - 1) / GROUP; }
-  // A power of two up to 16 (threads), of 4 groups or more each; all partial sums
-  // together take at most 32 MiB.
+  // The number of parts is a power of two up to 16 (threads). Each has at least 4 groups,
+  // and all partial sums together take at most 32 MiB.
   INLINE int64_t parts() const {
     int64_t parts = 1;
     const int64_t floats = int64_t(s.size) * s.size * s.c * s.k;
@@ -452,9 +454,9 @@ void transform_sums(const FilterGradient& plan, const float* sums, float* dw) {
     }
 }
 
-// Adds the products of a group of tiles to the sums. Pixels of x are `in` floats apart,
-// those of dy have k channels. Before the first group `scratch` must hold zeros: lanes
-// behind the last channel count for nothing, but must hold numbers.
+// Adds the products of a group of tiles to the sums. Pixels of x are `in` floats apart;
+// pixels of dy have k channels. Before the first group `scratch` must hold zeros: lanes
+// after the last channel do not affect results, but must hold numbers.
 template <int SIZE = 3, class Read, class ReadGradient>
 void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const float* dy,
                int64_t group, const Read& read, const ReadGradient& read_gradient,
@@ -508,7 +510,7 @@ void add_group(const FilterGradient& plan, const float* x, ptrdiff_t in, const f
   }
 }
 
-// Writes the sum of all groups that `add_group` has added.
+// Writes the filter gradient, the sum of all groups that `add_group` has added.
 template <int SIZE = 3>
 void write_filter_gradient(const FilterGradient& plan, const float* scratch, float* dw) {
   transform_sums<SIZE>(plan, scratch, dw);
