@@ -1,4 +1,4 @@
-"""The names of the files in a checkpoint folder, and its JSON read as data."""
+"""The names of the files in a checkpoint folder, and the reading of its JSON."""
 
 import contextlib
 import hashlib
@@ -16,9 +16,9 @@ from resnet_tf.errors import CheckpointError, DivergedError, MissingCheckpointEr
 
 WEIGHTS, CONFIG, METRICS = "model.weights.h5", "config.json", "metrics.json"
 
-# The names of the most classes that a network can have, 250 bytes each.
+# Enough for the names of the most classes that a network can have, 250 bytes each.
 _METRICS_BYTES = 24 << 20
-# The largest file of weights. The largest network of `config.size` needs half.
+# The largest weight file, twice the size of the largest network of `config.size`.
 MAX_WEIGHTS = 4 << 30
 
 
@@ -26,7 +26,7 @@ def read_config(path: Path) -> ExperimentConfig:
     """Returns the experiment in a `config.json`.
 
     Raises:
-        CheckpointError: If it is missing, no JSON, or has a wrong setting.
+        CheckpointError: If the file is missing, is not JSON, or has an invalid setting.
     """
     return parse_config(path, read_bytes(path, MAX_BYTES))
 
@@ -35,11 +35,11 @@ def parse_config(path: Path, content: bytes) -> ExperimentConfig:
     """Returns the experiment in the bytes of a `config.json`.
 
     Args:
-        path: Where they come from, for messages.
+        path: The file of the bytes, for messages.
         content: The bytes.
 
     Raises:
-        CheckpointError: If they are no JSON, or have a wrong setting.
+        CheckpointError: If the bytes are not JSON, or have an invalid setting.
     """
     data = _parse_json(path, content, MAX_BYTES)
     try:
@@ -49,22 +49,22 @@ def parse_config(path: Path, content: bytes) -> ExperimentConfig:
 
 
 def read_json(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """Returns the object in a JSON file, see `parse_object`.
+    """Returns the object in a JSON file; see `parse_object`.
 
     Raises:
-        CheckpointError: If the file is missing or holds no such object.
+        CheckpointError: If the file is missing or does not hold such an object.
     """
     return _parse_json(path, read_bytes(path, max_bytes), max_bytes)
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """Returns a `metrics.json`.
+    """Returns the content of a `metrics.json`.
 
-    Counts, errors, intervals, names and SHA-256 have the right type if they are there;
-    other facts may stand next to them.
+    Counts, errors, intervals, names and SHA-256 have the right type if present; the
+    file can hold other values too.
 
     Raises:
-        CheckpointError: If the file is missing, no strict JSON or has a value of
+        CheckpointError: If the file is missing, is not strict JSON, or has a value of
             another type.
     """
     metrics = read_json(path, _METRICS_BYTES)
@@ -80,7 +80,7 @@ def _parse_json(path: Path, content: bytes, max_bytes: int) -> dict[str, Any]:
 
 
 def read_bytes(path: Path, max_bytes: int) -> bytes:
-    """Returns the bytes of a file, whose size is checked before any is read.
+    """Returns the bytes of a file; the size is checked before reading.
 
     Raises:
         CheckpointError: If the file is missing, larger than `max_bytes` or cannot be
@@ -91,7 +91,7 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
 
 
 def file_sha256(path: Path, max_bytes: int = MAX_WEIGHTS) -> str:
-    """Returns the SHA-256 of a file in hexadecimal. Its size is checked before.
+    """Returns the SHA-256 of a file in hexadecimal; the size is checked first.
 
     Raises:
         CheckpointError: If the file is missing, larger than `max_bytes` or cannot be
@@ -118,26 +118,26 @@ def _opened(path: Path, max_bytes: int) -> Iterator[BinaryIO]:
 
 
 def require_file(path: Path) -> None:
-    """Raises if there is no file.
+    """Raises unless a regular file exists.
 
     Raises:
-        MissingCheckpointError: If nothing is there, or no regular file.
+        MissingCheckpointError: If there is no regular file.
     """
-    # Neither a pipe or a device, nor a name that no disk takes.
+    # This excludes pipes, devices, and names that are not valid on the disk.
     if not os.path.isfile(path):
         raise MissingCheckpointError(f"{path} is missing")
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Writes a JSON file; it replaces its predecessor in one step."""
+    """Writes a JSON file; it replaces an old file atomically."""
     write_text(path, json_text(data))
 
 
 def json_text(data: dict[str, Any]) -> str:
-    """Returns the text of a JSON file.
+    """Returns data as the text of a JSON file.
 
     Raises:
-        DivergedError: If a number is not finite; JSON has no such numbers.
+        DivergedError: If a number is not finite, which JSON does not allow.
     """
     try:
         return json.dumps(data, indent=2, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""The first weights of a training, `--init_from`."""
+"""The initial weights of a training from a file: `--init_from`."""
 
 import dataclasses
 import os
@@ -30,8 +30,8 @@ WEIGHTS_SUFFIX = ".weights.h5"
 HOST = "storage.googleapis.com"
 _CACHED = "models/densenet121_weights_tf_dim_ordering_tf_kernels.h5"
 
-# Settings of the network that say how it starts or trains, or how it is evaluated,
-# not what its weights mean.
+# Settings of the network that affect initialization, training or evaluation, but not
+# the meaning of the weights.
 _FREE = {
     "num_classes",
     "kernel_initializer",
@@ -45,7 +45,7 @@ _FREE = {
 
 
 class _Loaded(NamedTuple):
-    """How many weights a source gave, the classes of its head, and notes."""
+    """The number of loaded weights, the number of classes of the source, and notes."""
 
     weights: int
     classes: int
@@ -53,22 +53,23 @@ class _Loaded(NamedTuple):
 
 
 def initialize(model: keras.Model, config: ExperimentConfig) -> str:
-    """Fills a new model from `config.train.init_from`.
+    """Loads the weights of a new model from `config.train.init_from`.
 
-    The source must be the same network, or with `grow` a shallower one. Its head is
-    loaded too where it has as many classes; else the model's stays as it is.
+    The source must be the same network or, with `grow`, a shallower one. The head is
+    loaded only if it has the same number of classes; otherwise the model's head is
+    unchanged.
 
     Args:
-        model: What `build_model(config.model)` returned, under any strategy.
-        config: The experiment; `init_from` is set.
+        model: Model that `build_model(config.model)` returned, under any strategy.
+        config: The experiment, with `init_from`.
 
     Returns:
-        One line that says what was loaded.
+        One line that describes the loaded weights.
 
     Raises:
         CheckpointError: If the source is missing, damaged or of another network,
             or cannot be downloaded.
-        SettingError: If the source is not for this network.
+        SettingError: If the source does not fit this network.
     """
     source = config.train.init_from
     if config.train.grow and (
@@ -90,7 +91,7 @@ def initialize(model: keras.Model, config: ExperimentConfig) -> str:
         line += ", the head among them"
     else:
         line += (
-            f"; the head of {loaded.classes} classes starts anew for "
+            f"; the head of {loaded.classes} classes is replaced by a new one of "
             f"{config.model.num_classes}"
         )
     return ". ".join((line, " ".join(loaded.notes))) if loaded.notes else line
@@ -122,7 +123,7 @@ def _from_checkpoint(model: keras.Model, config: ExperimentConfig) -> _Loaded:
 
 
 def _other_network(theirs: ModelConfig, ours: ModelConfig, free: Set[str]) -> list[str]:
-    """Returns what makes `theirs` another network, such as "order=pre, not post"."""
+    """Returns the settings that differ, e.g. "order=pre, not post"."""
     names = ["model"]
     if theirs.model == ours.model:
         names = [field.name for field in dataclasses.fields(ours)]
@@ -148,7 +149,7 @@ def _from_weights_file(
 
 
 def _classes(weights: StoredWeights) -> int:
-    """Returns the classes of the head in a `.weights.h5`.
+    """Returns the number of classes of the head in a `.weights.h5`.
 
     Raises:
         CheckpointError: If there is no head, or the file cannot be read.
@@ -165,7 +166,7 @@ def _classes(weights: StoredWeights) -> int:
 def _copy(
     source: keras.Model, model: keras.Model, add_to_variance: float = 0.0
 ) -> _Loaded:
-    """Copies the weights in their order, without a head of other classes."""
+    """Copies the weights in order, but a head only if it has the same classes."""
     same_head = source.output_shape == model.output_shape
     count = 0
     for theirs, ours in zip(source.weights, model.weights, strict=True):
@@ -201,7 +202,7 @@ def _from_torchvision(
 
 
 def _notes(weights: Weights, config: ExperimentConfig) -> tuple[str, ...]:
-    """Returns what lies in the file next to the weights that were loaded."""
+    """Returns notes on other content of the file."""
     if (normalizer := weights.normalizer) is None:
         return weights.notes
     data = config.data
@@ -226,7 +227,7 @@ def _from_imagenet(model: keras.Model, config: ExperimentConfig) -> _Loaded:
         )
     _require_epsilon(config)
     source = _imagenet_densenet121()
-    # Keras's batch norm adds a little more to the variance than torchvision's.
+    # Keras's batch norm has a slightly larger epsilon than torchvision's.
     epsilon = source.get_layer("bn").epsilon
     return _copy(source, model, epsilon - config.model.bn_epsilon)
 
@@ -235,7 +236,8 @@ def _imagenet_densenet121() -> keras.Model:
     """Returns Keras's DenseNet-121, with weights from its cache or a download.
 
     Raises:
-        CheckpointError: If neither is to be had; offline within `PROBE_SECONDS`.
+        CheckpointError: If neither is available; offline, this takes at most
+            `PROBE_SECONDS`.
     """
     cached = Path(os.environ.get("KERAS_HOME", "~/.keras"), _CACHED).expanduser()
     if not cached.is_file() and not answers(HOST):

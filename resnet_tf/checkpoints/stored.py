@@ -1,6 +1,6 @@
-"""A checkpoint folder, opened once: its bytes are read, and then only they are asked.
+"""A checkpoint folder that is read once; all later checks use the bytes read.
 
-No TensorFlow is needed to open one.
+Opening a checkpoint does not need TensorFlow.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from resnet_tf.config import ExperimentConfig, network_size
 from resnet_tf.config.strict_json import MAX_BYTES
 from resnet_tf.errors import CheckpointError
 
-# How much larger than the file's a network may be that is built to compare them.
+# Maximum ratio of a network's size to the file's size at which the network is built.
 _LARGEST_RATIO = 4
-# More than HDF5 adds to the numbers of any network.
+# Above the overhead of HDF5 for any network.
 _HDF5_BYTES = 64 << 20
-_BETWEEN_RENAMES = 0.1  # seconds, more than a save needs for all its renames
+_BETWEEN_RENAMES = 0.1  # seconds, enough for all renames of a save
 
 
 @dataclass(frozen=True)
 class StoredCheckpoint:
-    """The three files of a checkpoint folder, which agree.
+    """The three files of a checkpoint folder, verified to match.
 
     Attributes:
-        folder: Where they lie, for messages.
+        folder: The folder, for messages.
         config: The experiment that made the weights.
         metrics: The content of `metrics.json`.
-        weights: The bytes of the weights. Their SHA-256 is the one that the metrics
-            state, and a network is filled from these bytes.
+        weights: The bytes of the weights. Their SHA-256 was verified, and networks are
+            loaded from these bytes.
     """
 
     folder: Path
@@ -52,10 +52,10 @@ class StoredCheckpoint:
     weights: StoredWeights
 
     def require_size(self) -> None:
-        """Raises if the file is far too small for the network, before that is built.
+        """Raises if the file is far too small for the network, before building it.
 
         Raises:
-            CheckpointError: If so, or if the bytes are damaged.
+            CheckpointError: If the file is too small, or the bytes are damaged.
         """
         held = sum(map(math.prod, self.weights.shapes.values()))
         network = self.config.model
@@ -70,12 +70,12 @@ class StoredCheckpoint:
 def opened(
     name: str | Path | StoredCheckpoint, argument: str = "ckpt"
 ) -> StoredCheckpoint:
-    """Returns the checkpoint that a user names; one that is open stays as it is.
+    """Returns the checkpoint that a user names; an open one is returned unchanged.
 
     Args:
-        name: A released model's name, a checkpoint folder, a run folder, or a
-            checkpoint that is open.
-        argument: What the user calls it.
+        name: A released model's name, a checkpoint folder, a run folder, or an open
+            checkpoint.
+        argument: Name of the argument in the error message.
 
     Raises:
         CheckpointError: See `resolve` and `open_checkpoint`.
@@ -86,18 +86,17 @@ def opened(
 
 
 def open_checkpoint(folder: Path) -> StoredCheckpoint:
-    """Returns a checkpoint, once its files agree. Each file is read once.
+    """Returns a checkpoint whose files match. Each file is read once.
 
-    A save renames one file after another. A reader that sees some old and some new
-    files waits for the rest and reads all of them once again.
+    A save renames one file after another. A reader that finds old and new files mixed
+    waits for the other renames and reads all files again.
 
     Args:
         folder: A checkpoint folder. Metrics of earlier versions do not state the
             SHA-256 of the config.
 
     Raises:
-        CheckpointError: If a file is missing or damaged, or is not the one that the
-            metrics describe.
+        CheckpointError: If a file is missing or damaged, or does not match the metrics.
     """
     try:
         return _opened(folder)

@@ -1,7 +1,7 @@
-"""A checkpoint folder: weights, config and metrics, and nothing else needed.
+"""A self-contained checkpoint folder: weights, config and metrics.
 
-`model.weights.h5` is Keras's own format, `config.json` the whole experiment,
-`metrics.json` what is known of the weights, with the SHA-256 of the other two. All
+`model.weights.h5` has Keras's format, `config.json` holds the whole experiment, and
+`metrics.json` holds facts about the weights and the SHA-256 of the other two files. All
 three are data: nothing in them is executed.
 """
 
@@ -34,9 +34,9 @@ class Checkpoint:
     """A checkpoint folder, read and verified.
 
     Attributes:
-        folder: Where it lies.
+        folder: The checkpoint folder.
         config: The experiment that made the weights.
-        metrics: What `metrics.json` says of them.
+        metrics: The content of `metrics.json`.
         model: The network with these weights.
     """
 
@@ -47,8 +47,11 @@ class Checkpoint:
 
 
 class _InMemory(io.BytesIO):
-    """A file that Keras takes for one of weights. HDF5 does not survive a full disk:
-    the process crashes later. So it writes here, and Python to the disk."""
+    """An in-memory file that Keras accepts as a weight file.
+
+    HDF5 does not survive a full disk: the process crashes later. So Keras writes to
+    memory, and Python writes the file.
+    """
 
     def __str__(self) -> str:
         return WEIGHTS
@@ -60,16 +63,16 @@ def save_checkpoint(
     config: ExperimentConfig,
     metrics: dict[str, Any],
 ) -> None:
-    """Writes the three files; they replace their predecessors when all are written.
+    """Writes the three files; they replace old files once all are written.
 
     Args:
-        folder: Made if it is not there.
+        folder: The checkpoint folder, created if missing.
         model: The network.
         config: The experiment.
-        metrics: JSON values; the SHA-256 of weights and config are added.
+        metrics: JSON values, to which the SHA-256 of weights and config are added.
 
     Raises:
-        OSError: If they cannot be written; those that were there stay.
+        OSError: If the files cannot be written; the old files are then kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = _InMemory()
@@ -83,11 +86,11 @@ def save_checkpoint(
 
 
 def replace_weights(folder: Path, weights: Path) -> None:
-    """Gives a checkpoint other weights of the same network, and their SHA-256.
+    """Replaces the weights of a checkpoint, and their SHA-256 in the metrics.
 
     Args:
         folder: A checkpoint folder.
-        weights: A `.weights.h5` on the same disk; it is moved.
+        weights: A `.weights.h5` of the same network on the same disk; it is moved.
     """
     metrics = read_metrics(folder / METRICS)
     with replacing(folder / WEIGHTS, folder / METRICS) as (new, stated):
@@ -104,17 +107,17 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Returns a checkpoint with its weights in a new model.
 
-    Every weight of the network must be in the file, with its shape and finite, and
-    the file must hold no other. Kernels may be float16 there, see `write_half`. The
-    bytes that are loaded are the bytes whose SHA-256 was verified.
+    The file must hold exactly the weights of the network, with the right shapes and
+    finite values. Its kernels can be float16; see `write_half`. The loaded bytes are
+    the bytes whose SHA-256 was verified.
 
     Args:
-        source: A checkpoint folder, or one that is open.
+        source: A checkpoint folder, or an open checkpoint.
         dtype: Keras dtype policy of the model.
 
     Raises:
-        CheckpointError: If a file is missing or damaged, or the weights are of
-            another network than the config.
+        CheckpointError: If a file is missing or damaged, or the weights do not fit the
+            config.
     """
     if not isinstance(source, StoredCheckpoint):
         source = open_checkpoint(source)
@@ -126,24 +129,24 @@ def load_checkpoint(
 
 
 def load_weights_strictly(model: keras.Model, path: Path) -> None:
-    """Loads `path` if it holds exactly the weights of `model`, see `fill_strictly`.
+    """Loads `path` if it holds exactly the weights of `model`; see `fill_strictly`.
 
     Raises:
-        CheckpointError: If the file is missing or too large; and see `fill_strictly`.
+        CheckpointError: If the file is missing or too large; also see `fill_strictly`.
     """
     fill_strictly(model, StoredWeights.read(path))
 
 
 def fill_strictly(model: keras.Model, weights: StoredWeights) -> None:
-    """Gives `model` its weights if the file holds exactly these.
+    """Loads stored weights if they are exactly the weights of `model`.
 
-    Keras never reads the file: the numbers are copied into a file that it has written
-    of the model.
+    Keras never reads the stored file: the values are copied into a file that Keras
+    wrote for the model.
 
     Raises:
         CheckpointError: If a weight is missing, not finite, has another shape or
-            belongs to no layer, a variance is negative, or the file is none as in
-            `weights_file`; the model is unchanged then.
+            belongs to no layer, a variance is negative, or the file is not valid (see
+            `weights_file`); the model is then unchanged.
     """
     own = _InMemory()
     model.save_weights(own)
@@ -167,7 +170,7 @@ def _lowest(weight: keras.Variable) -> float:
 
 
 def _require_same(weights: StoredWeights, expected: Shapes, model: keras.Model) -> None:
-    """Refuses weights of other names or shapes than expected."""
+    """Raises unless the weights have the expected names and shapes."""
     found = weights.shapes
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):

@@ -52,7 +52,7 @@ def line(name, classes, weights=RESNET8):
         return f"weights from {name}: {weights} tensors, the head among them"
     return (
         f"weights from {name}: {weights - 2} tensors; the head of {classes} classes "
-        "starts anew for 10"
+        "is replaced by a new one of 10"
     )
 
 
