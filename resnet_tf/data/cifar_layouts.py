@@ -2,7 +2,6 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -85,17 +84,3 @@ LAYOUTS["cifar100_coarse"] = tuple(
     )
     for layout in LAYOUTS["cifar100"]
 )
-
-
-class Prepared(NamedTuple):
-    """The names of a data set and its labels in TensorFlow Datasets."""
-
-    name: str
-    label: str = "label"
-
-
-PREPARED = {
-    "cifar10": Prepared("cifar10"),
-    "cifar100": Prepared("cifar100"),
-    "cifar100_coarse": Prepared("cifar100", "coarse_label"),
-}

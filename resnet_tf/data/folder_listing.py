@@ -4,12 +4,11 @@ import hashlib
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from resnet_tf.data.class_split import held_out, tenth
 from resnet_tf.data.image_file import SUFFIXES, is_image, is_image_name, unreadable
 from resnet_tf.errors import DataError
 
@@ -292,6 +291,34 @@ def _parted(
         else:
             kept.append(image)
     return kept[::-1], taken[::-1]
+
+
+def held_out(counts: Sequence[int], total: int) -> list[int]:
+    """Returns the number of held-out images of each class.
+
+    Every class with at least two images gives one, larger classes first. The rest is
+    distributed in proportion to the class sizes (D'Hondt's method). The last image of a
+    class is taken only if no other image is left.
+
+    Args:
+        counts: Number of images of each class.
+        total: Number of images to hold out, at most the sum of `counts`.
+    """
+    order = []
+    for label, count in enumerate(counts):
+        for number in range(1, count + 1):
+            level = 2 if number == count else int(number > 1)
+            order.append((level, -count / number, label))
+    taken = [0] * len(counts)
+    for _, _, label in sorted(order)[:total]:
+        taken[label] += 1
+    return taken
+
+
+def tenth(counts: Sequence[int]) -> int:
+    """Returns the sum of a tenth of each class of two or more images, at least one
+    each."""
+    return sum(max(1, count // 10) for count in counts if count > 1)
 
 
 def _digest(name: str) -> bytes:

@@ -6,13 +6,13 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from resnet_tf.config import DataConfig
 from resnet_tf.data import cifar_files
 from resnet_tf.data.cache import Arrays
-from resnet_tf.data.cifar_layouts import PREPARED
 from resnet_tf.data.host import answers
 from resnet_tf.data.split import DataSource
 from resnet_tf.disk import user_path
@@ -21,6 +21,20 @@ from resnet_tf.errors import DataError, MissingDataError
 HOST = "www.cs.toronto.edu"
 _INFO = "dataset_info.json"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
+
+
+class Prepared(NamedTuple):
+    """The names of a data set and its labels in TensorFlow Datasets."""
+
+    name: str
+    label: str = "label"
+
+
+_PREPARED = {
+    "cifar10": Prepared("cifar10"),
+    "cifar100": Prepared("cifar100"),
+    "cifar100_coarse": Prepared("cifar100", "coarse_label"),
+}
 
 
 def data_dir(config: DataConfig) -> Path:
@@ -88,7 +102,7 @@ def prepared_version(config: DataConfig) -> str | None:
 
 def _prepared(config: DataConfig) -> str:
     """Returns the name of the data set in TFDS."""
-    return PREPARED[config.dataset].name
+    return _PREPARED[config.dataset].name
 
 
 def _versions(home: Path) -> list[str]:
@@ -173,7 +187,7 @@ def _decode(config: DataConfig, version: str, split: str) -> Arrays:
         )
         examples = builder.as_dataset(split=split, read_config=read)
         batches = list(tfds.as_numpy(examples.batch(1000)))
-        label = PREPARED[config.dataset].label
+        label = _PREPARED[config.dataset].label
         columns = {
             name: np.concatenate([batch[name] for batch in batches])
             for name in ("id", "image", label)

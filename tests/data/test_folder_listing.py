@@ -1,6 +1,6 @@
 import pytest
 
-from resnet_tf.data.class_split import held_out, tenth
+from resnet_tf.data.folder_listing import held_out, tenth
 
 
 @pytest.fixture(autouse=True)
