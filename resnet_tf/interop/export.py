@@ -78,16 +78,14 @@ def export(
         ckpt: Name of a released model, a checkpoint folder or a run folder.
         format_name: A key of `FORMATS`. For "tflite_int8" the first `CALIBRATED`
             training images determine the ranges of the maps.
-        output: Path of the file to write ("saved_model": of the folder); must not
-            exist.
+        output: New path of the file to write, or of the folder for "saved_model".
         data_dir: See `DataConfig`; nothing is downloaded.
         cache_dir: See `DataConfig`.
 
     Returns:
         The result of `compared` and `checkpoint`, `format`, `output`, `bytes`,
         `metadata` (as in the file), `runtime`, `images` (their origin),
-        `calibrated_on` (None except for int8) and `failures` (a line for each figure
-        beyond the bounds of the format).
+        `calibrated_on` (None except for int8) and `failures`, see `failures`.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.

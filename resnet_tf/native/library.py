@@ -107,7 +107,7 @@ def operations() -> ModuleType:
 
 
 def shaped(x: tf.Tensor, shape) -> tf.Tensor:
-    """Returns x; the graph knows its shape, which the C API cannot tell it."""
+    """Returns x after setting its static shape, which the C API cannot set."""
     x.set_shape(shape)
     return x
 

@@ -129,7 +129,7 @@ def test_a_residual_network_has_no_such_setting():
         ModelConfig(memory_efficient=True)
 
 
-def test_the_config_has_it_and_old_configs_mean_false(tiny):
+def test_the_config_records_it_and_old_configs_have_it_off(tiny):
     settings = {"model": "densenet_bc100_k12", "memory_efficient": True}
     config = tiny(**settings)
     written = config.to_dict()

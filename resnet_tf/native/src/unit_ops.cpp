@@ -15,7 +15,7 @@ struct Form {
     valid = (b == 0 || b == 1) && (m == 0 || (m == 2 && b)) && n <= 1 && p <= 1;
   }
   bool valid;
-  void check() const { need(valid, "lists of tensors must have a length that is known"); }
+  void check() const { need(valid, "lists of tensors must have a known length"); }
 };
 
 // The inputs that forward and gradient share.
