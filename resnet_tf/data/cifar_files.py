@@ -49,7 +49,7 @@ class OfficialFiles(DataSource):
         self._path = path
 
     def official(self, test: bool) -> int:
-        return official_number(test)
+        return NUM_TEST if test else NUM_TRAIN
 
     def notes(self) -> Iterator[str]:
         for folder in half_extracted(self.config.dataset, self._path):
@@ -60,11 +60,6 @@ class OfficialFiles(DataSource):
 
     def decode(self, test: bool) -> Arrays:
         return decode(self.config.dataset, self._path, test)
-
-
-def official_number(test: bool) -> int:
-    """Returns the number of images in the official test split or training split."""
-    return NUM_TEST if test else NUM_TRAIN
 
 
 def official_names(dataset: str) -> list[str]:
@@ -124,7 +119,7 @@ def decode(dataset: str, path: Path, test: bool) -> Arrays:
     """
     layout = _layout(dataset, path)
     names = layout.files(test)
-    total = official_number(test)
+    total = NUM_TEST if test else NUM_TRAIN
     rows = total // len(names)
     images = np.empty((total, 32, 32, 3), np.uint8)
     labels = np.empty(total, np.int32)
@@ -173,9 +168,9 @@ def _folders(
 
 def _is_whole(layout: Layout, path: Path) -> bool:
     """Returns whether every file exists and is large enough for its pixels."""
-    for test in (False, True):
+    for test, total in ((False, NUM_TRAIN), (True, NUM_TEST)):
         names = layout.files(test)
-        least = official_number(test) // len(names) * ROW_BYTES
+        least = total // len(names) * ROW_BYTES
         for file in (path / name for name in names):
             if not file.is_file() or file.stat().st_size < least:
                 return False

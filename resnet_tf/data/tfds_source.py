@@ -75,7 +75,7 @@ class TfdsSource(DataSource):
             raise MissingDataError(_no_data(config, f"{HOST} does not answer"))
 
     def official(self, test: bool) -> int:
-        return cifar_files.official_number(test)
+        return cifar_files.NUM_TEST if test else cifar_files.NUM_TRAIN
 
     def identity(self, test: bool) -> str:
         self.ensure_available()
