@@ -84,7 +84,7 @@ def _read_header(file, file_size: int) -> dict[str, Any]:
 
 
 def _tensors(header: dict[str, Any], data: bytes) -> dict[str, np.ndarray]:
-    """Returns the arrays, once they are known to fill `data` without a gap."""
+    """Returns the arrays; raises unless they fill `data` without gaps."""
     entries = {name: about for name, about in header.items() if name != _METADATA}
     places = {name: _place(name, about) for name, about in entries.items()}
     end = 0
@@ -103,10 +103,10 @@ def _tensors(header: dict[str, Any], data: bytes) -> dict[str, np.ndarray]:
 
 
 def _place(name: str, about: Any) -> tuple[int, int]:
-    """Returns where a tensor begins and ends, if its size fits its shape.
+    """Returns the first and last byte offset of a tensor.
 
     Raises:
-        ValueError: If not, or the entry is none of this format.
+        ValueError: If its size does not match its shape, or the entry is not valid.
     """
     match about:
         case {"dtype": str(kind), "shape": list(shape), "data_offsets": [first, last]}:

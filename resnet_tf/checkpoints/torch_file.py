@@ -128,7 +128,7 @@ def _read_legacy(path: Path) -> tuple[object, dict[str, np.ndarray]]:
     declared = storages_in(value)
     is_list = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
     if not is_list or sorted(keys) != sorted(declared):
-        raise ValueError("its list of storages must be that of its tensors")
+        raise ValueError("its list of storages must match its tensors")
     storages = {}
     for key in keys:
         storage = declared[key]

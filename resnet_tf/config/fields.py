@@ -203,7 +203,7 @@ def unknown(kind: str, name: str, known: Any) -> str:
     elif len(listed) <= _LONGEST_LIST:
         hint = f"known: {listed}"
     else:
-        hint = f"none of the {len(known)} known ones is near"
+        hint = f"none of the {len(known)} known names is similar"
     return f"unknown {kind} {name!r:.80}; {hint}"
 
 

@@ -342,7 +342,7 @@ def recipe_values(name: str) -> dict[str, Any]:
     """Returns the settings of a recipe by name.
 
     Raises:
-        SettingError: If there is no such recipe.
+        SettingError: If the recipe does not exist.
     """
     if name not in RECIPES:
         raise SettingError(unknown("recipe", name, RECIPES))

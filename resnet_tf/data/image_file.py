@@ -151,7 +151,9 @@ def _eight_bits(greys: np.ndarray) -> np.ndarray:
     """Returns 16-bit grays scaled to 8 bits, uint8 of the same shape."""
     low, high = int(greys.min()), int(greys.max())
     if low < 0 or high > 65535:
-        raise ValueError(f"its greys must be 0 to 65535, they are {low} to {high}")
+        raise ValueError(
+            f"its gray values must be 0 to 65535, they are {low} to {high}"
+        )
     return ((greys.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 

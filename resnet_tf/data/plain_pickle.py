@@ -111,7 +111,7 @@ def read_pickle(
                 machine.step(opcode.name, argument)
         return machine.result(), stream.tell()
     except (IndexError, KeyError):
-        reason = "it takes what is not on the stack or in the memo"
+        reason = "it uses a value that is not on the stack or in the memo"
     except ValueError as error:
         # The disassembler's message can quote much of the file.
         reason = str(error)[:160]

@@ -126,7 +126,7 @@ def _no_data(config: DataConfig, reason: str) -> str:
     names = ", ".join(cifar_files.official_names(config.dataset))
     return (
         f"dataset {config.dataset} is not in {data_dir(config)} and {reason}: give "
-        "--data_dir=DIR (or TFDS_DATA_DIR) that holds what TFDS prepares, "
+        "--data_dir=DIR (or TFDS_DATA_DIR) with the data prepared by TFDS, "
         f"{_prepared(config)}/VERSION/{_INFO} with its records, or one of the official "
         f"{names}; or run once online without --nodownload; or use --dataset=digits, "
         "which needs no data"

@@ -148,7 +148,7 @@ def _obituary(workers: list[_Worker], index: int) -> str:
     last = worker.log.read_text(encoding="utf-8", errors="replace").splitlines()[-1:]
     said = f", saying {last[0]!r}" if last and code > 0 else ""
     # Any other error would occur again.
-    again = "; the same command goes on from the last checkpoint"
+    again = "; the same command resumes from the last checkpoint"
     lost = code < 0 or code == PeerError.exit_code
     return (
         f"worker {index} of {len(workers)} {how}{said}; all are ended, see "

@@ -126,7 +126,7 @@ class Workers:
                 raise
             raise PeerError(
                 f"worker {self.index} of {self.number} lost another one: "
-                f"{_reason(error)}; once all have ended, the same command goes on from "
+                f"{_reason(error)}; once all have ended, the same command resumes from "
                 "the last checkpoint"
             ) from error
 

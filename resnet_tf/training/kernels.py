@@ -55,7 +55,7 @@ def settle_kernels(folder: RunFolder, workers: Workers) -> ExperimentConfig:
     asked = config.train.kernels
     if folder.states.is_dir() and (why := native.obstacle(asked)):
         raise CheckpointError(
-            f"run folder {folder.path} must go on with kernels={asked}, which is not "
+            f"run folder {folder.path} must resume with kernels={asked}, which is not "
             f"possible here: {why}; {other_way(folder.path, config, config)}"
         )
     kernels = take_kernels(config.train)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_AT_ONCE = b"stopped at once; the same command goes on from the last checkpoint\n"
+_AT_ONCE = b"stopped at once; the same command resumes from the last checkpoint\n"
 
 
 def end_quietly() -> None:

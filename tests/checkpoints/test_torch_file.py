@@ -432,11 +432,11 @@ def test_a_member_larger_than_the_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"keys": ["94", "95"]}, "list of storages must be that of its tensors"),
-        ({"keys": []}, "list of storages must be that of its tensors"),
-        ({"keys": ["94", "94"]}, "list of storages must be that of its tensors"),
-        ({"keys": {"94": 1}}, "list of storages must be that of its tensors"),
-        ({"keys": [94]}, "list of storages must be that of its tensors"),
+        ({"keys": ["94", "95"]}, "list of storages must match its tensors"),
+        ({"keys": []}, "list of storages must match its tensors"),
+        ({"keys": ["94", "94"]}, "list of storages must match its tensors"),
+        ({"keys": {"94": 1}}, "list of storages must match its tensors"),
+        ({"keys": [94]}, "list of storages must match its tensors"),
         ({"protocol": 1002}, "its protocol must be 1001"),
         ({"storages": [FLOATS._replace(count=25)]}, "24 elements, received 25"),
         ({"storages": [FLOATS._replace(data=b"x")]}, "96 bytes, received 1"),

@@ -246,7 +246,8 @@ def test_grays_of_16_bits_are_scaled(tmp_path):
 def test_grays_of_unknown_range(tmp_path):
     message = refused(read, tmp_path, np.full((4, 4), 65536, np.int32), 4, ".tif")
     assert (
-        "x.tif cannot be read: its greys must be 0 to 65535, they are 65536" in message
+        "x.tif cannot be read: its gray values must be 0 to 65535, they are 65536"
+        in message
     )
     message = refused(read, tmp_path, np.zeros((4, 4), np.float32), 4, ".tif")
     assert "x.tif cannot be read: its pixels must be whole numbers" in message

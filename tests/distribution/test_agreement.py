@@ -127,7 +127,7 @@ def test_a_lost_worker_is_one_line():
         raise tf.errors.UnavailableError(None, None, said)
     assert str(caught.value) == (
         "worker 1 of 2 lost another one: Connection reset by peer; once all have "
-        "ended, the same command goes on from the last checkpoint"
+        "ended, the same command resumes from the last checkpoint"
     )
     with pytest.raises(tf.errors.InvalidArgumentError), workers.required():
         raise tf.errors.InvalidArgumentError(None, None, "a fault of our own")

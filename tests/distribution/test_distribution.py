@@ -159,7 +159,7 @@ def test_a_lost_worker_ends_the_job_and_one_process_resumes(
     assert "worker 1 of 2 was killed by signal 9; all are ended" in err
     survivor = last_lines(run_dir)[0]
     assert survivor.startswith("error: worker 0 of 2 lost another one: ")
-    assert survivor.endswith("the same command goes on from the last checkpoint")
+    assert survivor.endswith("the same command resumes from the last checkpoint")
     assert "Traceback" not in out
     newest = max(int(path.name[5:]) for path in run_dir.glob("checkpoints/step-*[0-9]"))
     with pytest.raises(StoppedError) as caught:

@@ -74,7 +74,7 @@ def test_a_failing_worker_ends_all(launched, does, code, says):
     )
     assert found == code and time.monotonic() - start < 30
     assert says in err and err.startswith("error: ") and err.count("\n") == 1
-    assert ("goes on from the last checkpoint" in err) == (code == 7)
+    assert ("resumes from the last checkpoint" in err) == (code == 7)
 
 
 def test_the_worker_with_its_own_error_is_reported(launched):

@@ -51,7 +51,7 @@ def test_a_folder_of_the_user_stays(tmp_path, files):
     assert contents(tmp_path) == before
 
 
-# What runs have that were made before these settings followed the papers.
+# Settings of runs from before the defaults followed the papers.
 BEFORE = {
     "shortcut": "A-pool",
     "stride_padding": "end",
@@ -77,7 +77,7 @@ def parsed(words):
     ],
     ids=["resnet20", "he2015", "densenet2017"],
 )
-def test_a_run_from_before_says_how_to_go_on(tmp_path, words, old):
+def test_a_run_of_an_earlier_version_says_how_to_resume(tmp_path, words, old):
     config = parsed(words).to_dict()
     for section in config.values():
         if isinstance(section, dict):
@@ -98,12 +98,12 @@ def test_flags_for_numbers_and_switches():
     assert _or_go_on(
         {"flip": (True, False), "channel_std": ((0.1, 0.2), (0.3, 0.4))}
     ) == (", or go on in this one with --flip=true --channel_std=0.1,0.2")
-    # Another network or recipe is another experiment, and no flag says None.
+    # Another network or recipe is another experiment, and no flag can express None.
     for name, values in {"model": ("densenet", "resnet"), "resize": (None, 40)}.items():
         assert _or_go_on({name: values}) == ""
 
 
-def test_what_comes_before_the_lock_is_seen(tmp_path):
+def test_changes_before_the_lock_are_noticed(tmp_path):
     folder = RunFolder(tmp_path / "run", CONFIG)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("mine")
@@ -112,7 +112,7 @@ def test_what_comes_before_the_lock_is_seen(tmp_path):
     assert os.listdir(tmp_path / "run") == ["thesis.txt"]
 
 
-def test_weights_that_no_run_has_made_stay(tmp_path):
+def test_weights_without_a_run_are_not_replaced(tmp_path):
     shutil.copytree(ROOT / "pretrained" / "model_20", tmp_path / "model")
     made = json.loads((tmp_path / "model" / "config.json").read_text())
     config = ExperimentConfig.from_dict(made)
@@ -120,7 +120,7 @@ def test_weights_that_no_run_has_made_stay(tmp_path):
         RunFolder(tmp_path / "model", config)
 
 
-def test_a_damaged_config_of_a_run_is_said(tmp_path):
+def test_a_damaged_config_of_a_run_is_refused(tmp_path):
     with RunFolder(tmp_path, CONFIG).held():
         pass
     (tmp_path / "config.json").write_text("{")
@@ -131,7 +131,7 @@ def test_a_damaged_config_of_a_run_is_said(tmp_path):
 @pytest.mark.parametrize(
     "names", [[], ["run.lock"], ["run.lock", "partial.config.json"]]
 )
-def test_a_folder_that_is_empty_or_of_a_killed_run_is_taken(tmp_path, names):
+def test_an_empty_folder_or_one_of_a_killed_run_is_used(tmp_path, names):
     for name in names:
         (tmp_path / name).touch()
     with RunFolder(tmp_path, CONFIG).held():
@@ -154,7 +154,7 @@ def test_a_folder_that_is_empty_or_of_a_killed_run_is_taken(tmp_path, names):
     ],
 )
 def test_a_finished_run_with_a_damaged_summary(tiny, tmp_path, content, message):
-    """`train` and `compare` read it: one line, exit code 4."""
+    """`train` and `compare` read the summary: one line, exit code 4."""
     config = tiny()
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
     (tmp_path / "summary.json").write_text(content)
@@ -172,7 +172,7 @@ def test_a_long_value_of_another_experiment_is_cut(tiny, tmp_path):
         RunFolder(tmp_path, tiny())
 
 
-def test_another_number_of_images_is_suspected(tmp_path):
+def test_a_changed_number_of_images_is_suggested(tmp_path):
     def config(size: int) -> ExperimentConfig:
         values = {"dataset": "folder", "data_dir": "x", "validation_size": size}
         info = folder_info(num_classes=3, num_train=90)

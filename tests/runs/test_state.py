@@ -20,7 +20,7 @@ class Counter(tf.Module):
 
 @pytest.fixture
 def saved(tmp_path):
-    """A folder with the states of steps 10, 20 and 30, of which two stay."""
+    """A folder with the states of steps 10, 20 and 30, two of which are kept."""
     counter = Counter()
     state = RunState(tmp_path, keep=2, counter=counter)
     for step in (10, 20, 30):
@@ -53,7 +53,7 @@ def test_nothing_to_restore(tmp_path):
     "name", ["state.index", "state.data-00000-of-00001", "manifest.json"]
 )
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
-def test_a_damaged_state_is_passed_over(saved, name, harm, capsys):
+def test_a_damaged_state_is_skipped(saved, name, harm, capsys):
     path = saved / "step-00000030" / name
     content = bytearray(path.read_bytes())
     if harm == "remove":
@@ -110,7 +110,7 @@ def test_the_state_of_another_run_is_refused(saved):
         RunState(saved, other=Counter()).restore()
 
 
-def test_what_is_no_state_is_passed_over(saved):
+def test_other_files_are_not_states(saved):
     (saved / "checkpoint").write_text("\x00 garbage")
     (saved / "step-latest").mkdir()
     assert _restore(saved) == 30
@@ -124,7 +124,7 @@ def test_a_file_that_the_manifest_does_not_name_is_a_fault(saved):
     assert _restore(saved) == 20
 
 
-def test_only_whole_states_count_as_kept(saved):
+def test_only_intact_states_count_as_kept(saved):
     (saved / "step-00000030" / "state.index").unlink()
     counter = Counter()
     state = RunState(saved, keep=2, counter=counter)
@@ -137,7 +137,7 @@ def test_only_whole_states_count_as_kept(saved):
     assert names(saved) == ["step-00000040", "step-00000050"]
 
 
-def test_a_damaged_state_is_written_anew_and_a_whole_one_stays(saved):
+def test_only_a_damaged_state_is_written_again(saved):
     counter = Counter()
     state = RunState(saved, counter=counter)
     state.save(30)
@@ -148,7 +148,7 @@ def test_a_damaged_state_is_written_anew_and_a_whole_one_stays(saved):
     assert fault(saved / "step-00000030") == "" and _restore(saved) == 30
 
 
-def test_notes_belong_to_a_state(saved):
+def test_notes_are_saved_with_a_state(saved):
     state = RunState(saved, counter=Counter())
     assert state.newest is None
     state.save(40, seconds=1.5)
@@ -168,7 +168,7 @@ def test_states_without_notes_are_read(saved):
 
 
 @pytest.mark.parametrize("name", ["partial.manifest.json", "state.index", "notes.json"])
-def test_a_full_disk_leaves_the_last_state(saved, monkeypatch, name):
+def test_a_full_disk_keeps_the_last_state(saved, monkeypatch, name):
     flush = os.fsync
 
     def full(descriptor):
@@ -184,8 +184,8 @@ def test_a_full_disk_leaves_the_last_state(saved, monkeypatch, name):
 
 
 @pytest.mark.parametrize("room", [0, 1, 50, 100, 200, 400])
-def test_a_write_that_is_cut_off_leaves_the_last_state(saved, room):
-    """Files may not grow beyond `room` bytes, as on a full disk."""
+def test_an_interrupted_write_keeps_the_last_state(saved, room):
+    """Files cannot grow beyond `room` bytes, as on a full disk."""
     state = RunState(saved, counter=Counter(shape=(200,)))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
@@ -198,7 +198,7 @@ def test_a_write_that_is_cut_off_leaves_the_last_state(saved, room):
     assert _restore(saved) == 30
 
 
-def test_the_hash_is_that_of_the_bytes(saved):
+def test_the_hash_covers_the_bytes(saved):
     expected = hashlib.sha256(np.float32(30).tobytes()).hexdigest()
     assert hashes(saved / "step-00000030") == {"counter/value": expected}
     (saved / "step-00000030" / "state.index").unlink()

@@ -105,7 +105,7 @@ def test_a_run_refuses_to_resume_with_other_kernels(tiny, tmp_path, monkeypatch)
         resnet_tf.train(tiny(), tmp_path)
     message = str(caught.value)
     assert message.startswith(
-        f"run folder {tmp_path} must go on with kernels={own}, which is not possible "
+        f"run folder {tmp_path} must resume with kernels={own}, which is not possible "
         "here: not compiled; give another --run_dir"
     )
     assert "\n" not in message
