@@ -5,27 +5,65 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in `startup`
+# One thread per process: pytest runs a process for each core.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+import xdist
 
 import resnet_tf
 from resnet_tf.config import ExperimentConfig
-
-# Two logical CPUs, so that a strategy with two replicas runs anywhere.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2,
-)
+from resnet_tf.startup import hidden_stderr
+from tests.bare import bare
 
 FAKE_TRAIN, FAKE_TEST = 96, 37
+# Files that take more than ten seconds of a core. They begin first, so that at the
+# end no process works on one of them alone.
+LONG = """
+distribution/test_distribution.py
+training/test_train.py
+models/test_inference.py
+models/test_networks.py
+cli/test_verify_resume.py
+training/test_trainer.py
+interop/test_export.py
+training/test_stop.py
+training/test_kernels.py
+test_scripts.py
+test_package.py
+training/test_display.py
+training/test_accumulate.py
+layers/test_dense.py
+checkpoints/test_initial.py
+""".split()
+
+
+def pytest_sessionstart(session):
+    """Gives TensorFlow two logical CPUs, so that two replicas can run anywhere."""
+    if xdist.is_xdist_controller(session):
+        return  # It runs no test, and starts sooner without TensorFlow.
+    with hidden_stderr():
+        import tensorflow as tf
+
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the long files first; `--no-loadscope-reorder` keeps this order."""
+    order = {f"tests/{name}": number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
 
 
 @pytest.fixture(autouse=True)
 def seeded():
     """Starts every test from the same random state and clears Keras's names."""
+    import keras
+
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
 
@@ -61,6 +99,13 @@ def trained(tiny, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(name="bare")
+def bare_trainings():
+    """The trainings of the test draw no pictures and evaluate nothing at their end."""
+    with bare():
+        yield
+
+
 @pytest.fixture(scope="session")
 def fake_cifar(tmp_path_factory) -> str:
     """Returns a TFDS folder of a CIFAR-10 with 96 training and 37 test images.
@@ -68,6 +113,7 @@ def fake_cifar(tmp_path_factory) -> str:
     The records are shuffled, as in the real files. Pixel (0, 0, 0) of an image is its
     official index, and its label is the index modulo 10.
     """
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     root = tmp_path_factory.mktemp("tfds")

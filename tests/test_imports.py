@@ -1,11 +1,15 @@
 """Tests the layering of the imports, and that light modules stay light."""
 
 import ast
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.wrong_inputs import settings
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "resnet_tf"
@@ -128,9 +132,60 @@ def test_scripts_are_short(script, lines):
     assert (ROOT / f"{script}.py").read_text().count("\n") <= lines
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
+# Commands that answer before they need TensorFlow, their exit code and a part of what
+# they print.
+LIGHT_COMMANDS = [
+    ("train --help", 0, "--num_residual_blocks"),
+    ("train --help", 0, "--data_dir"),
+    ("eval --help", 0, "--ckpt"),
+    ("eval --help", 0, "--data_dir"),
+    ("preview --help", 0, "--recipe"),
+    ("bench --help", 0, "--profile"),
+    ("models", 0, "\nmodel_20"),
+    ("train --nodownload --data_dir=no", 3, "--dataset=digits, which needs no data"),
+    ("eval --ckpt=model_9", 4, "received 'model_9'"),
+    *((case.command, case.code, case.text) for case in settings.CASES
+      if not case.given and not case.environment),
+]  # fmt: skip
+# What a process runs: it reports after each line whether TensorFlow is there.
+LIGHT = """
+import contextlib, importlib, io, json, shlex, sys
+modules, commands = json.load(sys.stdin)
+
+def answer(command):
+    program, *arguments = shlex.split(command)
+    try:
+        if program in ("train", "eval"):
+            importlib.import_module(program).main(arguments)
+        else:
+            main([program, *arguments])
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+def report(*found):
+    print(json.dumps([*found, "tensorflow" in sys.modules]))
+
+for name in modules:
+    importlib.import_module(name)
+    report(name)
+from resnet_tf.cli.main import main
+for command in commands:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = answer(command)
+    report(code, said.getvalue())
+try:
+    importlib.import_module("resnet_tf").load_pretrained("model_9")
+except Exception as error:
+    report(type(error).__name__)
+"""
+
+
+def test_what_is_light_imports_no_tensorflow(tmp_path):
+    """Modules, help texts, lists, and the refusal of wrong flags: in one process, in
+    which a single import of TensorFlow would show."""
+    modules = [
         "resnet_tf",
         "resnet_tf.config",
         "resnet_tf.data.sources",
@@ -143,14 +198,27 @@ def test_scripts_are_short(script, lines):
         "hyper_parameters",
         "train",
         "eval",
-    ],
-)
-def test_light_modules_import_no_tensorflow(module):
-    code = f"import sys, {module}; print('tensorflow' in sys.modules)"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    ]
+    commands = [command for command, _, _ in LIGHT_COMMANDS]
+    process = subprocess.run(
+        [sys.executable, "-c", LIGHT],
+        input=json.dumps([modules, commands]),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
-    assert answer.stdout == "False\n", answer.stderr
+    assert (process.returncode, process.stderr) == (0, "")
+    reports = [json.loads(line) for line in process.stdout.splitlines()]
+    assert reports[: len(modules)] == [[name, False] for name in modules]
+    assert reports.pop() == ["MissingCheckpointError", False]
+    answers = reports[len(modules) :]
+    for (command, code, text), answer in zip(LIGHT_COMMANDS, answers, strict=True):
+        found, said, tensorflow = answer
+        assert (found, tensorflow) == (code, False), (command, said)
+        assert text in said, command
+        assert code == 0 or said.startswith("error: ") and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_public_name_can_be_imported():

@@ -8,19 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from resnet_tf import build_model
 from resnet_tf.checkpoints.resolve import pretrained_names
 
 ROOT = Path(__file__).parents[1]
 
 USE_THE_WHEEL = """
-import json, resnet_tf
+import json, sys
+import keras, resnet_tf  # in this order, `keras` can load our layers
+loaded = keras.models.load_model(sys.argv[1])
 from resnet_tf.checkpoints.resolve import pretrained_names, resolve
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.config import DataConfig
 from resnet_tf.data.sources import load_split
 models = {n: load_checkpoint(resolve(n)).model.name for n in pretrained_names()}
 images = len(load_split(DataConfig(dataset="digits"), "test"))
-print(json.dumps([resnet_tf.__file__, images, models]))
+print(json.dumps([resnet_tf.__file__, images, models, type(loaded).__name__]))
 """
 
 # The network of each released model.
@@ -58,10 +61,12 @@ def installed(tmp_path_factory) -> Path:
 
 def test_a_wheel_works_outside_the_clone(installed, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(installed)}
-    answer = run(sys.executable, "-c", USE_THE_WHEEL, cwd=tmp_path, env=environment)
-    home, images, models = json.loads(answer.splitlines()[-1])
+    build_model("resnet20").save(tmp_path / "model.keras")
+    command = [sys.executable, "-c", USE_THE_WHEEL, "model.keras"]
+    answer = run(*command, cwd=tmp_path, env=environment)
+    home, images, models, loaded = json.loads(answer.splitlines()[-1])
     assert Path(home).is_relative_to(installed)
-    assert images == 360
+    assert (images, loaded) == (360, "Network")
     assert models == RELEASED
     assert list(models) == pretrained_names()
 

@@ -24,6 +24,7 @@ from tests.wrong_inputs.case import Case
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {"train": train_script.main, "eval": eval_script.main}
+slow = pytest.mark.slow
 MODULES = (settings, commands, data, weights)
 CASES = [
     pytest.param(case, id=f"{module.__name__.rpartition('.')[2]}: {case.name}")
@@ -161,11 +162,19 @@ def test_the_same_error_from_python(case, work, checkpoint):
 @pytest.mark.parametrize(
     ("code", "command"),
     [
-        (1, "-m resnet_tf audit keras_file/m.keras --against=resnet20"),
+        # Two processes that import TensorFlow; their exceptions and exit codes are
+        # tested without a process in tests/cli.
+        pytest.param(
+            1, "-m resnet_tf audit keras_file/m.keras --against=resnet20", marks=slow
+        ),
         (2, "train.py --train_steps=0"),
         (3, "train.py --nodownload --data_dir=nowhere"),
         (4, "eval.py --ckpt=model_9"),
-        (5, "train.py --recipe=quickstart --train_steps=8 --init_lr=1e20 --run_dir=r"),
+        pytest.param(
+            5,
+            "train.py --recipe=quickstart --train_steps=8 --init_lr=1e20 --run_dir=r",
+            marks=slow,
+        ),
         (6, "train.py --recipe=quickstart --run_dir=keras_file/m.keras"),
     ],
 )
@@ -174,7 +183,7 @@ def test_the_exit_code_of_a_process(code, command, work, keras_file):
     first, *rest = command.split()
     script = [first] if first == "-m" else [str(ROOT / first)]
     answer = subprocess.run(
-        [sys.executable, *script, *rest], capture_output=True, text=True, timeout=120
+        [sys.executable, *script, *rest], capture_output=True, text=True, timeout=600
     )
     assert answer.returncode == code, answer.stderr
     lines = answer.stderr.splitlines()

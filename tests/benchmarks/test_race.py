@@ -8,7 +8,7 @@ from harness.peaks import peak_loops, roofline
 from harness.process import AbsentError, LoopProcess
 from harness.race import Plan, Result, fastest, heats, race
 
-PLAN = Plan(rounds=4, qualifying=2, seconds=0.03, timeout=20)
+PLAN = Plan(rounds=4, qualifying=2, seconds=0.03, timeout=600)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_an_answer_that_takes_too_long_is_absent(stubs):
 
 def test_two_processes_are_one_loop(stubs):
     loop = Loop("train", "", TORCH, "float32", "2 processes")
-    with LoopProcess(loop, sys.executable, 20) as process:
+    with LoopProcess(loop, sys.executable, 600) as process:
         assert process.facts["amount"] == 64
         assert process.turn(3) >= 0.03
 

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import pytest
 import tensorflow as tf
@@ -103,16 +101,3 @@ def test_wrong_arguments(arguments, message, capsys, tmp_path, monkeypatch):
     assert caught.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {message}") and error.count("\n") == 1
-
-
-def test_help_needs_no_tensorflow():
-    code = (
-        "import sys, atexit; from resnet_tf.cli.main import main; "
-        "atexit.register(lambda: print('tensorflow' in sys.modules)); "
-        "main(['bench', '--help'])"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
-    assert answer.returncode == 0 and "--profile" in answer.stdout
-    assert answer.stdout.endswith("False\n"), answer.stderr

@@ -8,6 +8,7 @@ import resnet_tf
 from resnet_tf.cli.main import main
 
 
+@pytest.mark.usefixtures("bare")
 def test_two_networks_side_by_side(tiny, tmp_path, capsys):
     for name, seed in (("one", 0), ("two", 1)):
         resnet_tf.train(tiny(train_steps=1, seed=seed), tmp_path / name)

@@ -5,7 +5,14 @@ import pytest
 
 from resnet_tf.cli.command import guarded
 from resnet_tf.cli.main import main
-from resnet_tf.errors import CheckpointError, DataError, StoppedError
+from resnet_tf.errors import (
+    CheckpointError,
+    DataError,
+    DivergedError,
+    PeerError,
+    RunFolderError,
+    StoppedError,
+)
 
 
 def test_help_lists_the_commands(capsys):
@@ -50,6 +57,9 @@ def test_a_wrong_argument_is_one_line_with_exit_code_2(arguments, message, capsy
     [
         (DataError("no\n data"), 3, "error: no data\n"),
         (CheckpointError("bad"), 4, "error: bad\n"),
+        (DivergedError("the loss became nan"), 5, "error: the loss became nan\n"),
+        (RunFolderError("in use"), 6, "error: in use\n"),
+        (PeerError("lost"), 7, "error: lost\n"),
         (KeyboardInterrupt(), 75, "stopped\n"),
         (StoppedError("stopped after step 3", 3), 75, "stopped after step 3\n"),
     ],
@@ -70,20 +80,6 @@ def test_an_unexpected_error_keeps_its_traceback():
 
     with pytest.raises(ZeroDivisionError):
         guarded(fail)
-
-
-def test_the_commands_start_without_tensorflow():
-    answer = subprocess.run(
-        [sys.executable, "-m", "resnet_tf", "preview", "--help"],
-        capture_output=True,
-        text=True,
-    )
-    assert answer.returncode == 0 and "--recipe" in answer.stdout
-    code = "import sys, resnet_tf.cli.main; print('tensorflow' in sys.modules)"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
-    assert answer.stdout == "False\n", answer.stderr
 
 
 def test_a_reader_that_exits_early_is_not_an_error():

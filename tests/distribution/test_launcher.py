@@ -27,6 +27,8 @@ def launched(tmp_path, capfdbinary, monkeypatch):
 
     def run(*lines, workers=2, grace=0.5):
         monkeypatch.setattr(launcher, "_GRACE", grace)
+        # What the tests themselves set would go before the share of a worker.
+        monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
         script = tmp_path / "script.py"
         script.write_text(START + "\n".join(lines))
         options = [f"--workers={workers}", f"--log_dir={tmp_path / 'logs'}"]
@@ -66,20 +68,19 @@ def test_every_worker_has_an_index_a_log_and_a_share_of_cores(launched, tmp_path
     ],
 )
 def test_a_failing_worker_ends_all(launched, does, code, says):
-    start = time.monotonic()
     found, _, err = launched(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
         f"if index: {does}",
-        "time.sleep(600)",
+        "signal.pause()",  # until it is killed
     )
-    assert found == code and time.monotonic() - start < 30
+    assert found == code
     assert says in err and err.startswith("error: ") and err.count("\n") == 1
     assert ("resumes from the last checkpoint" in err) == (code == 7)
 
 
 def test_the_worker_with_its_own_error_is_reported(launched):
     """A worker that lost this worker is not reported."""
-    found, _, err = launched("time.sleep(index)", "sys.exit([7, 6][index])", grace=20)
+    found, _, err = launched("time.sleep(index)", "sys.exit([7, 6][index])", grace=600)
     assert (found, "worker 1 of 2 ended with exit code 6" in err) == (6, True)
 
 
@@ -98,7 +99,7 @@ def test_signals_are_forwarded(launched, tmp_path, number):
     code, _, err = launched(
         f"signal.signal({int(number)}, lambda *_: sys.exit(75))",
         f"open({str(tmp_path / 'ready')!r} + str(index), 'w').close()",
-        "time.sleep(600)",
+        "signal.pause()",
     )
     thread.join()
     assert (code, err) == (75, "")

@@ -1,7 +1,6 @@
 import dataclasses
 import json
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +16,28 @@ from resnet_tf.evaluation.calibration import softmax
 from resnet_tf.evaluation.predict import Guess, Prediction
 
 
-@pytest.fixture
-def folder(tiny, tmp_path):
+@pytest.fixture(scope="module")
+def saved(tiny, tmp_path_factory):
     """Returns a checkpoint of ResNet-8 for the digits with changed statistics."""
+    folder = tmp_path_factory.mktemp("saved") / "c"
     config = tiny()
     model = resnet_tf.build_model(config.model)
     generator = np.random.default_rng(0)
     for weight in (weight for weight in model.weights if weight.ndim == 1):
         weight.assign(weight + generator.uniform(0.0, 0.2, weight.shape))
-    save_checkpoint(tmp_path / "c", model, config, {"step": 3})
-    return tmp_path / "c"
+    save_checkpoint(folder, model, config, {"step": 3})
+    return folder
 
 
 @pytest.fixture
-def pretrained(folder):
-    return resnet_tf.load_pretrained(folder)
+def folder(saved, tmp_path):
+    """A copy of the checkpoint, to be changed."""
+    return shutil.copytree(saved, tmp_path / "c")
+
+
+@pytest.fixture(scope="module")
+def pretrained(saved):
+    return resnet_tf.load_pretrained(saved)
 
 
 @pytest.fixture
@@ -145,16 +151,6 @@ def test_another_precision(folder):
     assert half.model.get_layer("stem_conv").compute_dtype == "bfloat16"
 
 
-def test_a_wrong_name_needs_no_tensorflow():
+def test_a_wrong_name():
     with pytest.raises(CheckpointError, match="received 'model_9'"):
         resnet_tf.load_pretrained("model_9")
-    code = (
-        "import sys, resnet_tf\n"
-        "try: resnet_tf.load_pretrained('model_9')\n"
-        "except Exception as error: print(type(error).__name__, end=' ')\n"
-        "print('tensorflow' in sys.modules)"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
-    assert answer.stdout == "MissingCheckpointError False\n", answer.stderr

@@ -52,6 +52,14 @@ def ckpt(trained, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def original(ckpt):
+    """The error of `ckpt`, 17 images, and its probabilities for them."""
+    images = load_split(DataConfig(dataset="digits"), "test").images[:17]
+    shares = resnet_tf.load_pretrained(ckpt).predict_images(images)
+    return resnet_tf.evaluate(ckpt)["error"], images, shares
+
+
 def exported(ckpt, name, output, tmp_path, capsys):
     """Runs `export`; returns the printed text and the JSON record."""
     for module in FORMATS[name].modules:
@@ -100,7 +108,8 @@ def run(path, name, images):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_of_each_format(ckpt, name, tmp_path, capsys):
+def test_a_file_of_each_format(ckpt, original, name, tmp_path, capsys):
+    evaluated, images, shares = original
     output = tmp_path / "model"
     text, record = exported(ckpt, name, output, tmp_path, capsys)
     assert record["failures"] == [] and record["n"] == 360
@@ -108,7 +117,6 @@ def test_a_file_of_each_format(ckpt, name, tmp_path, capsys):
     assert (record["checkpoint"], record["output"]) == (ckpt.name, "model")
     assert record["calibrated_on"] == (128 if name == "tflite_int8" else None)
     assert record["error"] <= record["original_error"] + FORMATS[name].error
-    evaluated = resnet_tf.evaluate(ckpt)["error"]
     assert record["original_error"] == pytest.approx(evaluated)
     assert f"error {record['error']:.2f} %, original {evaluated:.2f} %" in text
     assert "gives logits and probabilities (temperature 1.5) of 10" in text
@@ -118,8 +126,6 @@ def test_a_file_of_each_format(ckpt, name, tmp_path, capsys):
     low, high = BYTES.get(name, (4, 5))  # a SavedModel contains its graph as well
     assert low < record["bytes"] / found["parameters"] < high or name == "saved_model"
     assert found["input"] == "uint8 (N, 32, 32, 3), RGB"
-    images = load_split(DataConfig(dataset="digits"), "test").images[:17]
-    shares = resnet_tf.load_pretrained(ckpt).predict_images(images)
     outputs = run(output, name, images)
     assert {key: (v.shape, str(v.dtype)) for key, v in outputs.items()} == {
         "logits": ((17, 10), "float32"),

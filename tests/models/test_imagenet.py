@@ -6,6 +6,7 @@ import pytest
 from resnet_tf import ModelConfig, build_model
 from resnet_tf.layers import BatchNorm, MaxPool, TorchConv2D
 from resnet_tf.models.imagenet import build_imagenet_densenet, build_imagenet_resnet
+from tests.models.built import built
 from tests.models.counts import count
 
 RESNET = [("stage1", 64), ("stage2", 128), ("stage3", 256), ("stage4", 512)]
@@ -22,7 +23,7 @@ STAGES = {
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_shape_after_every_stage(name):
-    model = build_model(name, features=True)
+    model = built(name)
     shapes = {stage: tuple(x.shape[1:]) for stage, x in model.output.items()}
     images, side, stages = STAGES[name]
     assert model.input_shape == (None, images, images, 3)
@@ -37,11 +38,11 @@ def test_the_shape_after_every_stage(name):
     [("resnet18_cifar", 9_600), ("resnet34_cifar", 17_024), ("densenet121", 83_648)],
 )
 def test_batch_norm_buffers(name, buffers):
-    assert count(build_model(name).non_trainable_weights) == buffers
+    assert count(built(name).non_trainable_weights) == buffers
 
 
 def test_the_wide_stem():
-    model = build_model("resnet18")
+    model = built("resnet18")
     names = [layer.name for layer in model.layers]
     assert names[1:5] == ["stem_conv", "stem_bn", "stem_relu", "stem_pool"]
     stem = model.get_layer("stem_conv")
@@ -50,8 +51,8 @@ def test_the_wide_stem():
 
 
 def test_the_cifar_stems():
-    resnet = build_model("resnet18_cifar")
-    densenet = build_model("densenet121_cifar")
+    resnet = built("resnet18_cifar")
+    densenet = built("densenet121_cifar")
     assert resnet.layers[2].name == "stem_bn"
     assert densenet.layers[2].name == "stage1_layer1"
     for model in (resnet, densenet):
@@ -60,7 +61,7 @@ def test_the_cifar_stems():
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34_cifar"])
 def test_projections_are_in_the_first_blocks_of_stages_2_to_4(name):
-    model = build_model(name)
+    model = built(name)
     blocks = [layer for layer in model.layers if "_block" in layer.name]
     projected = [block.name for block in blocks if block.shortcut_kind == "B"]
     assert projected == ["stage2_block1", "stage3_block1", "stage4_block1"]
@@ -71,7 +72,7 @@ def test_projections_are_in_the_first_blocks_of_stages_2_to_4(name):
     ("name", "new_first"), [("densenet121", False), ("densenet121_cifar", True)]
 )
 def test_the_order_of_concatenation(name, new_first):
-    model = build_model(name)
+    model = built(name)
     layers = [layer for layer in model.layers if "_layer" in layer.name]
     assert len(layers) == 6 + 12 + 24 + 16
     assert {layer.new_first for layer in layers} == {new_first}

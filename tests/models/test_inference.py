@@ -1,5 +1,7 @@
 """Networks rewritten for inference return the same logits with fewer operations."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ CONFIGS = {
     "memory_efficient": ModelConfig(
         model="densenet", depth=16, bottleneck=True, memory_efficient=True
     ),
+    "resnet20_pre": ModelConfig(num_residual_blocks=3, order="pre"),
     "dropout": ModelConfig(model="densenet", depth=10, dropout_rate=0.5),
 }
 
@@ -58,13 +61,29 @@ def trained(network, **options):
     return model
 
 
+@functools.cache
+def rewritten(name):
+    """Returns a network of `NAMES` or `CONFIGS`, and its form for inference."""
+    model = trained(CONFIGS.get(name, name))
+    return model, optimize_for_inference(model)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten():
+    """The networks do not outlive the tests of this file."""
+    yield
+    rewritten.cache_clear()
+
+
 def pictures(n=3):
     random = np.random.default_rng(2)
     return tf.constant(random.normal(size=(n, 32, 32, 3)), "float32")
 
 
 def logits(model, images):
-    return tf.function(lambda x: model(x, training=False))(images).numpy()
+    """Returns logits from a graph, as users compute them."""
+    run = tf.function(lambda x: model(x, training=False), autograph=False)
+    return run(images).numpy()
 
 
 def assert_close(found, expected, share=1e-4):
@@ -81,18 +100,16 @@ def of_type(model, kind):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_small_network_keeps_its_logits(name):
-    model = trained(name)
-    fast = optimize_for_inference(model)
+    model, fast = rewritten(name)
     assert not of_type(fast, (Block, BatchNorm, keras.layers.Identity))
-    assert_close(logits(fast, pictures()), logits(model, pictures()))
+    assert_close(logits(fast, pictures()), model(pictures()).numpy())
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_orders_shortcuts_and_activations_keep_their_logits(name):
-    model = trained(CONFIGS[name])
-    fast = optimize_for_inference(model)
+    model, fast = rewritten(name)
     assert not of_type(fast, Block)
-    assert_close(logits(fast, pictures()), logits(model, pictures()))
+    assert_close(logits(fast, pictures()), model(pictures()).numpy())
 
 
 # Remaining weights, calculated from the trainable weights at the end of the line: a
@@ -100,18 +117,8 @@ def test_orders_shortcuts_and_activations_keep_their_logits(name):
 @pytest.mark.parametrize(
     ("network", "weights", "convolutions", "scales"),
     [
-        (
-            ModelConfig(num_residual_blocks=3, order="post"),
-            269_034,
-            19,
-            0,
-        ),  # 269,722 - 688
-        (
-            ModelConfig(num_residual_blocks=3, order="pre"),
-            269_370,
-            19,
-            9,
-        ),  # 269,722 - 352
+        ("resnet20", 269_722 - 688, 19, 0),
+        ("resnet20_pre", 269_722 - 352, 19, 9),
         ("densenet40_k12", 1_019_722, 39, 39),  # the stem's map is used twice
         ("densenet_bc40_k36", 1_542_682 - 18 * 144, 39, 21),
         ("uva_preact", 272_250 - 336, 21, 11),
@@ -119,7 +126,7 @@ def test_orders_shortcuts_and_activations_keep_their_logits(name):
     ],
 )
 def test_exact_counts(network, weights, convolutions, scales):
-    fast = optimize_for_inference(build_model(network))
+    _, fast = rewritten(network)
     assert count(fast.weights) == weights
     assert fast.trainable_weights == []
     depthwise = of_type(fast, keras.layers.DepthwiseConv2D)
@@ -153,12 +160,12 @@ def test_features_stay(name):
 
 @pytest.mark.parametrize("name", ["resnet20", "uva_densenet"])
 def test_bfloat16_is_close(name):
-    model = trained(name)
+    model, _ = rewritten(name)
     fast = optimize_for_inference(model, dtype="mixed_bfloat16")
     for layer in fast.layers[1:]:
         maps = len(layer.output.shape) == 4
         assert layer.output.dtype == ("bfloat16" if maps else "float32"), layer.name
-    expected = logits(model, pictures())
+    expected = model(pictures()).numpy()
     found = logits(fast, pictures())
     assert_close(found, expected, 0.03)
     assert np.abs(found - expected).max() > 0
@@ -173,7 +180,7 @@ def test_bfloat16_is_close(name):
     [("resnet20", 10, 9), ("uva_googlenet", 49, 0), ("uva_preact", 9, 11)],
 )
 def test_a_convolution_takes_the_relu_after_it(network, folded, left):
-    fast = optimize_for_inference(build_model(network))
+    _, fast = rewritten(network)
     relus = [
         type(operation).__name__ in ("Relu", "ReLU") for operation in fast.operations
     ]
@@ -189,7 +196,7 @@ def test_a_bfloat16_network_keeps_its_type():
     model = trained(CONFIGS["pre"], dtype="mixed_bfloat16")
     fast = optimize_for_inference(model)
     assert fast.get_layer("stage1_block1_conv1").compute_dtype == "bfloat16"
-    assert_close(logits(fast, pictures()), logits(model, pictures()), 0.03)
+    assert_close(logits(fast, pictures()), model(pictures()).numpy(), 0.03)
 
 
 def test_the_original_network_is_unchanged():
@@ -209,8 +216,7 @@ def test_the_original_network_is_unchanged():
 
 
 def test_batch_statistics_stay():
-    model = trained(CONFIGS["batch"])
-    fast = optimize_for_inference(model)
+    _, fast = rewritten("batch")
     assert len(of_type(fast, BatchNorm)) == 13
     start = fast.get_weights()
     outputs = fast(pictures(), training=True)
@@ -231,7 +237,7 @@ def test_a_convolution_with_an_activation_is_unchanged():
 
 @pytest.mark.parametrize("name", ["pre", "gelu"])
 def test_keras_file_round_trip(name, tmp_path):
-    fast = optimize_for_inference(trained(CONFIGS[name]))
+    _, fast = rewritten(name)
     fast.save(tmp_path / "fast.keras")
     again = keras.models.load_model(tmp_path / "fast.keras")
     np.testing.assert_array_equal(again(pictures()), fast(pictures()))

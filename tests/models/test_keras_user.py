@@ -1,8 +1,6 @@
 """What a Keras user does with a network: freeze, inspect, combine, resize."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -61,7 +59,9 @@ def test_frozen_batch_norms_stay_and_stay_frozen_after_loading(
     for bn in batch_norms(model):
         bn.trainable = False
     before = [weight.numpy() for bn in batch_norms(model) for weight in bn.weights]
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    # One network in a graph is enough: to trace the other takes five seconds.
+    model.compile("sgd", loss, run_eagerly=network != SMALL)
     model.fit(images, np.arange(8) % 4, epochs=1, verbose=0)
     after = [weight.numpy() for bn in batch_norms(model) for weight in bn.weights]
     for one, other in zip(before, after, strict=True):
@@ -140,19 +140,6 @@ def test_wrong_shapes_are_refused(shape):
 def test_wrong_names_are_refused(name):
     with pytest.raises(SettingError, match="^name must be text without '/', received"):
         build_model(SMALL, name=name)
-
-
-def test_importing_the_package_after_keras_lets_keras_load(images, tmp_path):
-    model = build_model(SMALL)
-    model.save(tmp_path / "model.keras")
-    code = (
-        "import sys, keras, resnet_tf\n"
-        "model = keras.models.load_model(sys.argv[1])\n"
-        "print(type(model).__name__, model.count_params())"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "model.keras")]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == ["Network", str(model.count_params())]
 
 
 def test_the_examples_of_the_page_run(tmp_path, monkeypatch):

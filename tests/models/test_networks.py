@@ -6,18 +6,24 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import build_model, list_models
+from resnet_tf.analysis.audit.facts import facts
+from resnet_tf.analysis.audit.rows import compare
 from resnet_tf.checkpoints.weights import load_weights_strictly
-from resnet_tf.config import NETWORKS
+from resnet_tf.config import NETWORKS, named_network, network_size
 from tests.models.counts import count
 
-DEEPEST = {"resnet1202", "preact1001"}
-LARGE = DEEPEST | {
-    "resnet110",
-    "preact164",
-    "densenet100_k12",
+# More than ten seconds or a gigabyte.
+HUGE = {
+    "resnet1202",
+    "preact1001",
     "densenet100_k24",
     "densenet_bc250_k24",
     "densenet_bc190_k40",
+}
+LARGE = HUGE | {
+    "resnet110",
+    "preact164",
+    "densenet100_k12",
     "densenet121_cifar",
     "densenet121",
 }
@@ -63,10 +69,13 @@ def two_images(model):
     return tf.constant(np.random.default_rng(0).normal(size=shape), "float32")
 
 
-@networks(slow=DEEPEST)
-def test_exact_parameter_count(model):
-    parameters = NETWORKS[model.name].published.parameters
-    assert count(model.trainable_weights) == parameters
+@networks(slow=HUGE)
+def test_what_is_built_is_what_is_published(model):
+    published = NETWORKS[model.name].published
+    assert count(model.trainable_weights) == published.parameters
+    assert count(model.weights) == network_size(named_network(model.name)).numbers
+    row = compare(model.name, facts(model), published)
+    assert (row.reason, row.verdict, row.facts.other) == ("", "agrees", 0)
 
 
 @networks(slow=LARGE)

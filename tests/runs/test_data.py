@@ -84,6 +84,7 @@ def test_many_classes_are_counted(tmp_path):
         other.require_same()
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_run_refuses_to_resume_with_other_data(tiny, tmp_path, monkeypatch):
     run = tmp_path / "run"
     with pytest.raises(StoppedError):

@@ -10,6 +10,7 @@ from resnet_tf.checkpoints.stored import open_checkpoint
 from resnet_tf.errors import CheckpointError, StoppedError
 from resnet_tf.runs.equal import compare
 from resnet_tf.runs.extend import extends
+from tests.bare import bare
 
 SCHEDULE = {
     "schedule": "step",
@@ -31,7 +32,8 @@ def made(tiny):
 def finished(made, tmp_path_factory):
     """The folder of a run of four updates; copy it before changing it."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    resnet_tf.train(made(), folder)
+    with bare():
+        resnet_tf.train(made(), folder)
     return folder
 
 
@@ -64,6 +66,7 @@ def test_a_warmup_that_grows_with_the_run_changes_the_rates(made):
     assert not extends(one, other)
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_finished_run_extends_to_the_same_bits(made, finished, tmp_path):
     run = shutil.copytree(finished, tmp_path / "run")
     config = made(train_steps=6, decay_step1=5)

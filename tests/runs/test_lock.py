@@ -18,6 +18,7 @@ def test_a_second_process_is_refused_with_the_holder(tmp_path):
         pass
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_run_holds_its_folder(tiny, tmp_path):
     config = tiny(train_steps=1)
     with locked(tmp_path), pytest.raises(RunFolderError, match="is in use"):

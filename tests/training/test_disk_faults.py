@@ -12,9 +12,11 @@ import resnet_tf
 from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.errors import RunFolderError, StoppedError
 from resnet_tf.runs.equal import compare
+from tests.bare import bare
 
 ROOT = Path(__file__).parents[2]
 slow = pytest.mark.slow
+pytestmark = pytest.mark.usefixtures("bare")
 
 
 def refuse(monkeypatch, name, error):
@@ -33,7 +35,8 @@ def refuse(monkeypatch, name, error):
 def straight(tiny, tmp_path_factory):
     """The folder of a run without a fault."""
     folder = tmp_path_factory.mktemp("straight")
-    resnet_tf.train(tiny(train_steps=5, report_freq=2), folder)
+    with bare():
+        resnet_tf.train(tiny(train_steps=5, report_freq=2), folder)
     return folder
 
 
@@ -95,7 +98,8 @@ def test_leftovers_are_removed_at_the_start(tiny, tmp_path):
     assert sorted(left) == ["partial.png", "partial.thesis.txt", "step-1.partial"]
 
 
-@pytest.mark.parametrize("room", [pytest.param(100_000, marks=slow), 400_000])
+@slow  # Each is a process that imports TensorFlow and trains.
+@pytest.mark.parametrize("room", [100_000, 400_000])
 def test_a_disk_fault_is_one_line(tmp_path, room):
     """No file can grow beyond `room` bytes: the weights fail, or the state."""
     code = (

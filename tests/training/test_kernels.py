@@ -55,6 +55,7 @@ def test_bfloat16_and_xla_use_tensorflow(tiny):
         assert take_kernels(tiny(**settings).train) == "tensorflow"
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_machine_without_the_library_says_why(tiny, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(choice, "reason", lambda: "not compiled")
     monkeypatch.setattr("resnet_tf.training.display.reason", lambda: "not compiled")
@@ -67,6 +68,7 @@ def test_a_machine_without_the_library_says_why(tiny, tmp_path, capsys, monkeypa
     )
 
 
+@pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize("written", [True, False])
 def test_a_run_with_tensorflow_resumes_to_the_same_bits(tiny, tmp_path, written):
     """Runs of earlier versions do not have the setting `kernels`."""
@@ -83,6 +85,7 @@ def test_a_run_with_tensorflow_resumes_to_the_same_bits(tiny, tmp_path, written)
 
 
 @needs_kernels
+@pytest.mark.usefixtures("bare")
 def test_a_run_resumes_with_its_instructions(tiny, tmp_path):
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     resnet_tf.train(tiny(kernels="native_baseline"), straight)
@@ -159,6 +162,7 @@ def test_workers_take_the_best_kernels_of_all(tiny, tmp_path, asked, others, exp
         assert recorded(tmp_path / "run") == expected
 
 
+@pytest.mark.slow  # Several processes; test_stop.py does the same without them.
 @needs_kernels
 def test_interruptions_change_no_bit_with_native_kernels(capsys):
     with pytest.raises(SystemExit) as caught:

@@ -16,6 +16,7 @@ from resnet_tf.runs.equal import compare
 from resnet_tf.runs.history import read_history
 from resnet_tf.training import loop
 
+pytestmark = pytest.mark.usefixtures("bare")
 END = 5
 
 

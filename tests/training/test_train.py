@@ -89,6 +89,7 @@ def test_a_real_training_learns(tiny, tmp_path):
     assert summary["test_error"] < 50
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_run_can_start_from_another(tiny, tmp_path, finished, monkeypatch, capsys):
     config = tiny(init_from=str(finished), freeze="backbone", seed=1)
     resnet_tf.train(config, tmp_path / "straight")
@@ -164,6 +165,7 @@ def test_eval_repeats_the_summary(finished, summary):
         assert result["preprocessing"]["normalization"] == "mean_std"
 
 
+@pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize(
     ("precision", "where"),
     [
@@ -192,6 +194,7 @@ def test_resuming_gives_the_same_bits(tiny, tmp_path, monkeypatch, where, precis
         )
 
 
+@pytest.mark.usefixtures("bare")
 def test_resuming_draws_the_same_dropout(tiny, tmp_path, monkeypatch):
     small = {"model": "densenet", "depth": 7, "growth_rate": 4}
     fast = {"train_steps": 5, "report_freq": 5, "lanes": 2}
@@ -204,6 +207,7 @@ def test_resuming_draws_the_same_dropout(tiny, tmp_path, monkeypatch):
     assert row.epoch == 5 / 78  # full batches of 16 in 1,257 images
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_run_killed_before_its_first_report_starts_again(tiny, tmp_path, monkeypatch):
     config = tiny()
     train_killed(config, tmp_path, monkeypatch, 1)
@@ -232,6 +236,7 @@ def test_resuming_under_two_replicas(tiny, tmp_path, monkeypatch):
     assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
 
 
+@pytest.mark.usefixtures("bare")
 def test_each_report_is_handed_out(tiny, tmp_path):
     """The report is already saved, so an error in the callback loses nothing."""
     seen = []
@@ -334,6 +339,7 @@ def test_diverged_weights_are_never_saved(tiny, tmp_path, monkeypatch, check):
     assert not (tmp_path / "model.weights.h5").exists()
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_kill_before_the_best_is_saved_is_repaired(
     config, finished, tmp_path, monkeypatch
 ):
@@ -409,6 +415,7 @@ def test_larger_images_train_the_same_network(tiny, tmp_path):
     assert result["error"] == summary["test_error"]
 
 
+@pytest.mark.usefixtures("bare")
 @pytest.mark.slow
 def test_resuming_after_500_of_1000_steps_gives_the_same_bits(
     tiny, tmp_path, monkeypatch

@@ -12,15 +12,6 @@ from resnet_tf.analysis.audit.rows import compare
 from resnet_tf.errors import CheckpointError, SettingError
 from tests.analysis.audit.user_networks import user_resnet
 
-# These take more than ten seconds or a gigabyte.
-LARGE = {
-    "resnet1202",
-    "preact1001",
-    "densenet100_k24",
-    "densenet_bc250_k24",
-    "densenet_bc190_k40",
-}
-
 
 @pytest.fixture(scope="module")
 def resnet20():
@@ -41,20 +32,6 @@ def file_reason(tmp_path):
         return row.reason
 
     return reason
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
-        for name in PUBLISHED
-    ],
-)
-def test_every_registered_network_agrees(name):
-    row = audit_network(name)
-    assert row.reason == ""
-    assert row.verdict == "agrees"
-    assert row.facts.other == 0
 
 
 def test_rows_are_json_values():

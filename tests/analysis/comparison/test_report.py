@@ -77,7 +77,7 @@ def test_the_page_in_a_browser(record, tmp_path):
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )  # fmt: skip
     title = re.search("<title>(.*?)</title>", done.stdout).group(1)
     assert title == (
