@@ -74,7 +74,9 @@ def test_a_wheel_works_outside_the_clone(installed, tmp_path):
 def test_the_wheel_contains_only_the_package(installed):
     names = {path.name for path in installed.iterdir()}
     (info,) = (name for name in names if name.endswith(".dist-info"))
-    assert names == {"resnet_tf", info}
+    assert names == {"resnet_tf", "bin", info}
+    # The console script.
+    assert [path.name for path in (installed / "bin").iterdir()] == ["resnet_tf"]
 
 
 def test_readme_states_the_two_commands():
