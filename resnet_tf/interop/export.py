@@ -70,9 +70,8 @@ def export(
 
     The file takes images as in the data set, uint8 (N, side, side, 3) with any N, and
     returns "logits" and "probabilities". It contains preprocessing, temperature and
-    softmax, and the class names as metadata. This function then runs the file on the
-    first `CHECKED` test images. If the data set is not available, it runs the file on
-    the digits and reports no error. The file stays in either case.
+    softmax, and the class names as metadata. It is run on the first `CHECKED` test
+    images, or on the digits, without an error, if the data set is not available.
 
     Args:
         ckpt: Name of a released model, a checkpoint folder or a run folder.
