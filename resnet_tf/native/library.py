@@ -15,6 +15,7 @@ from types import ModuleType
 import tensorflow as tf
 
 from resnet_tf.machine import cores
+from resnet_tf.native.sources import digest
 
 # The instruction sets of x86-64, the best first.
 INSTRUCTIONS = ("avx512", "avx2", "baseline")
@@ -126,9 +127,24 @@ def _loaded() -> tuple[ModuleType | None, ctypes.CDLL | None, str | None]:
     if not hasattr(module, "resnet_tf_conv"):
         version = tf.version.VERSION
         return None, None, f"TensorFlow {version} does not have the C API they need"
+    if not _is_current(library):
+        why = "they were compiled from other sources; `pip install -e .` compiles them"
+        return None, None, why
     library.resnet_tf_instructions.restype = ctypes.c_char_p
     library.resnet_tf_set_threads(cores())
     return module, library, None
+
+
+def _is_current(library: ctypes.CDLL) -> bool:
+    """Returns whether the library fits the sources; an installed package has none."""
+    sources = _FOLDER / "src"
+    if not sources.is_dir():
+        return True
+    compiled = getattr(library, "resnet_tf_sources", None)
+    if compiled is None:  # compiled before it had this function
+        return False
+    compiled.restype = ctypes.c_char_p
+    return compiled().decode() == digest(sources)
 
 
 def _first_line(error: Exception) -> str:

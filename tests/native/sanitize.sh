@@ -16,6 +16,7 @@ for sanitizer in address,undefined thread; do
     ${CXX:-g++} -std=c++17 -O1 -g -Wall -Wextra -fsanitize=$sanitizer \
       -fno-sanitize-recover=all -ffp-contract=fast -DKERNELS="${set%%:*}" $flags \
       -I"$src" "$src/kernels.cpp" "$src/pool.cpp" "$check" -o "$out/check" -lpthread
-    echo "$sanitizer, ${set%%:*}: $("$out/check")"
+    result=$("$out/check")  # a failed check ends the script
+    echo "$sanitizer, ${set%%:*}: $result"
   done
 done

@@ -70,6 +70,9 @@ EXPORTED void resnet_tf_set_threads(int count) { set_threads(count); }
 // Returns the name of the kernels in use: "avx512", "avx2" or "baseline".
 EXPORTED const char* resnet_tf_instructions() { return kernels().name; }
 
+// Returns the digest of the sources that this library was compiled from.
+EXPORTED const char* resnet_tf_sources() { return SOURCES; }
+
 // Selects the kernels of this name; returns 0 if this CPU cannot run them. For tests, while
 // no operation runs.
 EXPORTED int resnet_tf_use_instructions(const char* name) {
