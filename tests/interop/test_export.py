@@ -54,7 +54,7 @@ def ckpt(trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def original(ckpt):
-    """The error of `ckpt`, 17 images, and its probabilities for them."""
+    """Returns the error of `ckpt`, 17 images and its probabilities for them."""
     images = load_split(DataConfig(dataset="digits"), "test").images[:17]
     shares = resnet_tf.load_pretrained(ckpt).predict_images(images)
     return resnet_tf.evaluate(ckpt)["error"], images, shares

@@ -1,4 +1,4 @@
-"""Networks that many tests look at and none changes."""
+"""Networks that many tests read and no test changes."""
 
 import functools
 

@@ -70,7 +70,7 @@ def rewritten(name):
 
 @pytest.fixture(scope="module", autouse=True)
 def forgotten():
-    """The networks do not outlive the tests of this file."""
+    """Frees the networks after the tests of this file."""
     yield
     rewritten.cache_clear()
 

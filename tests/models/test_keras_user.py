@@ -60,7 +60,7 @@ def test_frozen_batch_norms_stay_and_stay_frozen_after_loading(
         bn.trainable = False
     before = [weight.numpy() for bn in batch_norms(model) for weight in bn.weights]
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # One network in a graph is enough: to trace the other takes five seconds.
+    # One network in a graph is enough: tracing the other takes five seconds.
     model.compile("sgd", loss, run_eagerly=network != SMALL)
     model.fit(images, np.arange(8) % 4, epochs=1, verbose=0)
     after = [weight.numpy() for bn in batch_norms(model) for weight in bn.weights]

@@ -12,7 +12,7 @@ from resnet_tf.checkpoints.weights import load_weights_strictly
 from resnet_tf.config import NETWORKS, named_network, network_size
 from tests.models.counts import count
 
-# More than ten seconds or a gigabyte.
+# Networks that take more than ten seconds or a gigabyte.
 HUGE = {
     "resnet1202",
     "preact1001",
@@ -70,7 +70,7 @@ def two_images(model):
 
 
 @networks(slow=HUGE)
-def test_what_is_built_is_what_is_published(model):
+def test_the_network_has_the_published_size(model):
     published = NETWORKS[model.name].published
     assert count(model.trainable_weights) == published.parameters
     assert count(model.weights) == network_size(named_network(model.name)).numbers
