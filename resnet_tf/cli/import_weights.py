@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bn_eval",
         choices=("moving", "batch"),
         help="Statistics of batch norm in evaluation for a TF1 checkpoint: moving "
-        "averages, or those of each batch, as in the original code [moving with "
+        "averages, or each batch's own, as in the original code [moving with "
         "--data_dir, else batch].",
     )
     parser.add_argument("--cache_dir", help="Folder of decoded images.")

@@ -88,8 +88,8 @@ def audit_file(path: str | Path, against: str) -> Row:
     """Returns the row of a user's network in a `.keras` file.
 
     The reference is built with the number of classes in the file. The network agrees
-    if the shapes of its weights, its depth, its receptive field and (for equal image
-    sizes) its MACs are those of the reference, and it has average-pooling shortcuts of
+    if it has the same shapes of weights, the same depth, the same receptive field and
+    (for equal image sizes) the same MACs, and if it has average-pooling shortcuts of
     this package only if the reference has them. The order and the other connections of
     the layers are not compared.
 

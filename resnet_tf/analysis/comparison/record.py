@@ -34,7 +34,7 @@ def compare(
 
     Args:
         groups: Runs of each network by its label, one per seed.
-        data: Data settings that replace those of the runs, e.g. `data_dir`.
+        data: Data settings that override the runs' settings, e.g. `data_dir`.
 
     Returns:
         A dict of `split`, `n`, `dataset`, `class_names`, `networks`, `pairs` and

@@ -112,7 +112,7 @@ def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
 
     Args:
         run: A finished run; its last weights are used.
-        data: Data settings that replace those of the run, e.g. `data_dir`.
+        data: Data settings that override the run's settings, e.g. `data_dir`.
 
     Raises:
         CheckpointError: If its weights are damaged.
