@@ -84,8 +84,8 @@ def _import_quietly() -> None:
             missing = error
     if missing:
         raise SettingError(
-            f"{missing.name} must be installed, received none; pip install -e . in the "
-            "clone brings it"
+            f"{missing.name} must be installed, received none: run pip install -e . in "
+            "the clone"
         ) from missing
 
 

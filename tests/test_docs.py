@@ -45,7 +45,7 @@ def test_links_have_a_target(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_text_has_no_riddles(page):
-    """Checks the text that is written by hand for words that nobody says."""
+    """Checks the hand-written text for words that are not plain English."""
     text = re.sub(r"<!-- begin: (\w+) -->.*?<!-- end: \1 -->", "", page.read_text(),
                   flags=re.DOTALL)  # fmt: skip
     text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)

@@ -168,7 +168,7 @@ def test_predict_ends_when_its_reader_exits(tmp_path, monkeypatch, capsys):
     def found(ckpt, files, top):
         for name in files:
             seen.append(name)
-            yield predict.Prediction(name, error="it is no image")
+            yield predict.Prediction(name, error="it is not an image")
 
     monkeypatch.setattr(predict, "predict_files", found)
     monkeypatch.setattr(predict, "reader_is_gone", lambda: len(seen) == 2)

@@ -113,7 +113,7 @@ def _check(arguments: argparse.Namespace) -> None:
             value = getattr(arguments, name)
             raise SettingError(f"{name} must be {rule}, received {value}")
     if len(set(arguments.ckpt)) < len(arguments.ckpt):
-        raise SettingError(f"ckpt must differ, received {' '.join(arguments.ckpt)}")
+        raise SettingError(f"ckpt must not repeat, received {' '.join(arguments.ckpt)}")
 
 
 def _slice(folder: Path, arguments: argparse.Namespace):

@@ -137,6 +137,6 @@ def expected_calibration_error(bins: list[Bin]) -> float:
 def _check(scores: np.ndarray, labels: np.ndarray) -> None:
     if len(labels) == 0 or len(scores) != len(labels):
         raise ValueError(
-            f"labels must be one for each of at least 1 image, received "
-            f"{len(labels)} for {len(scores)}"
+            f"there must be at least 1 image and one label per image, received "
+            f"{len(labels)} labels for {len(scores)} images"
         )

@@ -184,7 +184,7 @@ def finite(logits: np.ndarray, images: str = "the images") -> np.ndarray:
         raise DivergedError(
             f"the network's outputs must be finite, received "
             f"{logits[first][~np.isfinite(logits[first])][0]} for image {first} of "
-            f"{images}, and such outputs for {int((~right).sum())} of {len(right)}"
+            f"{images}; such outputs for {int((~right).sum())} of {len(right)} images"
         )
     return logits
 

@@ -69,7 +69,7 @@ def test_bins_and_their_distance():
 
 @pytest.mark.parametrize(("scores", "labels"), [(0, 0), (2, 1)])
 def test_wrong_numbers_of_labels(scores, labels):
-    message = f"at least 1 image, received {labels} for {scores}"
+    message = f"per image, received {labels} labels for {scores} images"
     for function in (fit_temperature, reliability):
         with pytest.raises(ValueError, match=message):
             function(np.zeros((scores, 2)), np.zeros(labels, int))

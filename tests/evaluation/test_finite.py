@@ -39,6 +39,6 @@ def test_the_first_image_is_named():
     logits = np.zeros((4, 3), np.float32)
     np.testing.assert_array_equal(finite(logits), logits)
     logits[2:, 1] = -np.inf, np.nan
-    message = "received -inf for image 2 of x, and such outputs for 2 of 4$"
+    message = "received -inf for image 2 of x; such outputs for 2 of 4 images$"
     with pytest.raises(DivergedError, match=message):
         finite(logits, "x")

@@ -138,7 +138,7 @@ CASES = [
     _case("a folder for a .keras file", "audit mine.keras --against=resnet20",
           "mine.keras", (), put("mine.keras/x")),
     _import("no weights to import", "x.pth", "x.pth is missing"),
-    _import("a name of weights that is none", "x" * 300, "is missing"),
+    _import("an invalid name of weights", "x" * 300, "is missing"),
     _import("an empty file", "x.pth", "x.pth", put("x.pth")),
     _import("a file of text", "x.pth", "x.pth", put("x.pth", "text" * 100)),
     _import("a file with a function", "x.pth", "x.pth",

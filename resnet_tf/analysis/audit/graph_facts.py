@@ -201,7 +201,7 @@ def _slice_strides(op: tf.Operation) -> list[int]:
     if op.get_attr("ellipsis_mask") or op.get_attr("new_axis_mask"):
         if max(strides) > 1:
             raise ValueError(
-                "a slice with strides must name its axes, such as x[:, ::2, ::2]"
+                "a slice with strides must name its axes, e.g. x[:, ::2, ::2]"
             )
         return [1, 1]
     return (strides[1:3] + [1, 1])[:2]

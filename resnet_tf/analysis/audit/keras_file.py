@@ -95,7 +95,7 @@ def _check(path: Path, item: dict[str, Any]) -> None:
     """
     name, module = item["class_name"], item.get("module")
     if name in ("Lambda", "__lambda__"):
-        raise CheckpointError(f"{path} must hold no Lambda layers: they are code")
+        raise CheckpointError(f"{path} must not hold Lambda layers: they are code")
     registered = str(item.get("registered_name") or "")
     ours = registered.startswith("resnet_tf>") and (
         keras.saving.get_registered_object(registered) is not None

@@ -38,7 +38,7 @@ def require_affordable(config: dict[str, Any], file_bytes: int) -> None:
         numbers = sum(_size(variable.shape) for variable in variables)
     if numbers > file_bytes:
         raise ValueError(
-            f"its {numbers:,} numbers must lie in the file, which has only "
+            f"its {numbers:,} weights must be in the file, which has only "
             f"{file_bytes:,} bytes"
         )
 
@@ -90,6 +90,6 @@ def _is_layer(item: dict[str, Any]) -> bool:
 def _require_image_layer(item: dict[str, Any]) -> None:
     config = item.get("config")
     if item["class_name"] in _NOT_OF_IMAGES:
-        raise ValueError(f"{item['class_name']} is no layer of an image network")
+        raise ValueError(f"{item['class_name']} is not a layer of an image network")
     if isinstance(config, dict) and config.get("unroll"):
         raise ValueError(f"{item['class_name']!r:.80} must not unroll its loop")

@@ -113,7 +113,7 @@ def _same_images(results: Sequence[Result]) -> tuple[np.ndarray, tuple[str, ...]
     labels, names = results[0].labels, results[0].class_names
     for other in results[1:]:
         if other.class_names != names or not np.array_equal(other.labels, labels):
-            raise DataError("the runs must have the same test images, theirs differ")
+            raise DataError("the runs must have the same test images, but they differ")
     return labels, names
 
 

@@ -134,7 +134,7 @@ def _pair(result: Result, other: Subject, split: SplitName) -> dict[str, Any]:
     theirs = other.result(other.images(split))
     if not np.array_equal(result.labels, theirs.labels):
         raise DataError(
-            f"the checkpoints must have the same {split} images, theirs differ"
+            f"the checkpoints must have the same {split} images, but they differ"
         )
     wrong = [one.predictions != one.labels for one in (result, theirs)]
     return {

@@ -19,16 +19,16 @@ def user_resnet(
     """Returns a residual network of 6n+2 layers in post-activation order.
 
     Args:
-        n: Blocks a stage.
-        shortcut: Where the size changes: "pool" (average pool, the map beside
-            itself instead of zeros), "slice" (every second pixel likewise), or
-            "projection" (1x1 convolution).
+        n: Number of blocks per stage.
+        shortcut: Shortcut where the size changes: "pool" (average pooling, the map
+            concatenated with itself instead of zeros), "slice" (the same with every
+            second pixel), or "projection" (1x1 convolution).
         use_bias: Whether convolutions have biases.
         projection_bn: Whether a batch norm follows a projection.
         missing_bn: Stage whose last block ends without its batch norm.
-        late_strides: Whether a block's second convolution has its stride.
-        num_classes: Outputs.
-        side: Height and width of the images.
+        late_strides: Whether the second convolution of a block has the stride.
+        num_classes: Number of outputs.
+        side: Height and width of the images in pixels.
     """
 
     def conv(x, filters, size, strides=1):

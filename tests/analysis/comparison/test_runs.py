@@ -69,7 +69,7 @@ def test_runs_on_other_images_are_refused():
     found, called = _same_images([one, one])
     assert found is labels and called == names
     for other in ({"labels": 1 - labels}, {"class_names": ("dog", "cat")}):
-        with pytest.raises(DataError, match="the same test images, theirs differ"):
+        with pytest.raises(DataError, match="the same test images, but they differ"):
             _same_images([one, dataclasses.replace(one, **other)])
 
 
