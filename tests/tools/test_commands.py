@@ -13,7 +13,7 @@ def test_a_table_describes_each_argument():
     assert (
         "| `IMAGE ...` | required | Image files of any size, folders" in lines[4][:65]
     )
-    assert "| `--top` | 5 | Classes of each file. |" in lines
+    assert "| `--top` | 5 | Classes to show per file. |" in lines
     assert lines[lines.index("## Exit codes") + 2 :] == [
         "| code | when |",
         "|---|---|",
