@@ -1,4 +1,4 @@
-"""Trainings without what most tests of a run do not look at."""
+"""Speeds up trainings in tests by skipping work that most tests do not check."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ import pytest
 
 @contextlib.contextmanager
 def bare() -> Iterator[None]:
-    """Trainings draw no pictures and evaluate nothing at their end.
+    """Skips the pictures and the final evaluation of trainings.
 
-    That is more than half of a short training, and changes no bit of the run
+    They take more than half of a short training, and do not change the run
     (tests/training/test_display.py).
     """
     from resnet_tf.training import loop

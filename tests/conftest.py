@@ -19,8 +19,8 @@ from resnet_tf.startup import hidden_stderr
 from tests.bare import bare
 
 FAKE_TRAIN, FAKE_TEST = 96, 37
-# Files that take more than ten seconds of a core. They begin first, so that at the
-# end no process works on one of them alone.
+# Files that take more than ten seconds on one core. They run first, so that no process
+# is left with a long file at the end.
 LONG = """
 distribution/test_distribution.py
 training/test_train.py
@@ -43,7 +43,7 @@ checkpoints/test_initial.py
 def pytest_sessionstart(session):
     """Gives TensorFlow two logical CPUs, so that two replicas can run anywhere."""
     if xdist.is_xdist_controller(session):
-        return  # It runs no test, and starts sooner without TensorFlow.
+        return  # The controller runs no tests and starts faster without TensorFlow.
     with hidden_stderr():
         import tensorflow as tf
 
@@ -101,7 +101,7 @@ def trained(tiny, tmp_path_factory) -> Path:
 
 @pytest.fixture(name="bare")
 def bare_trainings():
-    """The trainings of the test draw no pictures and evaluate nothing at their end."""
+    """Skips the pictures and the final evaluation of trainings; see `bare`."""
     with bare():
         yield
 

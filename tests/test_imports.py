@@ -132,8 +132,7 @@ def test_scripts_are_short(script, lines):
     assert (ROOT / f"{script}.py").read_text().count("\n") <= lines
 
 
-# Commands that answer before they need TensorFlow, their exit code and a part of what
-# they print.
+# Commands that do not need TensorFlow, with their exit code and a part of their output.
 LIGHT_COMMANDS = [
     ("train --help", 0, "--num_residual_blocks"),
     ("train --help", 0, "--data_dir"),
@@ -147,7 +146,7 @@ LIGHT_COMMANDS = [
     *((case.command, case.code, case.text) for case in settings.CASES
       if not case.given and not case.environment),
 ]  # fmt: skip
-# What a process runs: it reports after each line whether TensorFlow is there.
+# Code of a process that reports after each step whether TensorFlow is imported.
 LIGHT = """
 import contextlib, importlib, io, json, shlex, sys
 modules, commands = json.load(sys.stdin)
@@ -182,9 +181,8 @@ except Exception as error:
 """
 
 
-def test_what_is_light_imports_no_tensorflow(tmp_path):
-    """Modules, help texts, lists, and the refusal of wrong flags: in one process, in
-    which a single import of TensorFlow would show."""
+def test_light_modules_and_commands_import_no_tensorflow(tmp_path):
+    """Tests modules, help texts, lists and wrong flags in one process."""
     modules = [
         "resnet_tf",
         "resnet_tf.config",

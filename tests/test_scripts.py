@@ -67,7 +67,7 @@ def test_eval_without_other_flags(trained, monkeypatch, capsys):
     folder, _ = trained
     (run_dir,) = (folder / "runs").iterdir()
     monkeypatch.chdir(folder)
-    # Not as a process: tests/test_package.py and test_wrong_inputs.py start those.
+    # In this process; tests/test_package.py and test_wrong_inputs.py start processes.
     eval_script.main(["--ckpt", str(run_dir), "--json_output=result.json"])
     out, err = capsys.readouterr()
     assert err == ""

@@ -162,8 +162,8 @@ def test_the_same_error_from_python(case, work, checkpoint):
 @pytest.mark.parametrize(
     ("code", "command"),
     [
-        # Two processes that import TensorFlow; their exceptions and exit codes are
-        # tested without a process in tests/cli.
+        # The slow cases import TensorFlow in a process; tests/cli tests the same
+        # exceptions and exit codes without a process.
         pytest.param(
             1, "-m resnet_tf audit keras_file/m.keras --against=resnet20", marks=slow
         ),

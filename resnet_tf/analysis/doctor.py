@@ -124,14 +124,14 @@ def examine(
 
 
 def diagnosis(checkpoint: Checkpoint, images: Split) -> Diagnosis:
-    """Returns the diagnosis of a checkpoint on labelled images.
+    """Returns the diagnosis of a checkpoint on labeled images.
 
     A mistake explains the result if the way it describes has a higher accuracy than
     the config's way and a significantly lower loss per image.
 
     Args:
         checkpoint: The checkpoint.
-        images: Labelled images of its data set.
+        images: Labeled images of its data set.
     """
     networks = _Networks(checkpoint)
     before = networks.result(images, AS_IT_IS)

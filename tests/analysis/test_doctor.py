@@ -17,18 +17,18 @@ CLASSES = 10
 
 
 def drawn(n, seed):
-    """Returns images whose class is the colour and the phase of their stripes.
+    """Returns images whose class is the color and the phase of their stripes.
 
-    Only place, direction and colour determine the class, so that each of the mistakes
+    Only place, direction and color determine the class, so that each of the mistakes
     lowers the accuracy.
     """
     random = np.random.default_rng(seed)
     labels = random.integers(0, CLASSES, n).astype(np.int32)
     images = random.integers(0, 64, (n, 32, 32, 3))
     for image, label in zip(images, labels, strict=True):
-        colour, phase = divmod(int(label), 4)
+        color, phase = divmod(int(label), 4)
         rows = np.arange(32) // 2 % 4 == phase
-        image[rows, :, colour] += random.integers(96, 160)
+        image[rows, :, color] += random.integers(96, 160)
     names = tuple("abcdefghij")
     return Split("test", images.astype(np.uint8), labels, names)
 

@@ -92,8 +92,8 @@ def test_images_of_another_size_are_resized(pretrained, pixels):
     seen = normalize(large, pretrained.config.data)
     expected = softmax(pretrained.model(seen).numpy())
     np.testing.assert_allclose(pretrained.predict_images(large), expected, atol=1e-5)
-    colour = np.broadcast_to(pixels[:, :1, :1], (5, 32, 32, 3))
-    small = pretrained.predict_images(np.ascontiguousarray(colour))
+    color = np.broadcast_to(pixels[:, :1, :1], (5, 32, 32, 3))
+    small = pretrained.predict_images(np.ascontiguousarray(color))
     wide = np.broadcast_to(pixels[:, :1, :1], (5, 20, 50, 3))
     np.testing.assert_allclose(pretrained.predict_images(wide), small, atol=1e-5)
 

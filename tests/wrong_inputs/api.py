@@ -102,7 +102,7 @@ CALLS = [
          "float64 (1, 32, 32, 3)"),
     Call("one image", lambda c: _predict(c, _IMAGES[0]), ValueError,
          "received uint8 (32, 32, 3)"),
-    Call("grey images", lambda c: _predict(c, _IMAGES[..., :1]), ValueError,
+    Call("gray images", lambda c: _predict(c, _IMAGES[..., :1]), ValueError,
          "received uint8 (1, 32, 32, 1)"),
     Call("a list of images", lambda c: _predict(c, [[0]]), ValueError, "received list"),
     Call("an empty batch", lambda c: _predict(c, _IMAGES, 0), ValueError,
