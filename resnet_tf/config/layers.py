@@ -37,7 +37,7 @@ def resnet_layers(n: int, bottleneck: bool, order: str, shortcut: str) -> Part:
     """Yields the layers of the family `resnet`, without the head.
 
     Args:
-        n: Blocks in each stage.
+        n: Number of blocks in each stage.
         bottleneck: See `ModelConfig`.
         order: See `ModelConfig`.
         shortcut: See `ModelConfig`.
@@ -96,7 +96,7 @@ def blocks(
 
 
 def bottlenecks(lengths: Sequence[int], widths: Sequence[int]) -> Part:
-    """Yields the same for blocks of three convolutions, pre-activation."""
+    """Yields pre-activation blocks of three convolutions; see `blocks`."""
     channels = widths[0]
     for stage, (length, width) in enumerate(zip(lengths, widths, strict=True), 1):
         for block in range(1, length + 1):

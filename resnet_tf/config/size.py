@@ -32,7 +32,7 @@ class NetworkSize:
 
 
 def sized(layers: Part) -> tuple[NetworkSize, int]:
-    """Returns the size of layers, and the channels that leave them."""
+    """Returns the size of layers, and their number of output channels."""
     parameters = statistics = 0
     while True:
         try:

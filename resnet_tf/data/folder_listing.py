@@ -316,8 +316,7 @@ def held_out(counts: Sequence[int], total: int) -> list[int]:
 
 
 def tenth(counts: Sequence[int]) -> int:
-    """Returns the sum of a tenth of each class of two or more images, at least one
-    each."""
+    """Returns the sum of a tenth of each class with two images, at least one each."""
     return sum(max(1, count // 10) for count in counts if count > 1)
 
 

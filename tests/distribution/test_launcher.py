@@ -27,7 +27,7 @@ def launched(tmp_path, capfdbinary, monkeypatch):
 
     def run(*lines, workers=2, grace=0.5):
         monkeypatch.setattr(launcher, "_GRACE", grace)
-        # What the tests themselves set would go before the share of a worker.
+        # Variables that the tests set would override the share of a worker.
         monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
         script = tmp_path / "script.py"
         script.write_text(START + "\n".join(lines))
