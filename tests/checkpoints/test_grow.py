@@ -70,7 +70,7 @@ def test_the_same_number_of_blocks_is_a_copy(grown, images):
     np.testing.assert_array_equal(model(images), source(images))
 
 
-def test_another_head_starts_anew(tiny, tmp_path):
+def test_another_head_is_replaced(tiny, tmp_path):
     theirs = tiny(num_residual_blocks=1, dataset="cifar100")
     save_checkpoint(tmp_path / "shallow", moved(theirs.model), theirs, {})
     start = {"init_from": str(tmp_path / "shallow"), "grow": True}

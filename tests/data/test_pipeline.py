@@ -105,7 +105,7 @@ def test_a_batch_can_be_larger_than_the_data_set():
     np.testing.assert_array_equal(np.bincount(indices[:10]), np.full(5, 2))
 
 
-def test_windows_are_neighbours_in_one_order():
+def test_windows_are_neighbors_in_one_order():
     """Every start from 0 to N - batch - 1 occurs, and the last image never does."""
     windows = _take(batch_indices(50, 8, seed=1, start_step=0, sampling="window"), 800)
     follower = {}
