@@ -93,6 +93,12 @@ def settings() -> str:
     return "\n\n".join(text)
 
 
+def free_settings() -> str:
+    """Returns the list of the settings with which a run can resume unlike before."""
+    free = (name for name, spec in _SETTINGS.items() if spec.local or spec.place)
+    return ", ".join(f"`--{name}`" for name in free)
+
+
 def _parts(name: str) -> dict[str, Callable[[], str]]:
     return {make.__name__: functools.partial(make, name) for make in (about, reference)}
 

@@ -128,6 +128,7 @@ PAGES = {
     "docs/recipes.md": lambda: {"overview": recipes, **recipe_sources.parts()},
     "docs/reliability.md": reliability.parts,
     "docs/resnet_or_densenet.md": resnet_or_densenet.parts,
+    "docs/runs.md": lambda: {"free_settings": commands.free_settings},
     "docs/scale.md": scale.parts,
     "docs/tutorial.md": tutorial.parts,
     **commands.pages(),

@@ -45,8 +45,8 @@ class Dataset:
     Attributes:
         source: Module and class in `resnet_tf.data`, e.g. "digits:Digits". Called with
             a `DataConfig`, the class returns a `DataSource`.
-        info: The facts about the data set; None if its classes are the folders in
-            `data_dir`, which must be listed first.
+        info: The facts about the data set; None if they are known only after the
+            folders in `data_dir` are listed.
         class_names: One name per label; empty if `info` is None.
         side: Height and width of the images in pixels; None if they can have any size
             and are resized for the network.

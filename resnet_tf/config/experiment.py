@@ -64,7 +64,7 @@ class ExperimentConfig:
 
     def _check_image_size(self) -> None:
         side, size = self.model.input_side, self.data.image_size
-        # Every network halves the size of its maps up to three times.
+        # Networks for images of 32x32 pixels need a multiple of 16.
         larger = side == CIFAR_SIDE and size > side and size % 16 == 0
         if size != side and not larger:
             rule = f"{side} or a larger multiple of 16" if side == CIFAR_SIDE else side

@@ -44,10 +44,10 @@ class FieldSpec:
             effect; None if there is no such condition.
         was: Value for a config written before the field existed; `REQUIRED` for a field
             that every config has.
-        local: Whether the setting belongs to this machine and does not affect the
-            trained weights; it is left out of files and comparisons.
-        place: Whether the setting says where a run computes, so that a run can resume
-            elsewhere. It is in files, but not in comparisons.
+        local: Whether the setting does not affect the trained weights, e.g. a path. It
+            is not in `config.json`, and a run can resume with another value.
+        place: Whether the setting says where a run computes. It is in `config.json`,
+            but a run can resume with another value.
     """
 
     section: str

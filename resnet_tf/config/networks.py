@@ -31,8 +31,7 @@ PUBLISHED_CLASSES = 10
 # The code of the UvA Deep Learning tutorial 5.
 UVA_URL = "https://github.com/phlippe/uvadlc_notebooks"
 
-# Settings that can be changed in a registered network. Any other change makes a
-# different network.
+# Settings in the rows below that can be changed without making another network.
 FREE = frozenset({"order", "shortcut", "stride_padding"})
 
 # Option A of He et al. 2015, section 3.3: a shortcut takes every second pixel and
@@ -77,8 +76,8 @@ class Network:
         values: Settings of `ModelConfig`; "model" is the family.
         builder: Module and function in `resnet_tf.models`, e.g. "resnet:build_resnet".
         published: The exact counts and their reference.
-        settings: Settings of `ModelConfig` that this family has and some others do not
-            have.
+        settings: Names of the settings of `ModelConfig` that belong to some families
+            only, this one among them. Settings of all families are not listed.
         side: Height and width of the images for which it was designed, in pixels.
         statistics: Number of moving averages of batch norm; 0 if it depends on the
             settings.

@@ -45,7 +45,7 @@ def unit(
     output = native.convolution_unit(
         x, kernel, bn and _norm(bn, x), residual=residual, passed=passed
     )
-    if bn:
+    if bn and output.moving:
         move(bn.moving_mean, output.moving.mean)
         move(bn.moving_variance, output.moving.variance)
     keep_moments(output.y, output.moments)

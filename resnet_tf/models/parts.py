@@ -11,7 +11,7 @@ from resnet_tf.layers import BatchNorm, activation_layer, conv, fan_in_uniform
 from resnet_tf.layers.convolution import convolution_initializer as initializer
 from resnet_tf.models.network import Network
 
-# The networks halve an image up to four times.
+# The networks for images of 32x32 pixels halve them up to four times.
 SMALLEST_SIDE = 8  # pixels
 
 

@@ -21,9 +21,9 @@ _MAY_DIFFER = {_LENGTH, "decay_step0", "decay_step1"}
 def extends(before: ExperimentConfig, now: ExperimentConfig) -> bool:
     """Returns whether `now` is `before` with more updates.
 
-    The learning rate of each update of `before` must be the same in `now`. This holds
-    for the schedule "step" if the warm-up is equally long and the drops within `before`
-    stay.
+    The learning rate of each of the `train_steps` updates of `before`, done or not,
+    must be the same in `now`. With the schedule "step" this holds if the warm-up has
+    the same number of updates and each drop before the last update of `before` stays.
 
     Args:
         before: The experiment of a run folder.

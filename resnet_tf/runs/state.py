@@ -95,7 +95,7 @@ class RunState:
         reason = ""
         for state in reversed(found):
             if reason := fault(state):
-                print(f"passing over {state}: {reason}", flush=True)
+                print(f"skipping {state}: {reason}", flush=True)
                 continue
             self._read(state)
             self.newest = state
@@ -183,7 +183,7 @@ def fault(state: Path) -> str:
             return f"{_MANIFEST} does not name {unknown[0]}"
         for name, digest in manifest.items():
             if file_sha256(state / name, _MAX_BYTES) != digest:
-                return f"{name} has not the SHA-256 that {_MANIFEST} states"
+                return f"{name} does not have the SHA-256 in {_MANIFEST}"
     except CheckpointError as error:
         return str(error)
     except OSError as error:

@@ -63,7 +63,7 @@ def test_a_damaged_state_is_skipped(saved, name, harm, capsys):
         path.write_bytes(content if harm == "flip" else content[:-3])
     assert _restore(saved) == 20
     said = capsys.readouterr().out
-    assert said.startswith(f"passing over {saved / 'step-00000030'}: ")
+    assert said.startswith(f"skipping {saved / 'step-00000030'}: ")
     assert (name if harm == "remove" else ".") in said
 
 
