@@ -1,6 +1,7 @@
 """Shared fixtures: two logical devices, tiny networks and a fake CIFAR-10."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -44,6 +45,8 @@ def pytest_sessionstart(session):
     """Gives TensorFlow two logical CPUs, so that two replicas can run anywhere."""
     if xdist.is_xdist_controller(session):
         return  # The controller runs no tests and starts faster without TensorFlow.
+    # A job in the background ignores Ctrl-C; tests of signals need the usual handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with hidden_stderr():
         import tensorflow as tf
 
