@@ -73,7 +73,8 @@ def test_without_batch_norm_parts_equal_the_whole_batch(tiny, precision):
     tolerance = 1e-5 if precision == "float32" else 1e-2
     for one, other in zip(found, expected, strict=True):
         scale = np.abs(other).max()
-        np.testing.assert_allclose(one, other, atol=tolerance * scale + 1e-8)
+        # The changes are differences of weights. A gamma near 1 has steps of 2**-23.
+        np.testing.assert_allclose(one, other, atol=tolerance * scale + 2**-23)
     assert any(np.any(change) for change in found)
     assert parts.metrics.result()[0] == pytest.approx(whole.metrics.result()[0], 1e-3)
     assert int(parts.metrics.images) == 16 and int(parts.optimizer.step.numpy()) == 1

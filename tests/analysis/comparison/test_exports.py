@@ -43,7 +43,7 @@ def test_an_export_becomes_a_row(record, write):
         "model_20 as onnx", "10.20 % (n = 500)", f"{low:.2f} to {high:.2f}", "-", "-",
         "269,722", "-", "1.12 MB", "-", "-", "-", "1.3 ms", "-",
     ]  # fmt: skip
-    assert any("run by onnxruntime 1.32.0 on 4 cores of CPU;" in line for line in lines)
+    assert any("run by onnxruntime 1.32.0 on 4 cores of CPU." in line for line in lines)
 
 
 def test_the_number_of_images_is_shown_only_if_it_differs(record, write):
@@ -62,7 +62,7 @@ def test_an_export_run_on_other_images(write, values):
 
 
 def test_the_committed_exports_can_be_compared():
-    paths = sorted((Path(__file__).parents[2] / "docs/export").glob("*/*.json"))
+    paths = sorted((Path(__file__).parents[3] / "docs/export").glob("*/*.json"))
     assert len(paths) == 8
     for path in paths:
         require_dataset([read_export(path)], "cifar10")
