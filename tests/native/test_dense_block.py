@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import native
-from resnet_tf.native import library
 from resnet_tf.native.operations import Unit, dense_block
+from tests.native.checks import assert_threads_change_no_bit, rms_error
 
 pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"
@@ -71,13 +71,6 @@ def _reference(x, layers, dy, new_first, dtype):
     return y, [moments, *inner], tape.gradient(y, variables, dy)
 
 
-def _error(received, exact):
-    """Returns the root mean square error, relative to the RMS of the exact values."""
-    exact = np.asarray(exact)
-    difference = np.asarray(received, np.float64) - exact
-    return np.sqrt((difference**2).mean() / (exact**2).mean())
-
-
 # Maps of whole and partial tiles; channels that fill vectors and that do not; more
 # channels than the kernels process at a time.
 @pytest.mark.parametrize(
@@ -96,14 +89,14 @@ def test_block_and_its_gradients_are_exact(
     block = _block(shape, growth, hidden, layers)
     y, moments, gradients = _native(*block, new_first)
     exact_y, exact_moments, exact = _reference(*block, new_first, tf.float64)
-    assert _error(y, exact_y) < 1e-6
+    assert rms_error(y, exact_y) < 1e-6
     for own, expected in zip(moments, exact_moments, strict=True):
-        assert _error(own[0], expected[0]) < 1e-6
-        assert _error(own[1], expected[1]) < 2e-6
+        assert rms_error(own[0], expected[0]) < 1e-6
+        assert rms_error(own[1], expected[1]) < 2e-6
     # With these numbers rounding changes no sign before a ReLU.
     for own, expected in zip(gradients, exact, strict=True):
         assert own.shape == expected.shape
-        assert _error(own, expected) < 5e-6
+        assert rms_error(own, expected) < 5e-6
 
 
 def test_bits_do_not_depend_on_the_number_of_threads():
@@ -111,16 +104,9 @@ def test_bits_do_not_depend_on_the_number_of_threads():
 
     def results():
         tensors = [_native(*block, False) for block in blocks]
-        return [tensor.numpy().tobytes() for tensor in tf.nest.flatten(tensors)]
+        return tensors
 
-    try:
-        library.set_threads(1)
-        one = results()
-        for threads in (2, 3, 7):
-            library.set_threads(threads)
-            assert results() == one
-    finally:
-        library.set_threads(library.cores())
+    assert_threads_change_no_bit(results)
 
 
 @pytest.mark.parametrize(

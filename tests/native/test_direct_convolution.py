@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from resnet_tf import native
 from resnet_tf.layers import conv
-from resnet_tf.native import library, operations
+from resnet_tf.native import operations
+from tests.native.checks import assert_threads_change_no_bit, noise, rms_error
 
 pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"
@@ -33,18 +34,14 @@ SHAPES = [
 ]
 
 
-def _random(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
 def _arrays(size, kernel, stride):
     """Returns an input like the output of a ReLU, a kernel and an output gradient."""
     images, height, width, channels = size
     sides = (-(-height // stride), -(-width // stride))
     return (
-        np.maximum(_random(*size), 0),
-        _random(*kernel[:2], channels, kernel[2], seed=1),
-        _random(images, *sides, kernel[2], seed=2),
+        np.maximum(noise(*size), 0),
+        noise(*kernel[:2], channels, kernel[2], seed=1),
+        noise(images, *sides, kernel[2], seed=2),
     )
 
 
@@ -80,12 +77,6 @@ def _results(x, kernel, dy, stride, centered):
     return y, *tape.gradient(y, inputs, tf.constant(dy))
 
 
-def _error(received, exact):
-    """Returns the root mean square error, relative to the RMS of the exact values."""
-    difference = np.asarray(received, np.float64) - exact
-    return np.sqrt((difference**2).mean() / (exact**2).mean())
-
-
 @pytest.mark.parametrize("size, kernel, stride, centered", SHAPES)
 def test_convolution_and_its_gradients_are_exact(
     instructions, size, kernel, stride, centered
@@ -96,7 +87,7 @@ def test_convolution_and_its_gradients_are_exact(
         _results(*arrays, stride, centered), exact, strict=True
     ):
         assert received.shape == expected.shape
-        assert _error(received, expected) < 5e-7
+        assert rms_error(received, expected) < 5e-7
 
 
 @pytest.mark.parametrize(
@@ -126,7 +117,7 @@ def test_errors_do_not_exceed_tensorflows(size, kernel, stride):
     for factor, received, their, expected in zip(
         (3, 3, 1), ours, theirs, exact, strict=True
     ):
-        assert _error(received, expected) <= factor * _error(their, expected)
+        assert rms_error(received, expected) <= factor * rms_error(their, expected)
 
 
 def test_bits_do_not_depend_on_the_number_of_threads():
@@ -136,22 +127,15 @@ def test_bits_do_not_depend_on_the_number_of_threads():
         tensors = []
         for size, kernel, stride, centered in cases:
             tensors += _results(*_arrays(size, kernel, stride), stride, centered)
-        return [tensor.numpy().tobytes() for tensor in tensors]
+        return tensors
 
-    try:
-        library.set_threads(1)
-        one = results()
-        for threads in (2, 3, 7):
-            library.set_threads(threads)
-            assert results() == one
-    finally:
-        library.set_threads(library.cores())
+    assert_threads_change_no_bit(results)
 
 
 @pytest.mark.parametrize("channels, stride", [(3, 1), (16, 1), (5, 2)])
 def test_a_bias_is_added_and_has_a_gradient(channels, stride):
     x, kernel, dy = map(tf.constant, _arrays((2, 6, 9, channels), (3, 3, 11), stride))
-    bias = tf.constant(_random(11, seed=3))
+    bias = tf.constant(noise(11, seed=3))
 
     def results(convolve):
         with tf.GradientTape() as tape:
@@ -177,12 +161,12 @@ def test_a_bias_is_added_and_has_a_gradient(channels, stride):
     ours = results(own) + second(lambda: own() ** 3)
     theirs = results(other) + second(lambda: other() ** 3)
     for received, expected in zip(ours, theirs, strict=True):
-        assert _error(received, expected.numpy().astype(np.float64)) < 1e-6
+        assert rms_error(received, expected.numpy().astype(np.float64)) < 1e-6
 
 
 @pytest.mark.parametrize("stride, centered", [(1, False), (2, False), (2, True)])
 def test_convolution_has_a_second_gradient(stride, centered):
-    x, kernel = tf.constant(_random(2, 5, 6, 3)), tf.constant(_random(3, 3, 3, 4))
+    x, kernel = tf.constant(noise(2, 5, 6, 3)), tf.constant(noise(3, 3, 3, 4))
 
     def theirs(x, kernel):
         if not centered:
@@ -202,7 +186,7 @@ def test_convolution_has_a_second_gradient(stride, centered):
 
     ours = second(lambda x, w: operations.direct_convolution(x, w, stride, centered))
     for received, expected in zip(ours, second(theirs), strict=True):
-        assert _error(received, expected.numpy().astype(np.float64)) < 1e-5
+        assert rms_error(received, expected.numpy().astype(np.float64)) < 1e-5
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3])
@@ -212,7 +196,7 @@ def test_layers_give_tensorflows_results(kernel_size, stride_padding, use_bias):
         8, kernel_size, strides=2, stride_padding=stride_padding, use_bias=use_bias
     )
     model = keras.Sequential([layer])
-    x = tf.constant(_random(2, 8, 7, 5))
+    x = tf.constant(noise(2, 8, 7, 5))
     expected = model(x, training=True)
     with native.computing(True):
         received = tf.function(lambda x: model(x, training=True))

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import native
-from resnet_tf.native import library
 from resnet_tf.native.norms import Norm, batch_norms
+from tests.native.checks import assert_threads_change_no_bit, rms_error
 
 pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"
@@ -56,12 +56,6 @@ def _exact(norms, widths, relu):
     return ys, moved, tape.gradient(loss, variables)
 
 
-def _error(received, exact):
-    exact = np.asarray(exact)
-    difference = np.asarray(received, np.float64) - exact
-    return np.sqrt((difference**2).mean() / (exact**2).mean())
-
-
 # Channels of the maps and of the results: joined, split and both.
 @pytest.mark.parametrize(
     "channels, widths",
@@ -74,29 +68,21 @@ def test_results_and_gradients_are_exact(instructions, channels, widths, relu):
     exact_ys, exact_moved, exact = _exact(norms, widths, relu)
     assert [y.shape for y in ys] == [y.shape for y in exact_ys]
     for own, expected in zip(ys, exact_ys, strict=True):
-        assert _error(own, expected) < 2e-6
+        assert rms_error(own, expected) < 2e-6
     for own, expected in zip(moved, exact_moved, strict=True):
-        assert _error(own[0], expected[0]) < 2e-6
-        assert _error(own[1], expected[1]) < 2e-6
+        assert rms_error(own[0], expected[0]) < 2e-6
+        assert rms_error(own[1], expected[1]) < 2e-6
     for own, expected in zip(gradients, exact, strict=True):
-        assert _error(own, expected) < 2e-5
+        assert rms_error(own, expected) < 2e-5
 
 
 def test_bits_do_not_depend_on_the_number_of_threads():
     norms = _norms((24, 16, 16), (16, 12, 8))
 
     def results():
-        tensors = tf.nest.flatten(_results(norms, (30, 6), relu=True))
-        return [tensor.numpy().tobytes() for tensor in tensors]
+        return _results(norms, (30, 6), relu=True)
 
-    try:
-        library.set_threads(1)
-        one = results()
-        for threads in (2, 3, 7):
-            library.set_threads(threads)
-            assert results() == one
-    finally:
-        library.set_threads(library.cores())
+    assert_threads_change_no_bit(results)
 
 
 @pytest.mark.parametrize("widths", [(7,), (9,), (8, 0), (-1, 9), (4, 4, 4)])

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import native
-from resnet_tf.native import library, operations
+from resnet_tf.native import operations
+from tests.native.checks import assert_threads_change_no_bit, noise, rms_error
 
 pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"
@@ -27,10 +28,6 @@ SHAPES = [
 X = np.ones((1, 4, 4, 3), np.float32)
 
 
-def _random(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
 def _exact_convolution(x, kernel, dy):
     """Returns the output and both gradients, in float64."""
     x, kernel, dy = (array.astype(np.float64) for array in (x, kernel, dy))
@@ -50,27 +47,21 @@ def _exact_convolution(x, kernel, dy):
     return y, dx, dw
 
 
-def _error(received, exact):
-    """Returns the root mean square error, relative to the RMS of the exact values."""
-    difference = np.asarray(received, np.float64) - exact
-    return np.sqrt((difference**2).mean() / (exact**2).mean())
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_convolution_and_its_gradients_are_exact(instructions, shape):
     images, height, width, channels, filters, size = shape
-    x = np.maximum(_random(images, height, width, channels), 0)
-    kernel = _random(size, size, channels, filters, seed=1)
-    dy = _random(images, height, width, filters, seed=2)
+    x = np.maximum(noise(images, height, width, channels), 0)
+    kernel = noise(size, size, channels, filters, seed=1)
+    dy = noise(images, height, width, filters, seed=2)
     with tf.GradientTape() as tape:
         inputs = [tf.constant(x), tf.constant(kernel)]
         tape.watch(inputs)
         y = operations.winograd_convolution(*inputs)
     dx, dw = tape.gradient(y, inputs, tf.constant(dy))
     exact = _exact_convolution(x, kernel, dy)
-    assert _error(y, exact[0]) < 1.2e-6
-    assert _error(dx, exact[1]) < 1.2e-6
-    assert _error(dw, exact[2]) < 1.0e-6
+    assert rms_error(y, exact[0]) < 1.2e-6
+    assert rms_error(dx, exact[1]) < 1.2e-6
+    assert rms_error(dw, exact[2]) < 1.0e-6
 
 
 @pytest.mark.parametrize(
@@ -81,9 +72,9 @@ def test_filter_gradient_is_about_as_exact_as_tensorflow(shape):
     # Our error is near 6e-7. TensorFlow's is 4e-7 to 1.1e-6 with AVX-512 and 1e-6 to
     # 4e-6 with AVX2, because it adds more numbers in one sum.
     images, height, width, channels, filters, size = shape
-    x = np.maximum(_random(images, height, width, channels), 0)
-    dy = _random(images, height, width, filters, seed=2)
-    kernel = _random(size, size, channels, filters, seed=1)
+    x = np.maximum(noise(images, height, width, channels), 0)
+    dy = noise(images, height, width, filters, seed=2)
+    kernel = noise(size, size, channels, filters, seed=1)
     exact = _exact_convolution(x, kernel, dy)[2]
     theirs = tf.raw_ops.Conv2DBackpropFilter(
         input=x,
@@ -93,22 +84,22 @@ def test_filter_gradient_is_about_as_exact_as_tensorflow(shape):
         padding="SAME",
     )
     ours = operations._filter_gradient(tf.constant(x), tf.constant(dy), size)
-    assert _error(ours, exact) <= 2 * _error(theirs, exact)
-    assert _error(ours, exact) < 8e-7
+    assert rms_error(ours, exact) <= 2 * rms_error(theirs, exact)
+    assert rms_error(ours, exact) < 8e-7
 
 
 def test_bias_and_relu(instructions):
-    x, kernel, bias = _random(2, 6, 9, 5), _random(3, 3, 5, 20), _random(20)
-    y, *_ = _exact_convolution(x, kernel, _random(2, 6, 9, 20))
+    x, kernel, bias = noise(2, 6, 9, 5), noise(3, 3, 5, 20), noise(20)
+    y, *_ = _exact_convolution(x, kernel, noise(2, 6, 9, 20))
     received = operations.winograd_convolution(
         *map(tf.constant, (x, kernel, bias)), relu=True
     )
-    assert _error(received, np.maximum(y + bias, 0)) < 1e-6
+    assert rms_error(received, np.maximum(y + bias, 0)) < 1e-6
 
 
 @pytest.mark.parametrize("size", [3, 5])
 def test_convolution_has_a_second_gradient(size):
-    x, kernel = tf.constant(_random(2, 5, 6, 3)), tf.constant(_random(size, size, 3, 4))
+    x, kernel = tf.constant(noise(2, 5, 6, 3)), tf.constant(noise(size, size, 3, 4))
 
     def second(convolve):
         with tf.GradientTape() as outer:
@@ -123,7 +114,7 @@ def test_convolution_has_a_second_gradient(size):
     ours = second(operations.winograd_convolution)
     theirs = second(lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "SAME"))
     for received, expected in zip(ours, theirs, strict=True):
-        assert _error(received, expected.numpy().astype(np.float64)) < 1e-5
+        assert rms_error(received, expected.numpy().astype(np.float64)) < 1e-5
 
 
 def _exact_batch_norm(x, gamma, beta, residual, relu, dy):
@@ -148,10 +139,10 @@ def test_batch_norm_and_its_gradients_are_exact(
     instructions, shape, relu, with_residual
 ):
     channels = shape[-1]
-    x = _random(*shape) + 5 * _random(channels, seed=1)
-    gamma, beta = _random(channels, seed=2), _random(channels, seed=3)
-    residual = _random(*shape, seed=4) if with_residual else None
-    dy = _random(*shape, seed=5)
+    x = noise(*shape) + 5 * noise(channels, seed=1)
+    gamma, beta = noise(channels, seed=2), noise(channels, seed=3)
+    residual = noise(*shape, seed=4) if with_residual else None
+    dy = noise(*shape, seed=5)
     y, mean, variance, gradients = _exact_batch_norm(x, gamma, beta, residual, relu, dy)
     with tf.GradientTape() as tape:
         inputs = [tf.constant(a) for a in (x, gamma, beta)]
@@ -169,11 +160,11 @@ def test_batch_norm_and_its_gradients_are_exact(
     got = tape.gradient(received, [*inputs, *added], tf.constant(dy))
     pixels = x.size // channels
     unbiased = variance * pixels / (pixels - 1)
-    assert _error(received, y.numpy()) < 2e-6
-    assert _error(new_mean, 0.25 * mean.numpy()) < 1e-6
-    assert _error(new_variance, (0.75 + 0.25 * unbiased).numpy()) < 2e-6
+    assert rms_error(received, y.numpy()) < 2e-6
+    assert rms_error(new_mean, 0.25 * mean.numpy()) < 1e-6
+    assert rms_error(new_variance, (0.75 + 0.25 * unbiased).numpy()) < 2e-6
     for gradient, exact in zip(got, gradients, strict=True):
-        assert _error(gradient, exact.numpy()) < 2e-5
+        assert rms_error(gradient, exact.numpy()) < 2e-5
 
 
 def test_one_pixel_keeps_a_finite_moving_variance():
@@ -195,8 +186,8 @@ def test_nan_passes_relu():
 
 
 def test_bits_do_not_depend_on_the_number_of_threads():
-    x, dy = tf.constant(_random(40, 16, 16, 24)), tf.constant(_random(40, 16, 16, 24))
-    kernel, wide = (tf.constant(_random(size, size, 24, 24)) for size in (3, 5))
+    x, dy = tf.constant(noise(40, 16, 16, 24)), tf.constant(noise(40, 16, 16, 24))
+    kernel, wide = (tf.constant(noise(size, size, 24, 24)) for size in (3, 5))
     vectors = [tf.ones(24), tf.zeros(24), tf.zeros(24), tf.ones(24)]
 
     def results():
@@ -208,16 +199,9 @@ def test_bits_do_not_depend_on_the_number_of_threads():
                 y, *vectors, epsilon=1e-5, momentum=0.9, relu=True
             )
         gradients = tape.gradient(z, [x, kernel, wide, vectors[0]], dy)
-        return [t.numpy().tobytes() for t in (z, *moved, *gradients)]
+        return [z, *moved, *gradients]
 
-    try:
-        library.set_threads(1)
-        one = results()
-        for threads in (2, 3, 7):
-            library.set_threads(threads)
-            assert results() == one
-    finally:
-        library.set_threads(library.cores())
+    assert_threads_change_no_bit(results)
 
 
 @pytest.mark.parametrize(

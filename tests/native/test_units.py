@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import native
-from resnet_tf.native import library
 from resnet_tf.native.operations import Moments, Unit
 from resnet_tf.native.units import Prologue, convolution_unit
+from tests.native.checks import assert_threads_change_no_bit, rms_error
 
 pytestmark = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"
@@ -96,13 +96,6 @@ def _gradients(tape, loss, variables):
     return [each for each in tape.gradient(loss, variables) if each is not None]
 
 
-def _error(received, exact):
-    """Returns the root mean square error, relative to the RMS of the exact values."""
-    exact = np.asarray(exact)
-    difference = np.asarray(received, np.float64) - exact
-    return np.sqrt((difference**2).mean() / (exact**2).mean())
-
-
 # Maps of whole and partial tiles; channels that fill vectors and that do not; more
 # channels than the kernels process at a time.
 @pytest.mark.parametrize(
@@ -127,7 +120,7 @@ def test_units_and_their_gradients_are_exact(
         own, expected = tf.nest.flatten(own), tf.nest.flatten(expected)
         for one, other in zip(own, expected, strict=True):
             assert one.shape == other.shape
-            assert _error(one, other) < limit
+            assert rms_error(one, other) < limit
 
 
 def test_the_variance_of_a_map_with_a_large_mean_is_exact(instructions):
@@ -155,24 +148,16 @@ def test_unused_moments_do_not_change_the_gradients(batch_norm):
         z = tf.nn.conv2d(z, unit.kernel, 1, "SAME")
     received, expected = (tape.gradient(a, variables, dy) for a in (y, z))
     for one, other in zip(received, expected, strict=True):
-        assert _error(one, other) < 1e-5
+        assert rms_error(one, other) < 1e-5
 
 
 def test_bits_do_not_depend_on_the_number_of_threads():
     chain = _chain((24, 8, 8, 12), 16, 12)
 
     def results():
-        tensors = tf.nest.flatten(_native(*chain, True, True))
-        return [tensor.numpy().tobytes() for tensor in tensors]
+        return _native(*chain, True, True)
 
-    try:
-        library.set_threads(1)
-        one = results()
-        for threads in (2, 3, 7):
-            library.set_threads(threads)
-            assert results() == one
-    finally:
-        library.set_threads(library.cores())
+    assert_threads_change_no_bit(results)
 
 
 _VECTORS = [tf.zeros(6)] * 2
@@ -223,7 +208,7 @@ def test_batch_norm_takes_given_moments():
             y, *moved = native.batch_norm(x, *vectors, moments=given, **form)
         results.append([y, *moved, *tape.gradient(y, [x, *vectors[:2]], dy)])
     for one, other in zip(*results, strict=True):
-        assert _error(one, other) < 1e-5
+        assert rms_error(one, other) < 1e-5
     with pytest.raises(tf.errors.InvalidArgumentError, match="moments must have"):
         wrong = Moments(tf.zeros(5), tf.zeros(6))
         native.batch_norm(x, *vectors, moments=wrong, **form)
