@@ -8,7 +8,7 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = Path("resnet_tf/native/src")
-DIGEST = runpy.run_path("resnet_tf/native/sources.py")["digest"]
+digest = runpy.run_path("resnet_tf/native/sources.py")["digest"]
 # The kernels are compiled once for each instruction set; the library takes the best
 # that the CPU has when it is loaded.
 INSTRUCTIONS = {"baseline": []}
@@ -40,7 +40,7 @@ class BuildKernels(build_ext):
         objects = self.compiler.compile(
             sorted(map(str, set(KERNELS.glob("*.cpp")) - {KERNELS / "kernels.cpp"})),
             output_dir=str(folder),
-            macros=[("SOURCES", f'"{DIGEST(KERNELS)}"')],
+            macros=[("SOURCES", f'"{digest(KERNELS)}"')],
             extra_postargs=common,
         )
         for name, flags in INSTRUCTIONS.items():

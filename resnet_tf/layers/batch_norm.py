@@ -133,31 +133,33 @@ class BatchNorm(keras.layers.BatchNormalization):
             return tf.slice(outputs, [0, 0, 0, 0], [-1, -1, -1, width])
         return self._normalized(inputs, training)
 
+    def vectors(self) -> list[tf.Tensor]:
+        """Returns scale, offset, moving mean and moving variance, float32 (C,)."""
+        variables = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
+        return [tf.convert_to_tensor(variable) for variable in variables]
+
+    def move_averages(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+        """Assigns new moving averages, float32 (C,); see `move`."""
+        move(self.moving_mean, mean)
+        move(self.moving_variance, variance)
+
     def _native(self, inputs, residual, relu):
         y, mean, variance = native.batch_norm(
             inputs,
-            *map(tf.convert_to_tensor, (self.gamma, self.beta)),
-            *map(tf.convert_to_tensor, (self.moving_mean, self.moving_variance)),
+            *self.vectors(),
             epsilon=self.epsilon,
             momentum=self.momentum,
             residual=residual,
             relu=relu,
             moments=moments_of(inputs),
         )
-        move(self.moving_mean, mean)
-        move(self.moving_variance, variance)
+        self.move_averages(mean, variance)
         return y
 
     def _normalized(self, inputs, training):
         channels, width = self.gamma.shape[0], inputs.shape[-1]
         scale, offset, mean, variance = (
-            widened(tf.convert_to_tensor(variable), 0, width)
-            for variable in (
-                self.gamma,
-                self.beta,
-                self.moving_mean,
-                self.moving_variance,
-            )
+            widened(vector, 0, width) for vector in self.vectors()
         )
         if training and self.synchronized:
             outputs = over_replicas(
@@ -176,8 +178,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             )
         y, moving_mean, moving_variance, *_ = outputs
         if training:
-            move(self.moving_mean, moving_mean[:channels])
-            move(self.moving_variance, moving_variance[:channels])
+            self.move_averages(moving_mean[:channels], moving_variance[:channels])
         return y
 
     def compute_output_shape(self, input_shape):

@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 from resnet_tf import native
-from resnet_tf.layers.moving import move
 
 
 class DeferredBlock:
@@ -82,10 +81,12 @@ def _unit(bn, conv) -> native.Unit:
 
 
 def _move(bn, moments: native.Moments, unbiased: tf.Tensor) -> None:
-    new = (moments.mean, moments.variance * unbiased)
-    for variable, value in zip((bn.moving_mean, bn.moving_variance), new, strict=True):
-        old = tf.convert_to_tensor(variable)
-        move(variable, bn.momentum * old + (1 - bn.momentum) * value)
+    *_, mean, variance = bn.vectors()
+    kept, new = bn.momentum, 1 - bn.momentum
+    bn.move_averages(
+        kept * mean + new * moments.mean,
+        kept * variance + new * (moments.variance * unbiased),
+    )
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")

@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from resnet_tf import native
 from resnet_tf.layers.batch_norm import BatchNorm
-from resnet_tf.layers.moving import move
 
 
 def convolved_together(convs: Sequence, x: tf.Tensor) -> tf.Tensor:
@@ -35,7 +34,8 @@ def normalized_apart(bns: Sequence[BatchNorm], x: tf.Tensor) -> list[tf.Tensor]:
         bns: Batch norms in training, in the order of the channels.
         x: float32 (N, H, W, sum of the channels).
     """
-    vectors = [tf.concat(each, 0) for each in zip(*map(_vectors, bns), strict=True)]
+    each = zip(*(bn.vectors() for bn in bns), strict=True)
+    vectors = [tf.concat(parts, 0) for parts in each]
     widths = [bn.gamma.shape[0] for bn in bns]
     ys, ((mean, variance),) = native.batch_norms(
         [native.Norm(x, *vectors)], widths, **_form(bns[0])
@@ -56,16 +56,11 @@ def normalized_together(
         bns: Batch norms in training.
         maps: A map for each batch norm, float32 (N, H, W, any C).
     """
-    norms = [native.Norm(x, *_vectors(bn)) for bn, x in zip(bns, maps, strict=True)]
+    norms = [native.Norm(x, *bn.vectors()) for bn, x in zip(bns, maps, strict=True)]
     width = sum(x.shape[-1] for x in maps)
     (y,), moved = native.batch_norms(norms, [width], **_form(bns[0]))
     _move(bns, moved)
     return y
-
-
-def _vectors(bn: BatchNorm) -> list[tf.Tensor]:
-    variables = (bn.gamma, bn.beta, bn.moving_mean, bn.moving_variance)
-    return [tf.convert_to_tensor(variable) for variable in variables]
 
 
 def _form(bn: BatchNorm) -> dict:
@@ -74,5 +69,4 @@ def _form(bn: BatchNorm) -> dict:
 
 def _move(bns, moved) -> None:
     for bn, (mean, variance) in zip(bns, moved, strict=True):
-        move(bn.moving_mean, mean)
-        move(bn.moving_variance, variance)
+        bn.move_averages(mean, variance)

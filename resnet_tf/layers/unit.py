@@ -6,7 +6,6 @@ from resnet_tf import native
 from resnet_tf.layers.batch_norm import BatchNorm
 from resnet_tf.layers.convolution import Conv2D
 from resnet_tf.layers.moments import keep_moments, moments_of
-from resnet_tf.layers.moving import move
 
 
 def is_unit(bn: BatchNorm | None, conv, x: tf.Tensor) -> bool:
@@ -46,15 +45,12 @@ def unit(
         x, kernel, bn and _norm(bn, x), residual=residual, passed=passed
     )
     if bn and output.moving:
-        move(bn.moving_mean, output.moving.mean)
-        move(bn.moving_variance, output.moving.variance)
+        bn.move_averages(*output.moving)
     keep_moments(output.y, output.moments)
     return output.y, output.x if passed else x
 
 
 def _norm(bn: BatchNorm, x: tf.Tensor) -> native.Prologue:
-    gamma, beta, mean, variance = map(
-        tf.convert_to_tensor, (bn.gamma, bn.beta, bn.moving_mean, bn.moving_variance)
-    )
-    moving = native.Moments(mean, variance)
+    gamma, beta, *averages = bn.vectors()
+    moving = native.Moments(*averages)
     return native.Prologue(gamma, beta, moving, bn.epsilon, bn.momentum, moments_of(x))

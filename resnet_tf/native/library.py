@@ -113,6 +113,21 @@ def shaped(x: tf.Tensor, shape) -> tf.Tensor:
     return x
 
 
+def refuse_second_gradient(operation: str, name: str) -> None:
+    """Registers an error as the gradient of an operation that is a gradient itself.
+
+    Args:
+        operation: The operation, e.g. "ResnetTfUnitGradient".
+        name: Its name in the error message.
+    """
+
+    @tf.RegisterGradient(operation)
+    def refuse(op: tf.Operation, *_):
+        raise LookupError(
+            f"the native {name} has a first gradient only: use kernels=tensorflow"
+        )
+
+
 @functools.cache
 def _loaded() -> tuple[ModuleType | None, ctypes.CDLL | None, str | None]:
     """Returns the operations, the library, and the reason if they are missing."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from resnet_tf.native.library import operations, shaped
+from resnet_tf.native.library import operations, refuse_second_gradient, shaped
 from resnet_tf.native.operations import Moments
 
 
@@ -141,8 +141,4 @@ def _batch_norm_gradient(op: tf.Operation, *upstream):
     return [*gradients[: 3 * m], *without, *gradients[3 * m :]]
 
 
-@tf.RegisterGradient("ResnetTfBatchNormGradient")
-def _refuse_second_gradient(op: tf.Operation, *_):
-    raise LookupError(
-        "the native batch norm has a first gradient only: use kernels=tensorflow"
-    )
+refuse_second_gradient("ResnetTfBatchNormGradient", "batch norm")

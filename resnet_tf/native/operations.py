@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from resnet_tf.native.library import operations, shaped
+from resnet_tf.native.library import operations, refuse_second_gradient, shaped
 
 
 def convolution(
@@ -275,8 +275,4 @@ def _dense_block_gradient(op: tf.Operation, dy: tf.Tensor, *_):
     return [shaped(g, v.shape) for g, v in zip(gradients, op.inputs, strict=True)]
 
 
-@tf.RegisterGradient("ResnetTfDenseBlockGradient")
-def _refuse_second_gradient_of_block(op: tf.Operation, *_):
-    raise LookupError(
-        "the native dense block has a first gradient only: use kernels=tensorflow"
-    )
+refuse_second_gradient("ResnetTfDenseBlockGradient", "dense block")

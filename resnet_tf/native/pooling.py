@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from resnet_tf.native.library import operations
+from resnet_tf.native.library import operations, refuse_second_gradient, shaped
 
 
 def max_pool(x: tf.Tensor, stride: int) -> tf.Tensor:
@@ -18,8 +18,7 @@ def max_pool(x: tf.Tensor, stride: int) -> tf.Tensor:
     """
     y = operations().resnet_tf_max_pool(x=x, stride=stride)
     sides = [size and -(-size // stride) for size in x.shape[1:3]]
-    y.set_shape([x.shape[0], *sides, x.shape[3]])
-    return y
+    return shaped(y, [x.shape[0], *sides, x.shape[3]])
 
 
 @tf.RegisterGradient("ResnetTfMaxPool")
@@ -27,12 +26,7 @@ def _max_pool_gradient(op: tf.Operation, dy: tf.Tensor):
     (x,), (y,) = op.inputs, op.outputs
     stride = op.get_attr("stride")
     dx = operations().resnet_tf_max_pool_gradient(x=x, y=y, dy=dy, stride=stride)
-    dx.set_shape(x.shape)
-    return dx
+    return shaped(dx, x.shape)
 
 
-@tf.RegisterGradient("ResnetTfMaxPoolGradient")
-def _refuse_second_max_pool_gradient(op: tf.Operation, *_):
-    raise LookupError(
-        "the native max pooling has a first gradient only: use kernels=tensorflow"
-    )
+refuse_second_gradient("ResnetTfMaxPoolGradient", "max pooling")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from resnet_tf.native.library import operations, shaped
+from resnet_tf.native.library import operations, refuse_second_gradient, shaped
 from resnet_tf.native.operations import Moments
 
 
@@ -130,8 +130,4 @@ def _gradient(op: tf.Operation, dy, dy_mean, dy_variance, *others):
     ]
 
 
-@tf.RegisterGradient("ResnetTfUnitGradient")
-def _refuse_second_gradient(op: tf.Operation, *_):
-    raise LookupError(
-        "the native batch norm has a first gradient only: use kernels=tensorflow"
-    )
+refuse_second_gradient("ResnetTfUnitGradient", "batch norm")
