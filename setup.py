@@ -21,7 +21,7 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 
 class BuildKernels(build_ext):
-    """Compiles the native kernels. Without a compiler the installation goes on."""
+    """Compiles the native kernels, and leaves them out if there is no compiler."""
 
     def build_extension(self, ext):
         if self.compiler.compiler_type != "unix":

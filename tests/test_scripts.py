@@ -110,7 +110,7 @@ def test_ctrl_c_prints_how_to_resume(tmp_path):
     assert process.returncode == 75
     said = r"stopped after step (\d+) of 9999, which is saved in runs/resnet-digits-"
     step = int(re.match(said, errors)[1])
-    assert errors.endswith("; the same command goes on from there\n")
+    assert errors.endswith("; run the same command to resume\n")
     assert errors.count("\n") == 1
     (run_dir,) = (tmp_path / "runs").iterdir()
     states = [path.name for path in (run_dir / "checkpoints").iterdir()]

@@ -250,7 +250,7 @@ def _or_go_on(differing: dict[str, tuple[Any, Any]]) -> str:
     if {"recipe", "model"} & old.keys() or None in old.values():
         return ""
     flags = " ".join(f"--{name}={flag_value(value)}" for name, value in old.items())
-    return f", or go on in this one with {flags}"
+    return f", or resume this one with {flags}"
 
 
 def _is_run(folder: Path) -> bool:

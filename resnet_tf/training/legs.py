@@ -19,7 +19,7 @@ from resnet_tf.training.train import train
 # Patterns of files and states that are being written in a run folder.
 _BEING_WRITTEN = (f"{PARTIAL}*", f"best/{PARTIAL}*", "checkpoints/*.partial")
 _PRELOADED = ("resnet_tf.training.preload", "resnet_tf.training.loop")
-_GOING_ON = "going on from step "
+_RESUMING = "resuming from step "
 _LONGEST_WAIT = 30.0  # seconds
 
 
@@ -78,8 +78,8 @@ def resumed_from(log: Path) -> int:
     lines = log.read_text(encoding="utf-8").splitlines()
     starts = [n for n, line in enumerate(lines) if " parameters" in line]
     for line in lines[starts[-1] :] if starts else ():
-        if line.startswith(_GOING_ON):
-            return int(line.removeprefix(_GOING_ON))
+        if line.startswith(_RESUMING):
+            return int(line.removeprefix(_RESUMING))
     return 0
 
 

@@ -230,7 +230,7 @@ class Run:
                 self._save_state(parts)
         return StoppedError(
             f"stopped after step {step} of {total}, which is saved in "
-            f"{self._folder.path}; the same command goes on from there",
+            f"{self._folder.path}; run the same command to resume",
             step,
         )
 
@@ -239,7 +239,7 @@ class Run:
         first, *others = announcement(self._trainer.model, self._config, sizes)
         lines = [f"{first} | {self._folder.path}", *others]
         if self._step:
-            lines.append(f"going on from step {self._step}")
+            lines.append(f"resuming from step {self._step}")
         print("\n".join(lines), flush=True)
 
     def _batches(self):

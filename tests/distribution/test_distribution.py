@@ -165,5 +165,5 @@ def test_a_lost_worker_ends_the_job_and_one_process_resumes(
     with pytest.raises(StoppedError) as caught:
         resnet_tf.train(config(**long), run_dir, until=newest + 2)
     assert caught.value.step == newest + 2
-    going_on = re.search(r"going on from step (\d+)", capfd.readouterr().out)
-    assert int(going_on[1]) == newest
+    resumed = re.search(r"resuming from step (\d+)", capfd.readouterr().out)
+    assert int(resumed[1]) == newest

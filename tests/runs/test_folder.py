@@ -88,7 +88,7 @@ def test_a_run_of_an_earlier_version_says_how_to_resume(tmp_path, words, old):
         RunFolder(tmp_path, parsed(words))
     message = str(caught.value)
     assert "\n" not in message
-    listed, end = message.split("; give another --run_dir, or go on in this one with ")
+    listed, end = message.split("; give another --run_dir, or resume this one with ")
     assert listed.startswith(f"run folder {tmp_path} belongs to another experiment: ")
     assert sorted(end.split()) == sorted(f"--{name}={BEFORE[name]}" for name in old)
     RunFolder(tmp_path, parsed([*words, *end.split()]))
@@ -97,7 +97,7 @@ def test_a_run_of_an_earlier_version_says_how_to_resume(tmp_path, words, old):
 def test_flags_for_numbers_and_switches():
     assert _or_go_on(
         {"flip": (True, False), "channel_std": ((0.1, 0.2), (0.3, 0.4))}
-    ) == (", or go on in this one with --flip=true --channel_std=0.1,0.2")
+    ) == (", or resume this one with --flip=true --channel_std=0.1,0.2")
     # Another network or recipe is another experiment, and no flag can express None.
     for name, values in {"model": ("densenet", "resnet"), "resize": (None, 40)}.items():
         assert _or_go_on({name: values}) == ""

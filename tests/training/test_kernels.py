@@ -102,7 +102,7 @@ def test_a_run_refuses_to_resume_with_other_kernels(tiny, tmp_path, monkeypatch)
     with pytest.raises(CheckpointError) as caught:
         RunFolder(tmp_path, tiny(kernels="tensorflow"))
     assert f"kernels ({own} there, tensorflow here)" in str(caught.value)
-    assert str(caught.value).endswith(f"or go on in this one with --kernels={own}")
+    assert str(caught.value).endswith(f"or resume this one with --kernels={own}")
     monkeypatch.setattr(choice, "reason", lambda: "not compiled")
     with pytest.raises(CheckpointError) as caught:
         resnet_tf.train(tiny(), tmp_path)

@@ -99,7 +99,7 @@ def test_a_run_can_start_from_another(tiny, tmp_path, finished, monkeypatch, cap
     # Resuming does not need its source.
     monkeypatch.setattr(loop, "initialize", pytest.fail)
     resnet_tf.train(config, tmp_path / "killed")
-    assert "going on from step 2" in capsys.readouterr().out
+    assert "resuming from step 2" in capsys.readouterr().out
     assert_equal(weights(tmp_path / "straight"), weights(tmp_path / "killed"))
     *backbone, kernel, _ = weights(finished)
     assert_equal(weights(tmp_path / "straight")[:-2], backbone)
