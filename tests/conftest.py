@@ -1,5 +1,6 @@
 """Shared fixtures: two logical devices, tiny networks and a fake CIFAR-10."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -54,6 +55,10 @@ def pytest_sessionstart(session):
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * 2,
     )
+    # Building graphs makes millions of objects. By default, the search for garbage
+    # among them takes an eighth of the time of these tests.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items):
@@ -107,6 +112,16 @@ def bare_trainings():
     """Skips the pictures and the final evaluation of trainings; see `bare`."""
     with bare():
         yield
+
+
+@pytest.fixture(scope="session")
+def real_cifar(tmp_path_factory) -> str:
+    """Returns the cache folder of the real CIFAR-10; all processes share it."""
+    if "TFDS_DATA_DIR" not in os.environ:
+        pytest.skip("TFDS_DATA_DIR is not set")
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    return str(shared / "cifar")
 
 
 @pytest.fixture(scope="session")

@@ -1,25 +1,13 @@
 """Tests on the real CIFAR-10, if `TFDS_DATA_DIR` has it."""
 
-import os
-
 import numpy as np
-import pytest
 
 from resnet_tf.config import DATASETS, DataConfig
 from resnet_tf.data.sources import load_split
 
-pytestmark = pytest.mark.skipif(
-    "TFDS_DATA_DIR" not in os.environ, reason="TFDS_DATA_DIR is not set"
-)
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("cache"))
-
-
-def test_training_images(folder):
-    config = DataConfig(cache_dir=folder, download=False, validation_size=0)
+def test_training_images(real_cifar):
+    config = DataConfig(cache_dir=real_cifar, download=False, validation_size=0)
     split = load_split(config, "train")
     assert split.images.shape == (50_000, 32, 32, 3)
     np.testing.assert_array_equal(np.bincount(split.labels), np.full(10, 5_000))
@@ -31,17 +19,17 @@ def test_training_images(folder):
     np.testing.assert_allclose(pixels.std(0, np.float64), info.std, atol=1e-6)
 
 
-def test_the_validation_images_are_the_last_by_index(folder):
-    config = DataConfig(cache_dir=folder, download=False, validation_size=0)
+def test_the_validation_images_are_the_last_by_index(real_cifar):
+    config = DataConfig(cache_dir=real_cifar, download=False, validation_size=0)
     whole = load_split(config, "train")
-    config = DataConfig(cache_dir=folder, download=False)
+    config = DataConfig(cache_dir=real_cifar, download=False)
     train, validation = load_split(config, "train"), load_split(config, "validation")
     assert (len(train), len(validation)) == (45_000, 5_000)
     np.testing.assert_array_equal(validation.images, whole.images[45_000:])
     np.testing.assert_array_equal(train.labels, whole.labels[:45_000])
 
 
-def test_test_images(folder):
-    split = load_split(DataConfig(cache_dir=folder, download=False), "test")
+def test_test_images(real_cifar):
+    split = load_split(DataConfig(cache_dir=real_cifar, download=False), "test")
     # The first labels of the official file: cat, ship, ship, airplane, frog.
     np.testing.assert_array_equal(split.labels[:5], [3, 8, 8, 0, 6])

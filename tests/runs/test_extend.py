@@ -88,9 +88,7 @@ def test_a_refused_extension_says_how_to_continue(made, tiny, finished, tmp_path
     start = rf"give another --run_dir, and --init_from={finished} to start from its"
     with pytest.raises(CheckpointError, match=rf"\(16 there, 32 here\); {start}"):
         resnet_tf.train(made(train_batch_size=32), finished)
-    message = (
-        "give another --run_dir, or resume this one with --num_residual_blocks=1$"
-    )
+    message = "give another --run_dir, or resume this one with --num_residual_blocks=1$"
     with pytest.raises(CheckpointError, match=message):
         resnet_tf.train(made(num_residual_blocks=2), finished)
     config = {"schedule": "cosine", "report_freq": 4}

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import card
 import numpy as np
@@ -17,21 +18,38 @@ from resnet_tf.config import DataConfig, ExperimentConfig
 from resnet_tf.evaluation.calibration import softmax
 
 
+@pytest.fixture(scope="module")
+def evaluated(tiny, tmp_path_factory):
+    """Returns a function from settings to a checkpoint on the digits and its errors."""
+    found = {}
+
+    def checkpoint(**settings):
+        key = tuple(settings.items())
+        if key not in found:
+            config = tiny(**settings)
+            model = resnet_tf.build_model(config.model)
+            for weight in model.weights:  # nothing that float16 would change
+                weight.assign(weight.numpy().astype("float16"))
+            folder = tmp_path_factory.mktemp("checkpoint")
+            save_checkpoint(folder, model, config, {"step": 4})
+            errors = {}
+            for split in ("validation", "test"):
+                result = resnet_tf.evaluate(folder, split)
+                errors |= {f"{split}_error": result["error"], f"n_{split}": result["n"]}
+            found[key] = folder, errors
+        return found[key]
+
+    return checkpoint
+
+
 @pytest.fixture
-def make_run(tiny, tmp_path):
+def make_run(evaluated, tmp_path):
     """Returns a function that writes the folder of a finished run on the digits."""
 
     def make(name, **settings):
-        config = tiny(**settings)
-        model = resnet_tf.build_model(config.model)
-        for weight in model.weights:  # nothing that float16 would change
-            weight.assign(weight.numpy().astype("float16"))
-        folder = tmp_path / name
-        save_checkpoint(folder, model, config, {"step": 4})
-        metrics = json.loads((folder / "metrics.json").read_text())
-        for split in ("validation", "test"):
-            result = resnet_tf.evaluate(folder, split)
-            metrics |= {f"{split}_error": result["error"], f"n_{split}": result["n"]}
+        checkpoint, errors = evaluated(**settings)
+        folder = shutil.copytree(checkpoint, tmp_path / name)
+        metrics = json.loads((folder / "metrics.json").read_text()) | errors
         (folder / "metrics.json").write_text(json.dumps(metrics))
         summary = {
             **metrics,

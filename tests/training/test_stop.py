@@ -15,6 +15,7 @@ from resnet_tf.errors import CheckpointError, RunFolderError, SettingError, Stop
 from resnet_tf.runs.equal import compare
 from resnet_tf.runs.history import read_history
 from resnet_tf.training import loop
+from resnet_tf.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("bare")
 END = 5
@@ -107,7 +108,7 @@ def test_until_the_end_is_the_whole_run(tiny, tmp_path):
 def test_a_signal_stops_a_long_call_after_an_update(tiny, tmp_path, monkeypatch):
     """The input of the fourth update sends the signal and waits until it is heard."""
     config = tiny(train_steps=5000, report_freq=5000, steps_per_call=5000)
-    batches, ask, heard = loop.training_batches, loop.Trainer.ask_to_stop, Event()
+    batches, ask, heard = loop.training_batches, Trainer.ask_to_stop, Event()
 
     def asked(trainer):
         ask(trainer)
@@ -130,7 +131,7 @@ def test_a_signal_stops_a_long_call_after_an_update(tiny, tmp_path, monkeypatch)
         data = batches(*args, **kwargs).enumerate().map(sending)
         return data.with_options(options)
 
-    monkeypatch.setattr(loop.Trainer, "ask_to_stop", asked)
+    monkeypatch.setattr(Trainer, "ask_to_stop", asked)
     monkeypatch.setattr(loop, "training_batches", interrupting)
     with pytest.raises(StoppedError) as caught:
         resnet_tf.train(config, tmp_path)
@@ -141,7 +142,7 @@ def test_a_signal_stops_a_long_call_after_an_update(tiny, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize(
     ("where", "step"),
-    [((loop.Trainer, "prepare"), 0), ((loop.FullPass, "__call__"), 2)],
+    [((Trainer, "prepare"), 0), ((loop.FullPass, "__call__"), 2)],
 )
 def test_a_signal_interrupts_work_that_changes_nothing(
     tiny, tmp_path, straight, monkeypatch, where, step

@@ -18,6 +18,7 @@ from resnet_tf.errors import (
 from resnet_tf.runs.history import read_history
 from resnet_tf.training import loop
 from resnet_tf.training import summary as summary_module
+from resnet_tf.training.trainer import Trainer
 
 
 def weights(folder):
@@ -307,13 +308,13 @@ def test_a_diverging_run_stops_and_keeps_the_last_state(tiny, tmp_path):
 
 def test_a_divergence_names_the_last_good_checkpoint(tiny, tmp_path, monkeypatch):
     config = tiny(train_steps=6, mixed_precision="bfloat16")
-    finite = loop.Trainer.not_finite
+    finite = Trainer.not_finite
 
     def not_finite(self):
         last = int(self.optimizer.step.numpy()) == 3
         return "stem/kernel" if last else finite(self)
 
-    monkeypatch.setattr(loop.Trainer, "not_finite", not_finite)
+    monkeypatch.setattr(Trainer, "not_finite", not_finite)
     with pytest.raises(DivergedError) as caught:
         resnet_tf.train(config, tmp_path)
     message = str(caught.value)
@@ -331,7 +332,7 @@ def test_diverged_weights_are_never_saved(tiny, tmp_path, monkeypatch, check):
     settings = {"init_lr": 1e30}
     if check == "weights":
         settings = {"validation_size": 0}
-        monkeypatch.setattr(loop.Trainer, "not_finite", lambda self: "stem/kernel")
+        monkeypatch.setattr(Trainer, "not_finite", lambda self: "stem/kernel")
     config = tiny(train_steps=1, report_freq=1, **settings)
     with pytest.raises(DivergedError, match="between steps 0 and 1"):
         resnet_tf.train(config, tmp_path)

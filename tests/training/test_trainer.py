@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,8 +11,8 @@ from resnet_tf.errors import SettingError
 from resnet_tf.training.trainer import Trainer
 
 
-def trained(config, steps=2, call=None):
-    """Returns a trainer after `steps` updates on digits, `call` at a time."""
+def started(config):
+    """Returns a trainer and its batches of digits."""
     strategy = make_strategy(config.train)
     trainer = Trainer(config, strategy)
     batches = training_batches(
@@ -19,11 +21,29 @@ def trained(config, steps=2, call=None):
         batch_size=config.train.train_batch_size,
         seed=config.train.seed,
     )
-    batches = iter(strategy.experimental_distribute_dataset(batches))
+    return trainer, iter(strategy.experimental_distribute_dataset(batches))
+
+
+def trained(config, steps=2, call=None):
+    """Returns a trainer after `steps` updates on digits, `call` at a time."""
+    trainer, batches = started(config)
     call = call or steps
     for _ in range(steps // call):
         trainer.run(batches, tf.constant(call))
     return trainer
+
+
+@functools.cache
+def shared(config, steps=2):
+    """Returns a trainer of several tests, after `steps` updates in one call."""
+    return trained(config, steps)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten():
+    """Frees the shared trainers after the tests of this file."""
+    yield
+    shared.cache_clear()
 
 
 def arrays(trainer):
@@ -32,20 +52,21 @@ def arrays(trainer):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_every_trainable_weight_moves(tiny, precision):
-    config = tiny(mixed_precision=precision, init_lr=0.1)
-    before = arrays(Trainer(config, tf.distribute.get_strategy()))
-    trainer = trained(config)
+    config = tiny(mixed_precision=precision)
+    before = arrays(Trainer(tiny(), tf.distribute.get_strategy()))
+    trainer = shared(config, 4)
     for weight, old in zip(trainer.model.weights, before, strict=True):
         assert np.isfinite(weight).all()
         assert np.any(np.array(weight) != old), weight.path
-    assert int(trainer.optimizer.step.numpy()) == 2
+    assert int(trainer.optimizer.step.numpy()) == 4
     loss, error = trainer.metrics.result()
     assert 0 < loss < 10 and 0 <= error <= 100
-    assert int(trainer.metrics.images) == 32
+    assert int(trainer.metrics.images) == 64
 
 
 def test_the_seed_decides_the_weights(tiny):
-    one, same, other = (arrays(trained(tiny(seed=seed))) for seed in (0, 0, 1))
+    one = arrays(shared(tiny()))
+    same, other = (arrays(trained(tiny(seed=seed))) for seed in (0, 1))
     for a, b in zip(one, same, strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(np.any(a != b) for a, b in zip(one, other, strict=True))
@@ -54,7 +75,7 @@ def test_the_seed_decides_the_weights(tiny):
 def test_the_number_of_steps_in_a_call_does_not_matter(tiny):
     for a, b in zip(
         arrays(trained(tiny(), 4, call=1)),
-        arrays(trained(tiny(), 4, call=4)),
+        arrays(shared(tiny(), 4)),
         strict=True,
     ):
         np.testing.assert_array_equal(a, b)
@@ -135,8 +156,12 @@ def test_without_dropout_the_graph_is_unchanged(tiny):
 
 def test_adamw_lowers_the_loss(tiny):
     settings = {"optimizer": "adamw", "nesterov": False, "init_lr": 1e-2}
-    first, _ = trained(tiny(**settings), 1).metrics.result()
-    mean, _ = trained(tiny(train_steps=80, **settings), 80).metrics.result()
+    trainer, batches = started(tiny(train_steps=80, **settings))
+    trainer.run(batches, tf.constant(1))
+    first, _ = trainer.metrics.result()
+    trainer.run(batches, tf.constant(79))
+    mean, _ = trainer.metrics.result()
+    assert int(trainer.metrics.images) == 80 * 16
     assert mean < 0.8 * first
 
 
@@ -155,7 +180,7 @@ def test_the_step_is_a_graph_function_only_if_necessary(tiny, settings, function
 
 
 def test_inlining_the_step_changes_no_bit(tiny, monkeypatch):
-    plain = arrays(trained(tiny()))
+    plain = arrays(shared(tiny()))
     monkeypatch.setattr(
         Trainer, "_callable", lambda self, _: tf.function(self._step, autograph=False)
     )
@@ -173,8 +198,8 @@ def test_xla_agrees(tiny):
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_follows_float32(tiny, precision):
-    full = trained(tiny(), 4).metrics.result()[0]
-    half = trained(tiny(mixed_precision=precision), 4).metrics.result()[0]
+    full = shared(tiny(), 4).metrics.result()[0]
+    half = shared(tiny(mixed_precision=precision), 4).metrics.result()[0]
     assert half == pytest.approx(full, rel=0.02)
 
 
@@ -255,7 +280,7 @@ def test_lanes_divide_the_batch(tiny, lanes):
 
 
 def test_two_replicas_train_on_every_image_once(tiny):
-    trainer = trained(tiny(strategy="mirrored"), 2)
+    trainer = shared(tiny(strategy="mirrored", init_lr=0.01))
     assert trainer._strategy.num_replicas_in_sync == 2
     assert int(trainer.metrics.images.numpy()) == 32
     assert int(trainer.optimizer.step.numpy()) == 2
@@ -267,9 +292,9 @@ def test_two_replicas_train_on_every_image_once(tiny):
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_two_replicas_approximate_one(tiny, precision):
     """They are not equal: each replica normalizes with the statistics of its half."""
-    config = {"mixed_precision": precision, "init_lr": 0.01}
+    config = {"init_lr": 0.01, "mixed_precision": precision}
     one = trained(tiny(**config), 2)
-    two = trained(tiny(strategy="mirrored", **config), 2)
+    two = shared(tiny(strategy="mirrored", **config))
     assert one.metrics.result()[0] == pytest.approx(two.metrics.result()[0], rel=0.1)
     for a, b in zip(arrays(one), arrays(two), strict=True):
         np.testing.assert_allclose(a, b, atol=0.2)
