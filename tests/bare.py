@@ -11,12 +11,27 @@ _MOST = 8
 
 
 @contextlib.contextmanager
+def without_pictures() -> Iterator[None]:
+    """Skips the pictures of trainings.
+
+    They take a third of a short training, and do not change the run
+    (tests/training/test_display.py).
+    """
+    from resnet_tf.training import loop
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("begin", "report", "end"):
+            patch.setattr(loop.Pictures, name, lambda *_: None)
+        patch.setattr(loop, "plot_curves", lambda *_: None)
+        yield
+
+
+@contextlib.contextmanager
 def bare() -> Iterator[None]:
     """Skips the pictures and the final evaluation of trainings, and compiles less.
 
-    Pictures and the final evaluation take more than half of a short training, and do
-    not change the run (tests/training/test_display.py). Trainings of one config share
-    a compiled trainer, which starts each time with the same initial values.
+    The final evaluation takes a quarter of a short training. Trainings of one config
+    share a compiled trainer, which starts each time with the same initial values.
     """
     from resnet_tf.training import loop
 
@@ -25,10 +40,7 @@ def bare() -> Iterator[None]:
         rate = last.images_per_second
         return {"step": last.step, "seconds": last.seconds, "images_per_second": rate}
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("begin", "report", "end"):
-            patch.setattr(loop.Pictures, name, lambda *_: None)
-        patch.setattr(loop, "plot_curves", lambda *_: None)
+    with without_pictures(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "summarize", summarize)
         patch.setattr(loop, "Trainer", _trainer)
         yield

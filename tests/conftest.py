@@ -18,7 +18,7 @@ import xdist
 import resnet_tf
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.startup import hidden_stderr
-from tests.bare import bare
+from tests.bare import bare, without_pictures
 
 FAKE_TRAIN, FAKE_TEST = 96, 37
 # Files that take more than ten seconds on one core. They run first, so that no process
@@ -103,8 +103,16 @@ def trained(tiny, tmp_path_factory) -> Path:
     """Returns the folder of a run trained on the digits; tests must not change it."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     fast = {"train_batch_size": 64, "steps_per_call": 0}
-    resnet_tf.train(tiny(train_steps=150, report_freq=150, **fast), folder)
+    with without_pictures():
+        resnet_tf.train(tiny(train_steps=150, report_freq=150, **fast), folder)
     return folder
+
+
+@pytest.fixture(name="without_pictures")
+def trainings_without_pictures():
+    """Skips the pictures of trainings."""
+    with without_pictures():
+        yield
 
 
 @pytest.fixture(name="bare")

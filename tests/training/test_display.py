@@ -15,11 +15,20 @@ from resnet_tf.training import display
 BLOCKS = ("stem_conv", "stem_bn", "stage1_block1", "stage3_block1", "logits")
 
 
-@pytest.fixture(scope="module", params=["one", "mirrored"])
-def run(request, tiny, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    config = tiny(strategy=request.param)
+@pytest.fixture(scope="module")
+def one(tiny, tmp_path_factory):
+    """The config and the folder of a run on one device."""
+    config, folder = tiny(strategy="one"), tmp_path_factory.mktemp("run")
     resnet_tf.train(config, folder)
+    return config, folder
+
+
+@pytest.fixture(scope="module", params=["one", "mirrored"])
+def run(request, tiny, one, tmp_path_factory):
+    config, folder = one
+    if request.param == "mirrored":
+        config, folder = tiny(strategy="mirrored"), tmp_path_factory.mktemp("run")
+        resnet_tf.train(config, folder)
     kept = {"tensors": 0, "images": 0, "graph": 1}
     events = EventAccumulator(str(folder / "tensorboard"), kept).Reload()
     return config, folder, events
@@ -57,13 +66,13 @@ def test_the_gradients_use_the_last_weights(run):
     np.testing.assert_allclose(shown, expected, rtol=1e-4)
 
 
-def test_tensorboard_changes_no_bit(tiny, tmp_path, monkeypatch):
-    resnet_tf.train(tiny(), tmp_path / "drawn")
+def test_tensorboard_changes_no_bit(one, tmp_path, monkeypatch):
+    config, drawn = one
     for name in ("begin", "report", "end"):
         monkeypatch.setattr(display.Pictures, name, lambda *_: None)
-    resnet_tf.train(tiny(), tmp_path / "not")
-    files = [(tmp_path / x / "model.weights.h5").read_bytes() for x in ("drawn", "not")]
-    assert files[0] == files[1]
+    resnet_tf.train(config, tmp_path)
+    name = "model.weights.h5"
+    assert (tmp_path / name).read_bytes() == (drawn / name).read_bytes()
 
 
 def test_the_first_report_builds_no_graph(tiny):

@@ -41,6 +41,7 @@ def recorded(folder) -> str | None:
 
 
 @needs_kernels
+@pytest.mark.usefixtures("without_pictures")
 def test_the_kernels_of_a_run_are_recorded(tiny, tmp_path, capsys):
     resnet_tf.train(tiny(), tmp_path)
     best = native.instructions()
@@ -96,6 +97,7 @@ def test_a_run_resumes_with_its_instructions(tiny, tmp_path):
 
 
 @needs_kernels
+@pytest.mark.usefixtures("bare")
 def test_a_run_refuses_to_resume_with_other_kernels(tiny, tmp_path, monkeypatch):
     stopped(tiny(), tmp_path)
     own = recorded(tmp_path)

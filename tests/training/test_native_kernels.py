@@ -80,17 +80,23 @@ def test_gradients_of_every_family_agree_with_tensorflow(settings):
     assert tf.linalg.global_norm(difference) < 0.02 * norm
 
 
+@pytest.fixture(scope="module")
+def own(tiny):
+    """A trainer after two updates with the native kernels."""
+    return trained(tiny(kernels="native"))
+
+
 @needs_kernels
-def test_two_runs_have_the_same_bits(tiny):
-    one, other = (arrays(trained(tiny(kernels="native"))) for _ in range(2))
-    for a, b in zip(one, other, strict=True):
+def test_two_runs_have_the_same_bits(tiny, own):
+    other = trained(tiny(kernels="native"))
+    for a, b in zip(arrays(own), arrays(other), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 @needs_kernels
-def test_saved_models_hold_only_tensorflow_operations(tiny, tmp_path):
-    model = trained(tiny(kernels="native")).model
-    call = tf.function(lambda x: model(x, training=True))
+def test_saved_models_hold_only_tensorflow_operations(own):
+    model = own.model
+    call = tf.function(lambda x: model(x, training=True), autograph=False)
     graph = call.get_concrete_function(
         tf.TensorSpec((4, *model.input_shape[1:]), tf.float32)
     ).graph

@@ -81,6 +81,7 @@ def unfinished(finished, folder):
     return folder
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_real_training_learns(tiny, tmp_path):
     config = tiny(train_steps=90, train_batch_size=32, report_freq=30, steps_per_call=0)
     summary = resnet_tf.train(config, tmp_path)
@@ -290,6 +291,7 @@ def test_another_config_in_the_folder_is_refused(tiny, finished):
     assert "seed (0 there, 1 here)" in str(caught.value)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_without_validation_images_there_is_no_best(tiny, tmp_path):
     summary = resnet_tf.train(tiny(train_steps=1, validation_size=0), tmp_path)
     assert not (tmp_path / "best").exists()
@@ -297,6 +299,7 @@ def test_without_validation_images_there_is_no_best(tiny, tmp_path):
     assert summary["n_test"] == 360
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_diverging_run_stops_and_keeps_the_last_state(tiny, tmp_path):
     config = tiny(init_lr=1e18, train_steps=8, warmup_fraction=0.0)
     with pytest.raises(
@@ -306,6 +309,7 @@ def test_a_diverging_run_stops_and_keeps_the_last_state(tiny, tmp_path):
     assert not (tmp_path / "summary.json").exists()
 
 
+@pytest.mark.usefixtures("bare")
 def test_a_divergence_names_the_last_good_checkpoint(tiny, tmp_path, monkeypatch):
     config = tiny(train_steps=6, mixed_precision="bfloat16")
     finite = Trainer.not_finite
@@ -326,6 +330,7 @@ def test_a_divergence_names_the_last_good_checkpoint(tiny, tmp_path, monkeypatch
     assert caught.value.exit_code == 5
 
 
+@pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize("check", ["validation", "weights"])
 def test_diverged_weights_are_never_saved(tiny, tmp_path, monkeypatch, check):
     """The loss of the last update is still finite; its weights are not."""
@@ -386,6 +391,7 @@ def test_a_file_is_refused_as_run_folder(tiny, tmp_path):
         resnet_tf.train(tiny(), tmp_path / "file" / "run")
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_training_on_tfds_data(tiny, tmp_path, fake_cifar):
     config = tiny(
         dataset="cifar10",
@@ -406,6 +412,7 @@ def test_training_on_tfds_data(tiny, tmp_path, fake_cifar):
     assert list(result["per_class_error"])[:2] == ["airplane", "automobile"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_larger_images_train_the_same_network(tiny, tmp_path):
     config = tiny(image_size=64, train_steps=2)
     summary = resnet_tf.train(config, tmp_path / "run")
