@@ -12,8 +12,7 @@ import numpy as np
 from resnet_tf.analysis.audit.facts import facts
 from resnet_tf.analysis.comparison.advice import advise
 from resnet_tf.analysis.comparison.runs import FinishedRun, on_test_images
-from resnet_tf.analysis.intervals import error_interval, parts
-from resnet_tf.analysis.paired import difference_interval, differences, mcnemar
+from resnet_tf.analysis.errors import error_figures, pair_figures
 from resnet_tf.analysis.profiling.networks import inference
 from resnet_tf.analysis.profiling.turns import turns
 from resnet_tf.checkpoints.weights import load_checkpoint
@@ -95,7 +94,7 @@ def _networks(
             "label": label,
             **_counted(models[label]),
             "bytes": runs[0].bytes,
-            **_errors(wrong[label]),
+            **error_figures(wrong[label]),
             **training_figures(runs),
             "latency": latencies[label],
             "confusion": confusions[label].tolist(),
@@ -120,38 +119,6 @@ def _same_images(results: Sequence[Result]) -> tuple[np.ndarray, tuple[str, ...]
 def _counted(model: keras.Model) -> dict[str, int]:
     counted = facts(model)
     return {"parameters": counted.parameters, "macs": counted.macs}
-
-
-def _errors(wrong: np.ndarray) -> dict[str, Any]:
-    """Returns the error figures in percent.
-
-    Args:
-        wrong: bool array (runs, n), True for each wrong prediction.
-    """
-    errors = 100 * wrong.mean(axis=1)
-    return {
-        "errors": errors.tolist(),
-        "error": float(errors.mean()),
-        "error_sd": float(errors.std(ddof=1)) if len(errors) > 1 else None,
-        "interval": error_interval(wrong),
-        "deviations": _deviations(wrong.astype(np.float64)),
-    }
-
-
-def _deviations(values: np.ndarray) -> dict[str, float]:
-    """Returns the standard deviation of the mean from images and from seeds.
-
-    Args:
-        values: Float array (runs, n); see `parts`.
-
-    Returns:
-        `images` and `seeds`, in percentage points.
-    """
-    found = parts(values)
-    return {
-        "images": 100 * float(np.sqrt(found.images)),
-        "seeds": 100 * float(np.sqrt(found.seeds)),
-    }
 
 
 def training_figures(runs: Sequence[FinishedRun]) -> dict[str, Any]:
@@ -197,29 +164,11 @@ def _pair(
     groups: Mapping[str, Sequence[FinishedRun]],
     wrong: Mapping[str, np.ndarray],
 ) -> dict[str, Any]:
-    seeds = [[run.config.train.seed for run in groups[label]] for label in (a, b)]
-    common = sorted(set(seeds[0]) & set(seeds[1]))
-    tested = [common[0]] * 2 if common else [own[0] for own in seeds]
-    rows = [
-        wrong[label][own.index(seed)]
-        for label, own, seed in zip((a, b), seeds, tested, strict=True)
+    by_seed = [
+        {
+            run.config.train.seed: own
+            for run, own in zip(groups[label], wrong[label], strict=True)
+        }
+        for label in (a, b)
     ]
-    # Runs with the same seed see the images in the same order, so they are paired.
-    ordered = [
-        wrong[label][[own.index(seed) for seed in _first(common, own)]]
-        for label, own in zip((a, b), seeds, strict=True)
-    ]
-    return {
-        "a": a,
-        "b": b,
-        "difference": 100 * float(wrong[a].mean() - wrong[b].mean()),
-        "interval": difference_interval(*ordered),
-        "deviations": _deviations(differences(*(x.astype(float) for x in ordered))),
-        "seeds": tested,
-        **mcnemar(*rows)._asdict(),
-    }
-
-
-def _first(common: Sequence[int], seeds: Sequence[int]) -> list[int]:
-    """Returns the seeds of a network, the common ones of both networks first."""
-    return [*common, *(seed for seed in seeds if seed not in common)]
+    return {"a": a, "b": b, **pair_figures(*by_seed)}
