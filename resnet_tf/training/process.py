@@ -1,10 +1,10 @@
-"""Training in a separate process, so that its memory and its end do not affect ours."""
+"""Work in a separate process, so that its memory and its end do not affect ours."""
 
 import contextlib
 import multiprocessing
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
@@ -16,18 +16,29 @@ from resnet_tf.training.train import train
 
 
 def train_apart(config: ExperimentConfig, run_dir: Path) -> int:
-    """Trains or resumes in another process, and forwards signals to it.
+    """Trains or resumes in another process; see `apart` for the exit code.
 
     Args:
         config: The experiment.
         run_dir: The folder of the run.
+    """
+    return apart(train, config, run_dir)
+
+
+def apart(work: Callable[..., object], *arguments: object) -> int:
+    """Calls a function in another process, and forwards signals to it.
+
+    Args:
+        work: A function of a module.
+        *arguments: Its arguments.
 
     Returns:
-        The exit code: 0 if finished, 75 if stopped and saved, the negative signal
-        number if killed, else the code of an error, which the process has printed.
+        The exit code: 0 if it returned, 75 if it was stopped and has saved, the
+        negative signal number if it was killed, else the code of an error, which the
+        process has printed.
     """
     process = multiprocessing.get_context("spawn").Process(
-        target=_train, args=(config, run_dir)
+        target=_call, args=(work, arguments)
     )
     process.start()
     with _passing_on(process):
@@ -57,10 +68,10 @@ def exiting() -> Iterator[None]:
         sys.exit(error.exit_code)
 
 
-def _train(config: ExperimentConfig, run_dir: Path) -> None:
+def _call(work: Callable[..., object], arguments: tuple[object, ...]) -> None:
     """Runs in the other process."""
     with exiting():
-        train(config, run_dir)
+        work(*arguments)
 
 
 @contextlib.contextmanager
