@@ -78,16 +78,24 @@ def require_same_data(path: Path, config: DataConfig) -> None:
     RunData(path, splits).require_same()
 
 
+def images_sha256(split: Split) -> str:
+    """Returns the SHA-256 of the labels and the pixels of a split, in hexadecimal."""
+    digest = hashlib.sha256(np.ascontiguousarray(split.labels, "<i4").tobytes())
+    step = max(1, _CHUNK // max(1, split.images[:1].nbytes))
+    for start in range(0, len(split), step):
+        digest.update(np.ascontiguousarray(split.images[start : start + step]).data)
+    return digest.hexdigest()
+
+
 def _facts(splits: Sequence[Split]) -> dict[str, Any]:
     names = splits[0].class_names
     parts = {}
     for split in splits:
-        digest = hashlib.sha256(np.ascontiguousarray(split.labels, "<i4").tobytes())
-        step = max(1, _CHUNK // max(1, split.images[:1].nbytes))
-        for start in range(0, len(split), step):
-            digest.update(np.ascontiguousarray(split.images[start : start + step]).data)
         counts = np.bincount(split.labels, minlength=len(names))
-        parts[split.name] = {"per_class": counts.tolist(), "sha256": digest.hexdigest()}
+        parts[split.name] = {
+            "per_class": counts.tolist(),
+            "sha256": images_sha256(split),
+        }
     return {"class_names": list(names), "splits": parts}
 
 
