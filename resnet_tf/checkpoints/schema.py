@@ -63,6 +63,7 @@ TEXT = Rule(
     lambda value: isinstance(value, str) and value.isprintable(), "a printable text"
 )
 OBJECT = Rule(lambda value: isinstance(value, dict), "an object")
+LIST = Rule(lambda value: isinstance(value, list), "a list")
 
 _SPLITS = ("validation", "test")
 _DIGESTS = ("weights_sha256", "config_sha256")
@@ -87,7 +88,11 @@ _REPORT = {
     ),
     "train_error": PERCENT,
 }
-_REPORT_OPTIONAL = {"validation_loss": NUMBER, "validation_error": PERCENT}
+_REPORT_OPTIONAL = {
+    "validation_loss": NUMBER,
+    "validation_error": PERCENT,
+    "weights_sha256": SHA256,
+}
 _EXPORT = {
     "format": TEXT,
     "metadata": OBJECT,
@@ -97,6 +102,29 @@ _EXPORT = {
     "latency_ms": NUMBER,
     "runtime": TEXT,
     "machine": OBJECT,
+}
+_RUN_RECORD = {
+    "name": TEXT,
+    "seed": COUNT,
+    "config": OBJECT,
+    "fingerprint": SHA256,
+    "multiply_adds": POSITIVE,
+    "history": LIST,
+    "seconds": NUMBER,
+    "kernels": TEXT,
+    "mixed_precision": TEXT,
+    "versions": OBJECT,
+    "machine": OBJECT,
+}
+_FINISHED_RECORD = {
+    "split": TEXT,
+    "n": POSITIVE,
+    "images_sha256": SHA256,
+    "predictions": TEXT,
+    "wrong": TEXT,
+    "validation_error": PERCENT,
+    "validation_loss": NUMBER,
+    "images_per_second": NUMBER,
 }
 
 
@@ -146,6 +174,19 @@ def require_export(where: Any, record: Mapping[str, Any]) -> None:
     about, machine = record["metadata"], record["machine"]
     _require(f"{where}: metadata", about, {"checkpoint": TEXT, "parameters": COUNT})
     _require(f"{where}: machine", machine, {"cpu": TEXT, "cores": POSITIVE})
+
+
+def require_run_record(where: Any, record: Mapping[str, Any]) -> None:
+    """Raises unless a record has the form of a run without weights, as a ledger keeps.
+
+    The rows of its history are checked by `require_report`.
+
+    Args, Raises: See `require_metrics`.
+    """
+    _require(where, record, _RUN_RECORD, {"diverged": TEXT, "commit": TEXT})
+    if record.get("diverged") is None:
+        _require(where, record, _FINISHED_RECORD)
+    _require(f"{where}: machine", record["machine"], {"cpu": TEXT, "cores": POSITIVE})
 
 
 def _require(

@@ -1,0 +1,1 @@
+"""The ledger: variations of a base, trained at equal arithmetic and compared."""
