@@ -18,6 +18,7 @@ import evaluation
 import exports
 import growing
 import intervals
+import ledger
 import performance
 import photographs
 import recipes as recipe_sources
@@ -124,6 +125,7 @@ PAGES = {
     "docs/growth.md": growing.parts,
     "docs/intervals.md": intervals.parts,
     "docs/landscape.md": shortcuts.parts,
+    "docs/ledger.md": ledger.parts,
     "docs/performance.md": performance.parts,
     "docs/recipes.md": lambda: {"overview": recipes, **recipe_sources.parts()},
     "docs/reliability.md": reliability.parts,

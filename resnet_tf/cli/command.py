@@ -131,3 +131,20 @@ def write_json_output(path: str | None, record: dict[str, Any]) -> None:
 
 def _is_ours(file: Path) -> bool:
     return holds_record(file, _OF_EVALUATION)
+
+
+def require_finished(code: int, run_dir: Path) -> None:
+    """Raises unless the process of a run has finished it.
+
+    Args:
+        code: Its exit code, from `apart`; it has printed the reason.
+        run_dir: The run folder.
+
+    Raises:
+        StoppedError: If a signal stopped it.
+        SystemExit: If it failed, with its exit code; with 1 if it was killed.
+    """
+    if code == STOPPED:
+        raise StoppedError(f"stopped in {run_dir}; the same command resumes it", 0)
+    if code:
+        sys.exit(code if code > 0 else 1)

@@ -9,12 +9,18 @@ from typing import Any
 
 from resnet_tf.analysis.comparison.exports import read_export, require_dataset
 from resnet_tf.analysis.comparison.runs import by_network, read_run
-from resnet_tf.cli.command import STOPPED, require_report
-from resnet_tf.cli.settings import add_settings, experiment, given_settings
+from resnet_tf.cli.command import require_finished, require_report
+from resnet_tf.cli.settings import (
+    add_settings,
+    experiment,
+    given_settings,
+    names,
+    whole_numbers,
+)
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.sources import ensure_available
 from resnet_tf.disk import user_path, writing
-from resnet_tf.errors import SettingError, StoppedError
+from resnet_tf.errors import SettingError
 from resnet_tf.ownership import require_report_folder
 from resnet_tf.reporting.provenance import command_line, provenance
 from resnet_tf.runs.folder import RunFolder
@@ -27,11 +33,11 @@ _LOCAL = ("data_dir", "cache_dir", "download")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.add_argument(
-        "--models", type=_names, help="Networks to train, separated by commas."
+        "--models", type=names, help="Networks to train, separated by commas."
     )
     parser.add_argument(
         "--seeds",
-        type=_whole_numbers,
+        type=whole_numbers,
         default=(0,),
         help="Seeds to train each network with, separated by commas.",
     )
@@ -44,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=(),
         metavar="FILE",
         help="Files that export --json_output wrote; each adds a row to the table.",
+    )
+    parser.add_argument(
+        "--records",
+        nargs="+",
+        default=(),
+        metavar="DIR",
+        help="Folders of records that ledger wrote, to compare on the validation "
+        "images without weights.",
     )
     parser.add_argument(
         "--output",
@@ -60,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     Raises:
         CheckpointError: If a run is not finished, damaged or of another experiment, or
-            the file of an export is of another kind.
+            a record or the file of an export is damaged or of another kind.
         DataError: If the data set is not available.
         OutputError: If the report cannot be written.
         SettingError: If an argument is wrong, or a package is missing.
@@ -68,43 +82,55 @@ def run(arguments: argparse.Namespace) -> None:
         SystemExit: If a training failed, with its exit code; with 1 if it was killed.
     """
     require_report("compare")
-    output, given = user_path(arguments.output), given_settings(arguments)
+    output = user_path(arguments.output)
     from resnet_tf.analysis.comparison.report import JSON
 
     require_report_folder(output, "output", JSON, ("runs",))
+    found = _of_records(arguments) if arguments.records else _of_runs(arguments, output)
+    record = {
+        "command": command_line("python -m resnet_tf", sys.argv[1:]),
+        **found,
+        **provenance(),
+    }
+    from resnet_tf.analysis.comparison.report import MARKDOWN, PAGE, write_report
+
+    with writing(output):
+        write_report(output, record)
+    _print(record)
+    print(f"the report is in {output}: {PAGE}, {MARKDOWN}")
+
+
+def _of_records(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Returns the figures of records, which need neither weights nor images."""
+    for name in ("models", "runs", "exports"):
+        if getattr(arguments, name):
+            raise SettingError(f"compare takes --records or --{name}, not both")
+    from resnet_tf.analysis.comparison.records import compare_records, read_finished
+
+    return compare_records(read_finished([user_path(x) for x in arguments.records]))
+
+
+def _of_runs(arguments: argparse.Namespace, output: Path) -> dict[str, Any]:
+    """Trains the missing runs and returns the figures of all, and the exports."""
+    given = given_settings(arguments)
     exports = [read_export(user_path(path)) for path in arguments.exports]
     planned = _planned(arguments, given, output)
     _require_sound(planned, [user_path(path) for path in arguments.runs], exports)
     for number, (path, config) in enumerate(planned.items(), 1):
         print(f"run {number} of {len(planned)}: {path}", flush=True)
         ensure_available(config.data)
-        code = train_apart(config, path)
-        if code == STOPPED:
-            raise StoppedError(f"stopped in {path}; the same command resumes it", 0)
-        if code:
-            # The process has printed the reason.
-            sys.exit(code if code > 0 else 1)
+        require_finished(train_apart(config, path), path)
     import_tensorflow()
     import tensorflow as tf
 
     # TensorFlow would warn that one network is retraced; each network is traced once.
     tf.get_logger().setLevel("ERROR")
     from resnet_tf.analysis.comparison.record import compare
-    from resnet_tf.analysis.comparison.report import MARKDOWN, PAGE, write_report
 
     paths = [*planned, *map(user_path, arguments.runs)]
     groups = by_network([read_run(path) for path in paths])
     data = {name: given[name] for name in _LOCAL if name in given}
-    record = {
-        "command": command_line("python -m resnet_tf", sys.argv[1:]),
-        **compare(groups, data),
-        "exports": exports,
-        **provenance(),
-    }
-    with writing(output):
-        write_report(output, record)
-    _print(record)
-    print(f"the report is in {output}: {PAGE}, {MARKDOWN}")
+    return {**compare(groups, data), "exports": exports}
 
 
 def _planned(
@@ -156,17 +182,21 @@ def _require_sound(
 
 
 def _print(record: dict[str, Any]) -> None:
-    from rich.console import Console
-
     from resnet_tf.analysis.comparison.report import tables
 
-    # Output to a pipe is not cut off.
-    width = None if os.isatty(1) else 400
-    console = Console(width=width, highlight=False, markup=False, emoji=False)
+    console = new_console()
     for found in tables(record):
         if found.rows:
             print_table(console, found)
     console.print(" ".join(record["advice"]), soft_wrap=True)
+
+
+def new_console() -> Any:
+    """Returns a rich console; output to a pipe is not cut off."""
+    from rich.console import Console
+
+    width = None if os.isatty(1) else 400
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def print_table(console: Any, found: Any) -> None:
@@ -192,16 +222,3 @@ def print_table(console: Any, found: Any) -> None:
         console.print(row[0], soft_wrap=True)
         for name, cell in zip(found.head[1:], row[1:], strict=True):
             console.print(f"  {name}: {cell}", soft_wrap=True)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
-
-
-def _whole_numbers(text: str) -> tuple[int, ...]:
-    """Returns the distinct numbers in a text such as "0,1,2"."""
-    try:
-        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        rule = f"must be whole numbers separated by commas, received {text!r}"
-        raise argparse.ArgumentTypeError(rule) from None

@@ -135,3 +135,17 @@ def boolean(text: str) -> bool:
 
 
 _PARSERS = {tuple: numbers, bool: boolean}
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Returns the distinct names in a text such as "resnet20,resnet56"."""
+    return tuple(dict.fromkeys(name for name in text.split(",") if name))
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Returns the distinct numbers in a text such as "0,1,2"."""
+    try:
+        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        rule = f"must be whole numbers separated by commas, received {text!r}"
+        raise argparse.ArgumentTypeError(rule) from None

@@ -11,12 +11,14 @@ import time
 import pytest
 from rich.console import Console
 
+from resnet_tf.analysis.ledger.plan import read_plan
 from resnet_tf.analysis.page import Table
 from resnet_tf.checkpoints.resolve import pretrained_root
 from resnet_tf.cli.compare import print_table
 from resnet_tf.cli.main import main
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.runs.history import COLUMNS
+from tests.analysis.ledger.made import write_made, write_plan
 
 EXPORT = {
     "format": "onnx",
@@ -237,3 +239,21 @@ def test_a_narrow_console_does_not_cut_off_cells(width):
         assert all(cell in found for cell in row)
     lists = width < 80
     assert ("  test error (n = 1,000): 8.00 %\n" in found) == lists
+
+
+def test_records_are_compared_without_weights(tmp_path, capsys):
+    plan = read_plan(write_plan(tmp_path))
+    for name, wrong in (("base", range(9)), ("fast", range(2))):
+        write_made(tmp_path / "records", name, plan.entries[name].seeded(0), wrong)
+    records = f"--records={tmp_path / 'records'}"
+    compare(records, f"--output={tmp_path / 'out'}")
+    out = capsys.readouterr().out
+    assert "On these 180 validation images ResNet-8, fast has the lowest error" in out
+    record = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert [x["label"] for x in record["networks"]] == [
+        "ResNet-8, base", "ResNet-8, fast",
+    ]  # fmt: skip
+    with pytest.raises(SystemExit) as stop:
+        compare(records, "--models=resnet20", f"--output={tmp_path / 'new'}")
+    assert stop.value.code == 2
+    assert "compare takes --records or --models, not both" in capsys.readouterr().err

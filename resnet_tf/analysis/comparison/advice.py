@@ -31,7 +31,8 @@ def advise(record: Mapping[str, Any]) -> list[str]:
     """Returns the sentences about a comparison.
 
     Args:
-        record: Comparison with the keys `n`, `split`, `networks` and `pairs`.
+        record: Comparison with the keys `n`, `split`, `networks` and `pairs`. A cost
+            that is None for a network does not count.
     """
     networks = [_flat(network) for network in record["networks"]]
     best = min(networks, key=lambda network: network["error"])
@@ -87,7 +88,7 @@ def _taken(
     dominated = _dominated(equal, worse)
     left = [network for network in equal if network["label"] not in dominated]
     taken: dict[str, list[str]] = {}
-    for cost, words in _COSTS.items():
+    for cost, words in _known(left).items():
         least = min(left, key=lambda network: (network[cost], network["error"]))
         taken.setdefault(least["label"], []).append(words)
     return taken
@@ -119,7 +120,17 @@ def _apart(network: Mapping[str, Any]) -> float:
 
 
 def _flat(network: Mapping[str, Any]) -> dict[str, Any]:
-    return {**network, "latency_1": network["latency"]["1"]}
+    latency = network["latency"]
+    return {**network, "latency_1": latency["1"] if latency else None}
+
+
+def _known(networks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Returns the costs that are known of every network, with their words."""
+    return {
+        cost: words
+        for cost, words in _COSTS.items()
+        if all(network[cost] is not None for network in networks)
+    }
 
 
 def _significant(pairs: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
@@ -138,14 +149,14 @@ def _dominated(
     networks: Sequence[Mapping[str, Any]], worse: set[tuple[str, str]]
 ) -> dict[str, str]:
     """Returns a preferred network for each network that is left out, by label."""
-    found = {}
+    known, found = _known(networks), {}
     for network in networks:
         for other in networks:
             if (
                 other is not network
                 and (other["label"], network["label"]) not in worse
-                and all(other[cost] <= network[cost] for cost in _COSTS)
-                and any(other[cost] < _surely(network, cost) for cost in _COSTS)
+                and all(other[cost] <= network[cost] for cost in known)
+                and any(other[cost] < _surely(network, cost) for cost in known)
             ):
                 found[network["label"]] = other["label"]
                 break

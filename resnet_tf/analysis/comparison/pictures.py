@@ -31,7 +31,13 @@ def draw(folder: Path, record: Mapping[str, Any]) -> list[Path]:
         COSTS: _costs,
         CONFUSION: _confusion,
     }
-    return [_write(folder / name, do, record) for name, do in pictures.items()]
+    return [_write(folder / name, pictures[name], record) for name in drawn(record)]
+
+
+def drawn(record: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the pictures; records without images have no confusion."""
+    known = all(network["confusion"] for network in record["networks"])
+    return [CURVES, COSTS, *([CONFUSION] if known else [])]
 
 
 def _write(path: Path, do: Callable, record: Mapping[str, Any]) -> Path:
@@ -112,7 +118,7 @@ def _legend(figure, axes, record: Mapping[str, Any]) -> None:
 
 
 def _costs(figure, record: Mapping[str, Any]) -> None:
-    """Draws test errors with 95 % intervals over parameters and multiply-adds."""
+    """Draws errors with 95 % intervals over parameters and multiply-adds."""
     figure.set_size_inches(11, 4.4)
     sides = figure.subplots(1, 2, sharey=True)
     for axes, cost, label in zip(
@@ -136,7 +142,7 @@ def _costs(figure, record: Mapping[str, Any]) -> None:
         axes.xaxis.set_minor_formatter("")
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
-    sides[0].set_ylabel(f"test error (%), n = {record['n']:,}")
+    sides[0].set_ylabel(f"{record['split']} error (%), n = {record['n']:,}")
     _legend(figure, sides[0], record)
 
 

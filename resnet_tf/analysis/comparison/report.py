@@ -1,11 +1,11 @@
 """Writes a report folder: a JSON file, a Markdown page, a web page and pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from resnet_tf.analysis.comparison.advice import RULES
-from resnet_tf.analysis.comparison.pictures import CONFUSION, COSTS, CURVES, draw
+from resnet_tf.analysis.comparison.pictures import CONFUSION, COSTS, CURVES, draw, drawn
 from resnet_tf.analysis.page import (
     Page,
     Picture,
@@ -20,7 +20,7 @@ JSON, MARKDOWN, PAGE = "comparison.json", "comparison.md", "report.html"
 _PICTURES = {
     CURVES: "Errors over the epochs: means of the seeds, bands from the lowest to the "
     "highest seed; dotted lines mark drops of a learning rate.",
-    COSTS: "Test error with its 95 % interval.",
+    COSTS: "{split} error with its 95 % interval.",
     CONFUSION: "Predictions for the images of each true class in percent, all seeds.",
 }
 
@@ -44,7 +44,11 @@ def write_report(folder: Path, record: Mapping[str, Any]) -> None:
 def page(record: Mapping[str, Any]) -> Page:
     """Returns the report page; its pictures are in the same folder."""
     networks, pairs = tables(record)
-    pictures = [Picture(name, text) for name, text in _PICTURES.items()]
+    timed = any(network["latency"] for network in record["networks"])
+    split = record["split"].capitalize()
+    pictures = [
+        Picture(name, _PICTURES[name].format(split=split)) for name in drawn(record)
+    ]
     return Page(
         f"Networks for {record['dataset']}",
         [
@@ -56,7 +60,7 @@ def page(record: Mapping[str, Any]) -> Page:
         (
             RULES,
             f"{INTERVALS} {record.get('note', '')}".rstrip(),
-            f"{origin(record)} {_HOW}",
+            " ".join([origin(record), _HOW, *([_LATENCY] if timed else [])]),
             *_of_exports(record),
         ),
     )
@@ -75,8 +79,9 @@ INTERVALS = (
 )
 _HOW = (
     "Errors are for the last weights, single view, float32; ± is the standard "
-    "deviation over seeds. Latency is the median of five turns in float32."
+    "deviation over seeds."
 )
+_LATENCY = "Latency is the median of five turns in float32."
 
 
 def _of_exports(record: Mapping[str, Any]) -> list[str]:
@@ -98,7 +103,7 @@ def tables(record: Mapping[str, Any]) -> tuple[Table, Table]:
     """Returns the table of the networks and the table of the pairs."""
     head = [
         "network",
-        f"test error (n = {record['n']:,})",
+        f"{record['split']} error (n = {record['n']:,})",
         "95 % interval",
         "seeds",
         "validation error",
@@ -115,14 +120,15 @@ def tables(record: Mapping[str, Any]) -> tuple[Table, Table]:
     rows += [_export_cells(export, record["n"]) for export in record.get("exports", ())]
     pair_head = ["pair", "difference", "95 % interval", "only one wrong", "p"]
     pairs = [_pair_cells(pair) for pair in record["pairs"]]
+    if any("relative_seconds" in pair for pair in record["pairs"]):
+        pair_head.append("time / time")
     return Table("networks", head, rows), Table("pairs", pair_head, pairs)
 
 
 def _network_cells(network: Mapping[str, Any]) -> list[str]:
     low, high = network["interval"]
-    validation, memory = network["validation_errors"], network["peak_memory"]
+    validation, latency = network["validation_errors"], network["latency"] or {}
     mean = sum(validation) / len(validation) if validation else None
-    minutes = network["seconds"] / 60
     return [
         network["label"],
         _with_deviation(network["error"], network["error_sd"]),
@@ -131,11 +137,11 @@ def _network_cells(network: Mapping[str, Any]) -> list[str]:
         "-" if mean is None else f"{mean:.2f} % (n = {network['n_validation']:,})",
         f"{network['parameters']:,}",
         f"{network['macs'] / 1e6:,.1f} M",
-        f"{network['bytes'] / 1e6:.2f} MB",
-        f"{minutes:.1f} min",
-        f"{network['images_per_second']:,.0f}",
-        "-" if memory is None else f"{memory / 2**20:,.0f} MiB",
-        *(f"{network['latency'][batch]:,.1f} ms" for batch in ("1", "128")),
+        _cell(network["bytes"], lambda size: f"{size / 1e6:.2f} MB"),
+        _cell(network["seconds"], lambda seconds: f"{seconds / 60:.1f} min"),
+        _cell(network["images_per_second"], "{:,.0f}".format),
+        _cell(network["peak_memory"], lambda size: f"{size / 2**20:,.0f} MiB"),
+        *(_cell(latency.get(batch), "{:,.1f} ms".format) for batch in ("1", "128")),
     ]
 
 
@@ -161,11 +167,17 @@ def _with_deviation(error: float, deviation: float | None) -> str:
 
 
 def _pair_cells(pair: Mapping[str, Any]) -> list[str]:
-    low, high = pair["interval"]
+    (low, high), ratio = pair["interval"], "relative_seconds"
     return [
         f"{pair['a']} - {pair['b']}",
         f"{pair['difference']:+.2f}",
         f"{low:+.2f} to {high:+.2f}",
         f"{pair['only_a_wrong']} and {pair['only_b_wrong']}",
         f"{pair['p']:.2g}",
+        *([_cell(pair[ratio], "{:.2f}".format)] if ratio in pair else []),
     ]
+
+
+def _cell(value: Any, text: Callable[[Any], str]) -> str:
+    """Returns a known value as text, and a dash for None."""
+    return "-" if value is None else text(value)

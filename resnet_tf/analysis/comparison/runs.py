@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from resnet_tf.checkpoints.files import (
     CONFIG,
@@ -22,6 +22,21 @@ from resnet_tf.runs.history import Row, read_history
 
 if TYPE_CHECKING:
     from resnet_tf.evaluation.full_pass import Result
+
+
+class AnyRun(Protocol):
+    """What groups runs: their settings, and a path for messages."""
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """The settings of the run."""
+
+    @property
+    def path(self) -> Path:
+        """The folder or the file of the run."""
+
+
+Run = TypeVar("Run", bound=AnyRun)
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,11 @@ class FinishedRun:
     def config(self) -> ExperimentConfig:
         """The settings of the run."""
         return self.folder.config
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.folder.path
 
 
 def read_run(path: Path) -> FinishedRun:
@@ -83,7 +103,7 @@ def _reports(path: Path, summary: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def by_network(runs: Iterable[FinishedRun]) -> dict[str, list[FinishedRun]]:
+def by_network(runs: Iterable[Run]) -> dict[str, list[Run]]:
     """Returns the runs by the label of their network, ordered by seed.
 
     Runs belong to one network if their settings differ only in the seed. A label is the
@@ -93,7 +113,7 @@ def by_network(runs: Iterable[FinishedRun]) -> dict[str, list[FinishedRun]]:
         SettingError: If the runs are for different data sets, or two runs of a network
             have the same seed.
     """
-    groups: list[list[FinishedRun]] = []
+    groups: list[list[Run]] = []
     for run in runs:
         for group in groups:
             if not _differing(group[0], run):
@@ -131,7 +151,7 @@ def on_test_images(run: FinishedRun, data: Mapping[str, Any]) -> Result:
     return result
 
 
-def _differing(a: FinishedRun, b: FinishedRun) -> dict[str, tuple[Any, Any]]:
+def _differing(a: AnyRun, b: AnyRun) -> dict[str, tuple[Any, Any]]:
     found = differences(a.config, b.config)
     found.pop("seed", None)
     # The native kernels differ only in the rounding of sums.
@@ -140,11 +160,11 @@ def _differing(a: FinishedRun, b: FinishedRun) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def _name(run: FinishedRun) -> str:
+def _name(run: AnyRun) -> str:
     return run.config.model.title
 
 
-def _label(group: list[FinishedRun], groups: list[list[FinishedRun]]) -> str:
+def _label(group: Sequence[AnyRun], groups: Sequence[Sequence[AnyRun]]) -> str:
     first = group[0]
     namesakes = [
         other[0]
@@ -160,12 +180,12 @@ def _label(group: list[FinishedRun], groups: list[list[FinishedRun]]) -> str:
     return f"{_name(first)} ({settings})" if settings else _name(first)
 
 
-def _by_seed(group: list[FinishedRun]) -> list[FinishedRun]:
+def _by_seed(group: list[Run]) -> list[Run]:
     runs = sorted(group, key=lambda run: run.config.train.seed)
     for one, other in zip(runs, runs[1:], strict=False):
         if one.config.train.seed == other.config.train.seed:
             raise SettingError(
                 "the runs of a network must have different seeds, received "
-                f"{one.folder.path} and {other.folder.path}"
+                f"{one.path} and {other.path}"
             )
     return runs
