@@ -1,15 +1,17 @@
 """The tables of docs/ledger.md, from its record."""
 
 import functools
+import json
 from collections.abc import Callable
 
 from markup import paragraph, table
 from paths import DOCS
-from reliability import part
+from reliability import NOT_MEASURED, part
 
 from resnet_tf.analysis.ledger.table import ledger_table, notes, setup, summary
 
 RECORD = DOCS / "ledger.json"
+_OTHERS = "ledger_*.json"
 
 
 def verdicts(record: dict) -> str:
@@ -28,9 +30,16 @@ def rules(record: dict) -> str:
     return f"{paragraph(notes(record))}\n\n```\n{record['command']}\n```"
 
 
+def others() -> str:
+    """The ledgers of other networks, `docs/ledger_*.json`."""
+    found = [
+        ledger(json.loads(path.read_text())) for path in sorted(DOCS.glob(_OTHERS))
+    ]
+    return "\n\n".join(found) or NOT_MEASURED
+
+
 def parts() -> dict[str, Callable[[], str]]:
     """Returns the parts of the page, by name."""
     makers = {make.__name__: make for make in (verdicts, ledger, rules)}
-    return {
-        name: functools.partial(part, make, RECORD) for name, make in makers.items()
-    }
+    own = {name: functools.partial(part, make, RECORD) for name, make in makers.items()}
+    return {**own, "others": others}

@@ -17,6 +17,7 @@ from resnet_tf.analysis.ledger.record import RunRecord, read_record
 from resnet_tf.analysis.ledger.times import machine, relative_seconds
 from resnet_tf.config import network_size
 from resnet_tf.config.arithmetic import image_macs
+from resnet_tf.disk import PARTIAL
 from resnet_tf.errors import CheckpointError
 
 # Figures that need the weights.
@@ -32,8 +33,12 @@ def read_finished(folders: Sequence[Path]) -> list[RunRecord]:
     Raises:
         CheckpointError: If there is none, or a file is damaged or no record.
     """
-    paths = [path for folder in folders for path in sorted(folder.glob("*.json"))]
-    records = [read_record(path) for path in paths]
+    records = [
+        read_record(path)
+        for folder in folders
+        for path in sorted(folder.glob("*.json"))
+        if not path.name.startswith(PARTIAL)  # left by a killed process
+    ]
     found = [record for record in records if record.answers]
     if not found:
         raise CheckpointError(

@@ -108,6 +108,7 @@ def work(job: Job) -> None:
         answers = _answers(job)
     except DivergedError as error:
         diverged = without_folders(str(error).partition(";")[0])
+        print(f"{job.run_dir} diverged: {diverged}", flush=True)
     folder = RunFolder(job.run_dir, job.config)
     values = record_values(
         job.name,

@@ -36,7 +36,7 @@ def ledger_table(figures: Figures) -> Table:
         "difference",
         "95 % interval of it",
         "verdict",
-        "updates",
+        "updates x images",
         "training",
         "time / base",
     ]
@@ -87,7 +87,7 @@ def _cells(row: Figures, times: bool) -> list[str]:
         *_error_cells(row),
         *_difference_cells(row),
         row.get("verdict", "-"),
-        f"{row['updates']:,} of {row['batch']:,}",
+        f"{row['updates']:,} x {row['batch']:,}",
         _seconds(row) if times else "-",
         _ratio(row),
     ]

@@ -101,6 +101,8 @@ def test_records_that_cannot_be_compared(folders, plan, tmp_path):
         read_finished([tmp_path / "nowhere"])
     with pytest.raises(SettingError, match="different seeds, received .*base-seed0"):
         compare_records(read_finished([folders[1], folders[1]]))
+    (folders[0] / "partial.base-seed2.json").write_text("{")
+    assert len(read_finished(folders)) == 4
     (folders[0] / "notes.json").write_text("{}")
     with pytest.raises(CheckpointError, match="notes.json: name must be a printable"):
         read_finished(folders)

@@ -132,7 +132,7 @@ def test_the_page(figures):
     low_and_high = base.split(" | ")[3]
     assert base == (
         f"| base | recipe=quickstart, train_batch_size=64 | 0.56 ± 0.00 | "
-        f"{low_and_high} | 2 | - | - | - | 39 of 64 | 10 s | 1 |"
+        f"{low_and_high} | 2 | - | - | - | 39 x 64 | 10 s | 1 |"
     )
     assert fast.split(" | ")[5:8] == ["+0.00", "+0.00 to +0.00", "no difference shown"]
     assert deep.startswith("| deep | num_residual_blocks=2 | - | - | 0 | - | - | too f")
