@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from resnet_tf.analysis.ledger.plan import Plan, read_plan
+from resnet_tf.analysis.ledger.plan import OF_THE_MACHINE, Plan, read_plan
 from resnet_tf.analysis.ledger.runs import Job, jobs, read_records, work
 from resnet_tf.cli.command import (
     require_finished,
@@ -44,7 +44,6 @@ A file, tricks.toml:
   batch_64 = { train_batch_size = 64, lr_scaling = "linear" }
 
 The same command resumes a stopped ledger."""
-_LOCAL = ("data_dir", "cache_dir", "download")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--markdown", action="store_true", help="Print the table as Markdown."
     )
-    add_settings(parser, _LOCAL)
+    add_settings(parser, OF_THE_MACHINE)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -30,10 +30,15 @@ def test_the_parts_of_the_page(tmp_path):
     assert all(len(line) <= 88 for line in rules(record).splitlines())
 
 
+def rounded(text):
+    """Returns JSON values; the last digits of a mean depend on the processor."""
+    return json.loads(text, parse_float=lambda number: round(float(number), 9))
+
+
 @pytest.mark.parametrize("record", RECORDS, ids=lambda path: path.stem)
 def test_the_figures_of_the_page_follow_from_the_committed_records(record):
     plan = read_plan(record.with_suffix(".toml"))
     records = read_records(plan, record.with_suffix(""))
-    found = json.loads(json.dumps(ledger_figures(plan, records)))
-    stated = json.loads(record.read_text())
+    found = rounded(json.dumps(ledger_figures(plan, records)))
+    stated = rounded(record.read_text())
     assert {key: stated[key] for key in found} == found

@@ -29,6 +29,8 @@ from resnet_tf.disk import open_regular
 from resnet_tf.errors import SettingError
 
 BASE = "base"
+# Settings of the machine; the command line has them.
+OF_THE_MACHINE = ("data_dir", "cache_dir", "download")
 _KEYS = ("seeds", "budget", BASE, "variations")
 _MOST_BYTES = 1 << 20
 _MOST = 1_000  # seeds or variations
@@ -86,7 +88,7 @@ def read_plan(path: Path, local: Mapping[str, Any] = {}) -> Plan:
 
     Args:
         path: The TOML file.
-        local: Settings of this machine, e.g. `data_dir`.
+        local: Settings of this machine by name, some of `OF_THE_MACHINE`.
 
     Raises:
         DataError: If a folder of images cannot be listed.
@@ -241,6 +243,8 @@ def _misplaced(name: str, of_the_base: Sequence[str]) -> str:
         return "must not be given, seeds lists them"
     if name in epochs:
         return f"must be given in epochs of the base, as {epochs[name]}"
+    if name in OF_THE_MACHINE:
+        return f"must be given on the command line, as --{name}"
     if name in local:
         return "must not be given, it does not change the weights"
     if name in of_the_base:
