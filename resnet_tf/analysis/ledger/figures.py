@@ -21,7 +21,7 @@ from resnet_tf.analysis.ledger.plan import BASE, Entry, Plan
 from resnet_tf.analysis.ledger.record import RunRecord
 from resnet_tf.analysis.ledger.times import machine, mean_seconds, relative_seconds
 from resnet_tf.analysis.ledger.verdict import verdict
-from resnet_tf.config.arithmetic import image_macs, run_macs
+from resnet_tf.config.arithmetic import run_macs
 from resnet_tf.config.fields import flag_value
 
 Records = Mapping[tuple[str, int], RunRecord]
@@ -38,9 +38,9 @@ def ledger_figures(plan: Plan, records: Records) -> dict[str, Any]:
         A dict of `file`, `network`, `dataset`, `split`, `n` (images, None without a
         finished run), `seeds`, `budget` (`multiply_adds`, `epochs`), `commits`,
         `machines` and `rows`, one for each entry. A row has `name`, `changes`,
-        `updates`, `batch`, `macs` (of an image), `multiply_adds` (of a run), `seeds`
-        (finished), `diverged` (seeds), the figures of `error_figures` (None without a
-        finished run), `seconds` (mean by machine) and `images_per_second`. The row of a
+        `updates`, `batch`, `multiply_adds` (of a run), `seeds` (finished), `diverged`
+        (seeds), the figures of `error_figures` (`error` is None without a finished
+        run), `seconds` (mean by machine) and `images_per_second`. The row of a
         variation also has `common_seeds`, `difference` and `difference_interval`
         (percentage points, variation minus base), `deviations_of_difference`,
         `relative_seconds` (variation over base, on the same machines) and `verdict`.
@@ -78,7 +78,6 @@ def _row(entry: Entry, records: Sequence[RunRecord]) -> dict[str, Any]:
     config = entry.config
     done = [record for record in records if record.answers]
     wrong = [record.answers.wrong for record in done]
-    macs = image_macs(config.model, config.data.image_size)
     train = config.train
     rates = [record.values["images_per_second"] for record in done]
     return {
@@ -86,7 +85,6 @@ def _row(entry: Entry, records: Sequence[RunRecord]) -> dict[str, Any]:
         "changes": {key: flag_value(value) for key, value in entry.changes.items()},
         "updates": train.train_steps,
         "batch": train.train_batch_size,
-        "macs": macs,
         "multiply_adds": run_macs(config),
         "seeds": [record.seed for record in done],
         "diverged": [record.seed for record in records if not record.answers],
