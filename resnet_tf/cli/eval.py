@@ -15,6 +15,7 @@ from resnet_tf.cli.command import (
 )
 from resnet_tf.cli.settings import add_settings, given_settings
 from resnet_tf.errors import SettingError
+from resnet_tf.evaluation.tta import TTA
 from resnet_tf.machine import cores
 from resnet_tf.ownership import require_report_folder
 
@@ -36,6 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("test", "validation"),
         default="test",
         help="Images to evaluate on.",
+    )
+    parser.add_argument(
+        "--tta",
+        choices=TTA,
+        default="none",
+        help="Test-time augmentation: the logits are means over the image and its "
+        "mirror image (flip), or also over its shifts by one pixel along the diagonal "
+        "(multicrop: six views, as in airbench, arXiv:2404.00498).",
     )
     parser.add_argument("--json_output", help="JSON file for the result.")
     parser.add_argument(
@@ -60,7 +69,11 @@ def run(arguments: argparse.Namespace) -> None:
     """
     require_json_output(arguments.json_output)
     _require_folder(arguments.report, arguments.against)
-    options = {**given_settings(arguments), "lanes": min(cores(), MOST_LANES)}
+    options = {
+        **given_settings(arguments),
+        "lanes": min(cores(), MOST_LANES),
+        "tta": arguments.tta,
+    }
     checkpoint = arguments.ckpt, arguments.split
     if arguments.report is None:
         result = resnet_tf.evaluate(*checkpoint, **options)
@@ -133,9 +146,10 @@ def _print(result: dict[str, Any]) -> None:
     for name, error in result["per_class_error"].items():
         print(f"  {name:12} {error:6.2f} %" if error is not None else f"  {name:12} -")
     print(f"loss {result['loss']:.4f}")
+    views = "" if result["tta"] == "none" else f", tta={result['tta']}"
     print(
         f"error {result['error']:.2f} % (n = {result['n']}, 95 % interval "
-        f"{low:.2f} to {high:.2f} %)"
+        f"{low:.2f} to {high:.2f} %{views})"
     )
 
 

@@ -19,6 +19,7 @@ from resnet_tf.data.sources import (
 )
 from resnet_tf.data.split import Split, SplitName
 from resnet_tf.errors import DataError
+from resnet_tf.evaluation.tta import Tta, require_mirrors, require_tta
 from resnet_tf.startup import import_tensorflow, one_thread_an_operation
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ class Subject:
         data: Location of its data set on this machine, and preparation of the images.
         train: Settings with `test_batch_size` and `mixed_precision` of the passes.
         lanes: Number of parts of a batch that run in parallel; see `FullPass`.
+        tta: Test-time augmentation; see `views`.
     """
 
     stored: StoredCheckpoint
     data: DataConfig
     train: TrainConfig
     lanes: int
+    tta: Tta = "none"
 
     @property
     def folder(self) -> Path:
@@ -77,7 +80,7 @@ class Subject:
         from resnet_tf.models import POLICIES
 
         dtype = POLICIES[self.train.mixed_precision]
-        return checkpoint_pass(self.stored, self.data, dtype, self.lanes)
+        return checkpoint_pass(self.stored, self.data, dtype, self.lanes, self.tta)
 
     def result(self, images: Split) -> Result:
         """Returns the outputs of the network for images.
@@ -97,6 +100,7 @@ class Subject:
             "checkpoint": str(self.folder),
             "dataset": self.data.dataset,
             **result.to_dict(),
+            "tta": self.tta,
             "preprocessing": {
                 name: getattr(self.data, name) for name in _PREPROCESSING
             },
@@ -113,6 +117,7 @@ def evaluate(
     test_batch_size: int = 250,
     mixed_precision: Precision = "float32",
     lanes: int = 1,
+    tta: Tta = "none",
 ) -> dict[str, Any]:
     """Returns the error of a checkpoint on a split of its data set.
 
@@ -127,14 +132,16 @@ def evaluate(
         mixed_precision: Type of the activations; see `TrainConfig`.
         lanes: Number of parts of a batch that run in parallel, each on one core with
             one thread if TensorFlow has not been used yet; 1 on a GPU.
+        tta: Test-time augmentation: "none", "flip" or "multicrop"; see `views`.
 
     Returns:
-        A dict of `checkpoint`, `dataset`, `preprocessing` and `Result.to_dict`.
+        A dict of `checkpoint`, `dataset`, `tta`, `preprocessing` and `Result.to_dict`.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If the data set is not available, or the split has no images.
-        SettingError: If an argument is out of its range.
+        SettingError: If an argument is out of its range, or `tta` mirrors images that
+            must not be mirrored.
     """
     require_split(split)
     found = subject(
@@ -145,6 +152,7 @@ def evaluate(
         test_batch_size=test_batch_size,
         mixed_precision=mixed_precision,
         lanes=lanes,
+        tta=tta,
     )
     return found.described(found.result(found.images(split)))
 
@@ -158,6 +166,7 @@ def subject(
     test_batch_size: int = 250,
     mixed_precision: Precision = "float32",
     lanes: int = 1,
+    tta: Tta = "none",
 ) -> Subject:
     """Returns a checkpoint that is ready to evaluate; imports TensorFlow.
 
@@ -169,13 +178,16 @@ def subject(
         test_batch_size: See `evaluate`.
         mixed_precision: See `evaluate`.
         lanes: See `evaluate`.
+        tta: See `evaluate`.
 
     Raises:
         CheckpointError: If the checkpoint is missing, damaged or inconsistent.
         DataError: If the data set is not available.
-        SettingError: If an argument is out of its range.
+        SettingError: If an argument is out of its range, or `tta` mirrors images that
+            must not be mirrored.
     """
     positive("lanes", lanes)
+    require_tta(tta)
     train = TrainConfig(
         test_batch_size=test_batch_size, mixed_precision=mixed_precision
     )
@@ -183,9 +195,10 @@ def subject(
     data = dataclasses.replace(
         stored.config.data, data_dir=data_dir, cache_dir=cache_dir, download=download
     )
+    require_mirrors(tta, data)
     ensure_available(data)
     # Missing data is reported before the slow import of TensorFlow.
     if lanes > 1 and stored.config.model.bn_eval == "moving":
         one_thread_an_operation()
     import_tensorflow()
-    return Subject(stored, data, train, lanes)
+    return Subject(stored, data, train, lanes, tta)

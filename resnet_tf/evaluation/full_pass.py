@@ -18,6 +18,7 @@ from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.split import Split
 from resnet_tf.errors import DivergedError
 from resnet_tf.evaluation.counts import wilson_interval
+from resnet_tf.evaluation.tta import Tta, views
 from resnet_tf.models.inference import optimize_for_inference
 from resnet_tf.models.lanes import side_by_side
 
@@ -109,6 +110,7 @@ class FullPass:
         config: Preparation of the images for the model.
         lanes: Number of parts of a batch that run in parallel.
         native_kernels: Whether to use the native kernels; see `side_by_side`.
+        tta: Test-time augmentation; see `views`.
     """
 
     def __init__(
@@ -117,8 +119,10 @@ class FullPass:
         config: DataConfig,
         lanes: int = 1,
         native_kernels: bool = False,
+        tta: Tta = "none",
     ):
         self._config = config
+        self._tta: Tta = tta
         self._function = side_by_side(model, lanes, native_kernels)
 
     def __call__(self, split: Split, batch_size: int) -> Result:
@@ -163,7 +167,14 @@ class FullPass:
             normalize(images[start : start + batch_size], self._config)
             for start in range(0, len(images), batch_size)
         )
-        return np.concatenate([self._predict(batch).numpy() for batch in batches])
+        return np.concatenate([self._mean(batch) for batch in batches])
+
+    def _mean(self, images: tf.Tensor) -> np.ndarray:
+        """Returns the weighted mean of the logits over the views of images."""
+        seen = views(images, self._tta)
+        return functools.reduce(
+            np.add, (weight * self._predict(view).numpy() for weight, view in seen)
+        )
 
 
 def finite(logits: np.ndarray, images: str = "the images") -> np.ndarray:
@@ -194,6 +205,7 @@ def checkpoint_pass(
     config: DataConfig,
     dtype: str = "float32",
     lanes: int = 1,
+    tta: Tta = "none",
 ) -> FullPass:
     """Returns the pass of a checkpoint's network, optimized for inference.
 
@@ -202,10 +214,12 @@ def checkpoint_pass(
         config: Preparation of the images.
         dtype: Keras dtype policy of the network.
         lanes: See `FullPass`; ignored on a GPU, which one lane keeps busy.
+        tta: See `FullPass`.
 
     Raises:
         CheckpointError: If the checkpoint is damaged or inconsistent.
     """
     model = optimize_for_inference(load_checkpoint(source, dtype=dtype).model)
     gpu = tf.config.list_physical_devices("GPU")
-    return FullPass(model, config, 1 if gpu else lanes, native_kernels=True)
+    lanes = 1 if gpu else lanes
+    return FullPass(model, config, lanes, native_kernels=True, tta=tta)

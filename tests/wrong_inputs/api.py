@@ -114,6 +114,11 @@ CALLS = [
          "split must be one of train, validation, test, received 'tests'"),
     Call("no lanes", lambda c: resnet_tf.evaluate(c, lanes=0), ValueError,
          "lanes must be at least 1, received 0"),
+    Call("an unknown view", lambda c: resnet_tf.evaluate(c, tta="crop"), ValueError,
+         "tta must be one of none, flip, multicrop, received 'crop'"),
+    Call("mirrored digits", lambda c: resnet_tf.evaluate(c, tta="flip"), ValueError,
+         "tta must be none for dataset=digits with flip=false: mirrored images change "
+         "their meaning, received flip"),
     Call("an empty test batch", lambda c: resnet_tf.evaluate(c, test_batch_size=0),
          ValueError, "test_batch_size must be at least 1, received 0"),
     Call("an unknown precision",

@@ -17,10 +17,11 @@ from resnet_tf.analysis.page import (
     write_page,
 )
 from resnet_tf.disk import write_text
+from resnet_tf.evaluation.tta import MEANING
 
 JSON, MARKDOWN, PAGE = "evaluation.json", "evaluation.md", "report.html"
 _HOW = (
-    "Single view. Intervals are 95 % Wilson intervals. ECE is the expected calibration "
+    "Intervals are 95 % Wilson intervals. ECE is the expected calibration "
     "error, with 15 bins of equal width. Each evaluation generates the same corrupted "
     "images again; strength 0 is the original image."
 )
@@ -92,7 +93,9 @@ def page(record: Mapping[str, Any]) -> Page:
     if record["pair"]:
         sections.insert(1, Section("Against another checkpoint", paired(record)))
     title = f"{record['network']} on {record['dataset']}"
-    return Page(title, sections, (f"{origin(record)} {_HOW}",))
+    # Records of earlier versions have no `tta`.
+    views = MEANING[record.get("tta", "none")]
+    return Page(title, sections, (f"{origin(record)} {views} {_HOW}",))
 
 
 def calibration(record: Mapping[str, Any]) -> str:
