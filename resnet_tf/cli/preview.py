@@ -37,11 +37,10 @@ def run(arguments: argparse.Namespace) -> None:
     config = experiment(given_settings(arguments), arguments.recipe)
     ensure_available(config.data)
     import_tensorflow()
-    split = load_split(config.data, "train").part("train", 0, _COLUMNS)
-    rows = _rows(split, config.data, config.train.seed)
+    rows = _rows(load_split(config.data, "train"), config.data, config.train.seed)
     with writing(output):
         write_sheet(output, rows)
-    print(f"{output}: {len(split)} images, {len(rows) - 1} augmented versions below")
+    print(f"{output}: {len(rows[0])} images, {len(rows) - 1} augmented versions below")
 
 
 def _check(output: Path) -> None:
@@ -53,17 +52,24 @@ def _check(output: Path) -> None:
         )
 
 
-def _rows(split, config: DataConfig, seed: int):
-    """Returns the originals and the augmented images as uint8 arrays."""
+def _rows(images, config: DataConfig, seed: int):
+    """Returns the originals and the augmented images as uint8 arrays.
+
+    With alternating flips, the images turn from row to row, as from epoch to epoch.
+    """
     import tensorflow as tf
 
-    from resnet_tf.data.pipeline import normalize, prepare
+    from resnet_tf.data.pipeline import flips, normalize, prepare
     from resnet_tf.data.visible import visible
 
+    turned = flips(config, len(images), seed)
+    split = images.part("train", 0, _COLUMNS)
     labels, classes = tf.constant(split.labels), len(split.class_names)
     rows = [normalize(split.images, config)]
     for update in range(_UPDATES):
         step = tf.constant(update, tf.int64)
-        seen, _ = prepare(split.images, labels, config, seed, step, classes)
+        mirrored = turned and turned(tf.range(len(split)), step)
+        own = split.images, labels
+        seen, _ = prepare(*own, config, seed, step, classes, mirrored=mirrored)
         rows.append(seen)
     return [visible(row, config) for row in rows]

@@ -11,7 +11,7 @@ from resnet_tf.config.datasets import (
     require_training_images,
 )
 from resnet_tf.config.derived import STEPS_OF, override, scaled, to_steps
-from resnet_tf.config.fields import FieldSpec, unknown
+from resnet_tf.config.fields import FieldSpec, flag_value, unknown
 from resnet_tf.config.model import other_family
 from resnet_tf.config.networks import (
     BOTTLENECK,
@@ -25,6 +25,9 @@ from resnet_tf.config.networks import (
 from resnet_tf.config.recipes import DEEP, DEEP_LAYERS, recipe_values
 from resnet_tf.config.sections import iter_settings
 from resnet_tf.errors import SettingError
+
+# Settings without effect if the other is 0.
+_NEEDS_ABOVE_0 = {"warmup_lr": "warmup_steps", "cutmix_probability": "cutmix"}
 
 
 def compose(
@@ -131,6 +134,8 @@ def _of_dataset(
 ) -> dict[str, Any]:
     """Returns the settings, completed with the facts about the data set."""
     result = dict(settings)
+    if result.get("flip") is None:
+        result["flip"] = info is None or info.flip
     if info is None and (left := sorted(STEPS_OF.keys() & result)):
         raise SettingError(
             f"{left[0]} needs the number of training images, received no "
@@ -176,7 +181,11 @@ def _drop_what_means_nothing(
         if found == value:
             continue
         if name in steps and settings[name] != spec.default:
-            raise SettingError(f"{steps[name]} needs {other}={value}, received {found}")
+            raise SettingError(
+                f"{steps[name]} needs {other}={flag_value(value)}, received "
+                f"{flag_value(found)}"
+            )
         del settings[name]
-    if "warmup_lr" in given and not settings.get("warmup_steps"):
-        raise SettingError("warmup_lr needs warmup_steps above 0, received 0")
+    for name, other in _NEEDS_ABOVE_0.items():
+        if name in given and not settings.get(other):
+            raise SettingError(f"{name} needs {other} above 0, received 0")

@@ -125,12 +125,52 @@ class DataConfig(Section):
     flip: bool | None = field(
         None, "Mirror half of the training images [true for CIFAR and folders]."
     )
+    flip_order: Literal["random", "alternating"] = field(
+        "random",
+        "Mirror a random half of the images in each update, or a random half in the "
+        "first epoch and then each image in every other epoch (Jordan 2024, "
+        "arXiv:2404.00498).",
+        was="random",
+        needs=("flip", True),
+    )
+    auto_augment: Literal["none", "trivialaugment", "randaugment"] = field(
+        "none",
+        "Transform each training image before the crop: by one of 14 transforms of a "
+        "random strength (trivialaugment: the wide space of arXiv:2103.10158), or by "
+        "several of one strength (randaugment: arXiv:1909.13719).",
+        was="none",
+    )
+    randaugment_transforms: int = field(
+        2,
+        "Number of transforms of an image in RandAugment.",
+        minimum=1,
+        maximum=14,
+        was=2,
+        needs=("auto_augment", "randaugment"),
+    )
+    randaugment_strength: int = field(
+        9,
+        "Strength of the transforms in RandAugment, from 0 to 30.",
+        minimum=0,
+        maximum=30,
+        was=9,
+        needs=("auto_augment", "randaugment"),
+    )
     cutout: int = field(
         0,
         "Side of the square blanked in each training image, in pixels; 0 for none.",
         minimum=0,
         maximum=_LARGEST_SIDE,
         was=0,
+    )
+    erasing: float = field(
+        0.0,
+        "Probability that a rectangle of a training image becomes noise (random "
+        "erasing: Zhong et al. 2017, arXiv:1708.04896): pixels that are uniform from 0 "
+        "to 255, normalized like an image.",
+        minimum=0,
+        maximum=1,
+        was=0.0,
     )
     mixup: float = field(
         0.0,
@@ -139,6 +179,22 @@ class DataConfig(Section):
         minimum=0,
         maximum=1000,
         was=0.0,
+    )
+    cutmix: float = field(
+        0.0,
+        "alpha of CutMix (Yun et al. 2019, arXiv:1905.04899): a box of each training "
+        "batch comes from a permutation of itself; the rest has a share of the area "
+        "drawn from Beta(alpha, alpha); 0 for none.",
+        minimum=0,
+        maximum=1000,
+        was=0.0,
+    )
+    cutmix_probability: float = field(
+        1.0,
+        "Probability that CutMix mixes a batch; the authors use 0.5 for CIFAR.",
+        minimum=0,
+        maximum=1,
+        was=1.0,
     )
     normalization: Literal["whitening", "mean_std"] = field(
         "whitening",
@@ -169,16 +225,23 @@ class DataConfig(Section):
                 f"flip must be false for dataset={self.dataset}: mirrored images "
                 "change their meaning, received true"
             )
+        self._check_flip_order()
         if self.normalization == "mean_std":
             self._default("channel_mean", info.mean)
             self._default("channel_std", info.std)
         self._check_channels()
         self._check_crop()
+        self._check_mixing()
 
     @property
     def stored_side(self) -> int:
         """Height and width of the stored images, in pixels."""
         return DATASETS[self.dataset].side or self.resize or self.image_size
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images are mixed, so that they have targets instead of labels."""
+        return bool(self.mixup or self.cutmix)
 
     def _default(self, name: str, value: Any) -> None:
         if getattr(self, name) is None:
@@ -194,6 +257,23 @@ class DataConfig(Section):
             )
         # The real number of images is checked when they are loaded.
         return folder_info(num_classes=2, num_train=self.validation_size + 1)
+
+    def _check_flip_order(self) -> None:
+        if self.flip_order == "random":
+            return
+        if not self.flip:
+            raise SettingError("flip_order=alternating needs flip=true, received false")
+        if self.sampling != "permutation":
+            raise SettingError(
+                "flip_order=alternating needs sampling=permutation, received "
+                f"{self.sampling}"
+            )
+
+    def _check_mixing(self) -> None:
+        if self.mixup and self.cutmix:
+            raise SettingError(
+                f"cutmix must be 0 with mixup={self.mixup}, received {self.cutmix}"
+            )
 
     def _check_channels(self) -> None:
         for name in ("channel_mean", "channel_std"):

@@ -12,13 +12,18 @@ import tensorflow as tf
 
 from resnet_tf.config import DataConfig
 from resnet_tf.config.derived import images_an_epoch
-from resnet_tf.data.augment import cutout, mixup, random_window, standardize, whiten
+from resnet_tf.data.augment import random_window, standardize, whiten
+from resnet_tf.data.auto_augment import rand_augment, trivial_augment
+from resnet_tf.data.erasing import cutout, random_erasing, random_pixels
+from resnet_tf.data.flips import Flips, alternating
+from resnet_tf.data.mixing import cutmix, mixup
 from resnet_tf.data.part import WHOLE, Part
 from resnet_tf.data.resize import random_resized_crop, resize_and_crop
 from resnet_tf.data.split import Split
 from resnet_tf.errors import SettingError
 
 _ORDER, _AUGMENT, _WINDOW, _CUTOUT, _MIXUP = range(5)
+_FLIP, _AUTO, _ERASING, _CUTMIX = range(5, 9)
 _LARGEST_COPY = 512 * 2**20  # bytes
 _MOST_CALLS = 8
 # No branch below depends on a tensor, so AutoGraph's analysis would waste a second.
@@ -39,25 +44,36 @@ def normalize(images: tf.Tensor, config: DataConfig) -> tf.Tensor:
 
 
 def augment(
-    images: tf.Tensor, config: DataConfig, seed: int, step, part: Part = WHOLE
+    images: tf.Tensor,
+    config: DataConfig,
+    seed: int,
+    step,
+    part: Part = WHOLE,
+    mirrored: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Returns the training images of update `step`, cropped, flipped and resized.
+
+    The transforms of `auto_augment` come first, on the stored images.
 
     With `padding_color="mean"` the stored images are normalized first, so that the
     padding of zeros has the mean color.
 
     Args:
         images: uint8 tensor (N, side, side, 3).
-        config: Uses the crop and its parameters, `flip`, `image_size` and `resize`; for
-            the mean color also `normalization`.
+        config: Uses `auto_augment`, the crop and its parameters, `flip`, `image_size`
+            and `resize`; for the mean color also `normalization`.
         seed: Seed of the run.
         step: Index of the update, from 0; int64 scalar.
         part: The part of the update to which the images belong.
+        mirrored: The images to mirror, bool tensor (N,), from `flips`; if None, with
+            `flip` a random half.
 
     Returns:
         Tensor (N, image_size, image_size, 3): uint8 pixels, or normalized float32 if
         the padding has the mean color.
     """
+    images = _auto_augment(images, config, seed, step, part)
+    flip = config.flip if mirrored is None else mirrored
     seeds = _seed(seed, _AUGMENT, step)
     if config.crop == "resized":
         return random_resized_crop(
@@ -65,16 +81,28 @@ def augment(
             config.image_size,
             config.crop_scale,
             config.crop_ratio,
-            config.flip,
+            flip,
             seeds,
             part,
         )
     if config.padding_color == "mean":
         images = _scale(images, config)
     windows = random_window(
-        images, config.padding_size, config.flip, seeds, config.crop_offsets, part
+        images, config.padding_size, flip, seeds, config.crop_offsets, part
     )
     return _fit(windows, config)
+
+
+def _auto_augment(
+    images: tf.Tensor, config: DataConfig, seed: int, step, part: Part
+) -> tf.Tensor:
+    if config.auto_augment == "none":
+        return images
+    seeds = _seed(seed, _AUTO, step)
+    if config.auto_augment == "trivialaugment":
+        return trivial_augment(images, seeds, part)
+    count, strength = config.randaugment_transforms, config.randaugment_strength
+    return rand_augment(images, count, strength, seeds, part)
 
 
 def _fit(images: tf.Tensor, config: DataConfig) -> tf.Tensor:
@@ -96,6 +124,7 @@ def prepare(
     step,
     num_classes: int,
     part: Part = WHOLE,
+    mirrored: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the augmented, normalized images and the labels of update `step`.
 
@@ -105,22 +134,49 @@ def prepare(
         config: Augmentation and normalization.
         seed: Seed of the run.
         step: Index of the update, from 0; int64 scalar.
-        num_classes: Length of mixup's targets.
-        part: The part of the update to which the images belong; `WHOLE` with mixup.
+        num_classes: Length of the targets, if images are mixed.
+        part: The part of the update to which the images belong; `WHOLE` if images are
+            mixed.
+        mirrored: See `augment`.
 
     Returns:
-        Images float32 (N, image_size, image_size, 3), and the labels or, with
-        mixup, targets float32 (N, num_classes).
+        Images float32 (N, image_size, image_size, 3), and the labels or, with mixup or
+        CutMix, targets float32 (N, num_classes).
     """
-    seen = augment(images, config, seed, step, part)
+    seen = augment(images, config, seed, step, part, mirrored)
     if seen.dtype == tf.uint8:
         seen = _scale(seen, config)
     if config.cutout:
         seen = cutout(seen, config.cutout, _seed(seed, _CUTOUT, step), part)
+    if config.erasing:
+        where, values = tf.unstack(tf.random.split(_seed(seed, _ERASING, step)))
+        noise = _scale(random_pixels(seen, values, part), config)
+        seen = random_erasing(seen, noise, config.erasing, where, part)
     if config.mixup:
         seeds = _seed(seed, _MIXUP, step)
         return mixup(seen, labels, num_classes, config.mixup, seeds)
+    if config.cutmix:
+        seeds = _seed(seed, _CUTMIX, step)
+        alpha, probability = config.cutmix, config.cutmix_probability
+        return cutmix(seen, labels, num_classes, alpha, probability, seeds)
     return seen, labels
+
+
+def flips(config: DataConfig, num_images: int, seed: int) -> Flips | None:
+    """Returns a function that says which images are mirrored, for `prepare`.
+
+    Args:
+        config: Uses `flip_order`.
+        num_images: Number of training images.
+        seed: Seed of the run.
+
+    Returns:
+        Function from the indices of images (N,) and their epochs, from 0, to a bool
+        tensor (N,). None with flip_order=random, where each update draws its own.
+    """
+    if config.flip_order == "random":
+        return None
+    return alternating(num_images, _seed(seed, _FLIP, 0))
 
 
 def batch_indices(
@@ -215,13 +271,14 @@ def training_batches(
         batch_size: Number of images in an update.
         seed: Seed of the run.
         start_step: Index of the first update, from 0.
-        num_classes: Length of mixup's targets; by default the number of classes.
+        num_classes: Length of the targets, if images are mixed; by default the number
+            of classes.
         part: The part of each batch to return; the number of parts must divide the
             batch.
 
     Returns:
         Data set of (images float32 (N, image_size, image_size, 3), labels int32
-        (N,)) with the N images of the part; with mixup, targets float32 (N,
+        (N,)) with the N images of the part; with mixup or CutMix, targets float32 (N,
         num_classes) replace the labels.
 
     Raises:
@@ -229,15 +286,19 @@ def training_batches(
     """
     num_classes = num_classes or len(split.class_names)
     images, labels = _gatherer(split.images), _gatherer(split.labels)
+    turned = flips(config, len(split), seed)
+    # Mixing needs all images of an update.
+    first, last = (WHOLE, part) if config.mixes else (part, WHOLE)
 
     @_no_autograph
     def batch(step: tf.Tensor, indices: tf.Tensor):
-        # Mixup needs all images of an update.
-        first, last = (WHOLE, part) if config.mixup else (part, WHOLE)
         mine = first.of(indices)
-        prepared = prepare(
-            images(mine), labels(mine), config, seed, step, num_classes, first
-        )
+        mirrored = None
+        if turned:
+            epochs = _epochs(step, len(split), batch_size, config.drop_last)
+            mirrored = turned(mine, first.of(epochs))
+        own = images(mine), labels(mine)
+        prepared = prepare(*own, config, seed, step, num_classes, first, mirrored)
         return tuple(map(last.of, prepared))
 
     order = config.sampling, config.drop_last
@@ -245,6 +306,14 @@ def training_batches(
     # Parallel calls change no bit: each depends only on its step, and order is kept.
     batches = indices.enumerate(start_step).map(batch, _parallel_calls())
     return batches.prefetch(4).with_options(_options())
+
+
+def _epochs(
+    step: tf.Tensor, num_images: int, batch_size: int, drop_last: bool
+) -> tf.Tensor:
+    """Returns the epoch of each image of an update, from 0, int64 (batch_size,)."""
+    used = images_an_epoch(num_images, batch_size, drop_last)
+    return (step * batch_size + tf.range(batch_size, dtype=tf.int64)) // used
 
 
 def _gatherer(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -8,6 +8,8 @@ import math
 
 import tensorflow as tf
 
+from resnet_tf.data.augment import flipped
+from resnet_tf.data.draws import between, first_true
 from resnet_tf.data.part import WHOLE, Part
 
 _TRIES = 10
@@ -41,7 +43,7 @@ def random_resized_crop(
     size: int,
     scale: tuple[float, float],
     ratio: tuple[float, float],
-    flip: bool,
+    flip: bool | tf.Tensor,
     seed: tf.Tensor,
     part: Part = WHOLE,
 ) -> tf.Tensor:
@@ -58,7 +60,8 @@ def random_resized_crop(
         size: Height and width of the result.
         scale: Smallest and largest share of the area, in (0, 1].
         ratio: Smallest and largest width / height, above 0.
-        flip: Whether half of the results are mirrored left to right.
+        flip: Whether half of the results are mirrored left to right, or which ones,
+            bool tensor (N,).
         seed: int tensor (2,), the stateless seed.
         part: The part of the update to which the images belong.
 
@@ -68,28 +71,21 @@ def random_resized_crop(
     _, height, width, _ = images.shape
     draws = part.uniform(images, 2 * _TRIES + 3, seed)
     area, aspect, top, left, side = tf.split(draws, [_TRIES, _TRIES, 1, 1, 1], axis=1)
-    area = height * width * _between(scale, area)
-    aspect = tf.exp(_between([math.log(limit) for limit in ratio], aspect))
+    area = height * width * between(scale, area)
+    aspect = tf.exp(between([math.log(limit) for limit in ratio], aspect))
     heights, widths = tf.round(tf.sqrt(area / aspect)), tf.round(tf.sqrt(area * aspect))
     fits = (heights >= 1) & (heights <= height) & (widths >= 1) & (widths <= width)
-    first = tf.reduce_min(tf.where(fits, tf.range(_TRIES), _TRIES), 1, keepdims=True)
+    first = first_true(fits)
 
     central_height, central_width = _central_part(height, width, ratio)
     tall, top = _part(heights, central_height, first, top, height)
     wide, left = _part(widths, central_width, first, left, width)
-    places = columns = (tf.range(size, dtype=tf.float32) + 0.5) / size
-    if flip:
-        columns = tf.where(side < 0.5, columns[::-1], columns)
+    places = (tf.range(size, dtype=tf.float32) + 0.5) / size
+    columns = flipped(places, flip, side)
     pixels = tf.cast(images, tf.float32)
     pixels = _resize_rows(pixels, _resizing(tall, top, height, places))
     pixels = _resize_rows(pixels, _resizing(wide, left, width, columns))
     return _rounded(pixels)
-
-
-def _between(limits, draws: tf.Tensor) -> tf.Tensor:
-    """Returns draws from [0, 1) mapped linearly to the range between two limits."""
-    low, high = limits
-    return low + draws * (high - low)
 
 
 def _central_part(height: int, width: int, ratio: tuple[float, float]):

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from resnet_tf.config import ExperimentConfig
-from resnet_tf.data.pipeline import normalize, prepare
+from resnet_tf.data.pipeline import flips, normalize, prepare
 from resnet_tf.data.split import Split
 from resnet_tf.data.visible import visible
 from resnet_tf.evaluation.counts import confusion_matrix
@@ -103,13 +103,17 @@ class Pictures:
         self._board.settings(self._config.flat())
         self._board.graph(graph)
         data, seed = self._config.data, self._config.train.seed
+        shown = self._images.part("train", 0, _SHOWN)
+        first = tf.constant(0, tf.int64)
+        turned = flips(data, len(self._images), seed)
         seen, _ = prepare(
-            self._images.images[:_SHOWN],
-            tf.constant(self._images.labels[:_SHOWN]),
+            shown.images,
+            tf.constant(shown.labels),
             data,
             seed,
-            tf.constant(0, tf.int64),
+            first,
             self._config.model.num_classes,
+            mirrored=turned and turned(tf.range(len(shown)), first),
         )
         self._board.images("augmented", visible(seen, data), 0)
 

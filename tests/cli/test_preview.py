@@ -38,6 +38,28 @@ def test_augmented_images_are_below(tmp_path):
     assert not np.array_equal(rows[1], rows[2])
 
 
+def test_alternating_flips_turn_from_row_to_row(tmp_path, fake_cifar):
+    rows = preview(
+        tmp_path, "--recipe=onecycle", "--padding_size=0", "--flip_order=alternating",
+        "--dataset=cifar10", f"--data_dir={fake_cifar}", "--validation_size=16",
+        f"--cache_dir={tmp_path}",
+    )  # fmt: skip
+    first = [np.array_equal(*pair) for pair in zip(rows[0], rows[1], strict=True)]
+    assert 0 < sum(first) < 10
+    for update, row in enumerate(rows[1:]):
+        for image, original, plain in zip(row, rows[0], first, strict=True):
+            side = 1 if plain ^ (update % 2) else -1
+            np.testing.assert_array_equal(image, original[:, ::side])
+
+
+def test_new_augmentations_are_shown(tmp_path):
+    plain = ("--recipe=onecycle", "--padding_size=0")
+    tricks = ("--auto_augment=trivialaugment", "--erasing=1", "--cutmix=1")
+    rows = preview(tmp_path, *plain, *tricks)
+    for row in rows[1:]:
+        assert sum(np.any(row != rows[0], axis=(1, 2, 3))) == 10
+
+
 def test_without_augmentation_the_rows_are_equal(tmp_path):
     rows = preview(tmp_path, "--recipe=onecycle", "--padding_size=0", "--noflip")
     for row in rows[1:]:

@@ -205,6 +205,14 @@ def test_finetune224_resizes_with_and_without_a_model():
         assert (data.resize, data.image_size) == (256, 224)
 
 
+def test_an_alternating_flip_needs_a_flip():
+    settings = {"flip_order": "alternating"}
+    assert ExperimentConfig.from_flat(settings).data.flip_order == "alternating"
+    info = folder_info(num_classes=3, num_train=95)
+    folder = ExperimentConfig.from_flat({**settings, "dataset": "folder"}, info=info)
+    assert (folder.data.flip, folder.data.flip_order) == (True, "alternating")
+
+
 def test_an_explicit_padded_crop_needs_padding():
     data = ExperimentConfig.from_flat({"crop": "padded"}, "uvadlc_sgd").data
     assert (data.crop, data.padding_size) == ("padded", 4)
@@ -446,6 +454,33 @@ WRONG = [
         "validation_size must be given for dataset=folder, received none",
     ),
     ({"cutout": 32}, "cutout must be below image_size=32, received 32"),
+    (
+        {"flip_order": "alternating", "flip": False},
+        "flip_order needs flip=true, received false",
+    ),
+    (
+        {"flip_order": "alternating", "dataset": "digits"},
+        "flip_order needs flip=true, received false",
+    ),
+    (
+        {"flip_order": "alternating", "sampling": "window"},
+        "flip_order=alternating needs sampling=permutation, received window",
+    ),
+    ({"mixup": 0.2, "cutmix": 1}, "cutmix must be 0 with mixup=0.2, received 1.0"),
+    (
+        {"cutmix_probability": 0.5},
+        "cutmix_probability needs cutmix above 0, received 0",
+    ),
+    ({"erasing": 1.5}, "erasing must be at most 1, received 1.5"),
+    (
+        {"auto_augment": "autoaugment"},
+        "auto_augment must be one of none, trivialaugment, randaugment, received "
+        "'autoaugment'",
+    ),
+    (
+        {"auto_augment": "trivialaugment", "randaugment_strength": 5},
+        "randaugment_strength needs auto_augment=randaugment, received trivialaugment",
+    ),
     ({"resize": 65}, "resize must be from image_size=32 to twice that, received 65"),
     (
         {"crop_ratio": (0.5, 2.0)},
@@ -573,5 +608,7 @@ def test_every_released_config_keeps_its_meaning():
 def test_sections_check_themselves():
     with pytest.raises(SettingError, match="growth_rate belongs to model=densenet"):
         ModelConfig(growth_rate=24)
+    with pytest.raises(SettingError, match="flip_order=alternating needs flip=true"):
+        DataConfig(flip_order="alternating", flip=False)
     assert OptimizerConfig(init_lr=1).init_lr == 1.0
     assert TrainConfig(seed=3).seed == 3

@@ -2,13 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from resnet_tf.data.augment import (
-    cutout,
-    mixup,
-    random_window,
-    standardize,
-    whiten,
-)
+from resnet_tf.data.augment import random_window, standardize, whiten
 
 SEED = tf.constant([3, 4], tf.int64)
 
@@ -127,91 +121,10 @@ def test_standardize_by_hand():
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 10])
-def test_cutout_by_hand(size):
-    images = np.random.default_rng(0).normal(size=(100, 6, 8, 3)).astype(np.float32)
-    result = cutout(tf.constant(images), size, SEED)
-    draws = tf.random.stateless_uniform((100, 2), SEED).numpy()
-    expected = images.copy()
-    for image, (row, column) in zip(expected, draws, strict=True):
-        top, left = int(row * 6) - size // 2, int(column * 8) - size // 2
-        for i in range(top, top + size):
-            for j in range(left, left + size):
-                if 0 <= i < 6 and 0 <= j < 8:
-                    image[i, j] = 0
-    np.testing.assert_array_equal(result, expected)
-    blank = (expected == 0).all(axis=-1).sum((1, 2))
-    assert blank.max() == min(size, 6) * min(size, 8)
-    assert blank.min() < blank.max() or size == 1
-
-
-def test_every_pixel_can_be_the_center_of_a_cutout():
-    result = cutout(tf.ones((12_000, 4, 3, 2)), 1, SEED).numpy()
-    np.testing.assert_array_equal((result == 0).sum((1, 2, 3)), 2)
-    counts = (result == 0).all(axis=-1).sum(axis=0)
-    np.testing.assert_allclose(counts, np.full((4, 3), 1000), rtol=0.1)
-
-
-def test_mixup_by_hand():
-    """Image i is 1 in channel i, so that a mixed image shows its two members."""
-    images = tf.reshape(tf.eye(20), (20, 1, 1, 20))
-    mixed, targets = mixup(images, tf.range(20) % 3, 3, 1.0, SEED)
-    mixed = mixed.numpy().reshape(20, 20)
-    share = np.diag(mixed).min()
-    assert 0 < share < 1
-    others = mixed - np.diag(np.diag(mixed))
-    partners = np.where(others.any(axis=1), others.argmax(axis=1), range(20))
-    np.testing.assert_array_equal(np.sort(partners), np.arange(20))
-    for i, partner in enumerate(partners):
-        image, target = np.zeros(20), np.zeros(3)
-        for member, weight in ((i, share), (partner, 1 - share)):
-            image[member] += weight
-            target[member % 3] += weight
-        np.testing.assert_allclose(mixed[i], image, atol=1e-6)
-        np.testing.assert_allclose(targets[i], target, atol=1e-6)
-
-
-def test_mixup_gives_floats_and_follows_the_seed():
-    images, labels = tf.random.normal((4, 5, 5, 3)), tf.constant([0, 1, 2, 1])
-
-    def mix(seed):
-        return mixup(images, labels, 3, 0.4, seed)
-
-    results = mix(SEED), tf.function(mix)(SEED), mix(SEED + 1)
-    for one, same, other in zip(*results, strict=True):
-        assert one.dtype == tf.float32
-        np.testing.assert_array_equal(one, same)
-        assert np.any(one != other)
-
-
-@pytest.mark.parametrize("alpha", [0.2, 1.0, 5.0])
-def test_the_share_is_beta(alpha):
-    """The mean is 1/2 and the variance 1 / (4 (2 alpha + 1)) over many seeds."""
-    shares = _shares(alpha)
-    assert shares.mean() == pytest.approx(0.5, abs=0.02)
-    assert shares.var() == pytest.approx(0.25 / (2 * alpha + 1), rel=0.1)
-    assert np.all((shares >= 0) & (shares <= 1))
-
-
-def test_a_tiny_alpha_mixes_nothing():
-    shares = _shares(1e-6)
-    assert set(np.round(shares, 3)) == {0.0, 1.0}
-    assert shares.mean() == pytest.approx(0.5, abs=0.05)
-
-
-def _shares(alpha: float) -> np.ndarray:
-    """Returns the shares of 4,000 batches: the rest of an image's own class.
-
-    It is 1 for an image that is its own partner, but never for all ten.
-    """
-    images, labels = tf.zeros((10, 1, 1, 1)), tf.range(10)
-
-    def share(seed):
-        _, targets = mixup(images, labels, 10, alpha, seed)
-        return tf.reduce_min(tf.linalg.diag_part(targets))
-
-    seeds = tf.stack([tf.range(4_000, dtype=tf.int64)] * 2, axis=1)
-    shares = tf.function(
-        lambda: tf.map_fn(share, seeds, fn_output_signature=tf.float32)
-    )
-    return shares().numpy()
+def test_the_images_to_mirror_can_be_given(pixels):
+    """The windows are those of the random flip, and only their sides differ."""
+    images, given = tf.constant(pixels), np.arange(200) % 3 == 0
+    plain = random_window(images, 2, False, SEED)
+    batch = random_window(images, 2, tf.constant(given), SEED)
+    sides = np.where(given[:, None, None, None], plain[:, :, ::-1], plain)
+    np.testing.assert_array_equal(batch, sides)

@@ -32,6 +32,8 @@ def batches(split, config, part=None):
     [
         {"crop": "resized", "cutout": 8, "sampling": "window"},
         {"mixup": 0.5, "normalization": "whitening"},
+        {"cutmix": 1.0, "flip_order": "alternating"},
+        {"auto_augment": "trivialaugment", "flip_order": "alternating", "erasing": 1.0},
     ],
     ids=str,
 )

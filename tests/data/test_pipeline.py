@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from resnet_tf.config import DataConfig
 from resnet_tf.data import pipeline
+from resnet_tf.data.auto_augment import rand_augment
 from resnet_tf.data.pipeline import (
     augment,
     batch_indices,
@@ -26,7 +27,16 @@ VARIANTS = {
     "mixed": {"cutout": 16, "mixup": 0.4},
     "mean": {"padding_color": "mean", "drop_last": True},
     "large": {"resize": 40, "image_size": 36},
-}
+    "tricks": {
+        "flip_order": "alternating", "auto_augment": "trivialaugment", "erasing": 0.5,
+        "cutmix": 1.0, "cutmix_probability": 0.7, "padding_color": "mean",
+    },
+    "random": {
+        "flip_order": "alternating", "auto_augment": "randaugment", "erasing": 1.0,
+        "crop": "resized", "normalization": "whitening", "channel_mean": None,
+        "channel_std": None,
+    },
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -169,9 +179,10 @@ def test_types_and_shapes(split, variant, side):
     assert labels == tf.TensorSpec((8,), tf.int32)
 
 
+@pytest.mark.parametrize("trick", ["mixup", "cutmix"])
 @pytest.mark.parametrize("num_classes", [None, 12])
-def test_mixup_gives_targets(split, num_classes):
-    config = dataclasses.replace(CONFIG, mixup=0.4)
+def test_mixing_gives_targets(split, num_classes, trick):
+    config = dataclasses.replace(CONFIG, **{trick: 0.4})
     batches = training_batches(
         split, config, batch_size=8, seed=0, num_classes=num_classes
     )
@@ -212,6 +223,33 @@ def test_cutout_blanks_after_normalization(split):
             assert 8 <= rows.sum() <= 16 and 8 <= columns.sum() <= 16
             places.add((rows.tobytes(), columns.tobytes()))
     assert len(places) > 30
+
+
+def test_erasing_shows_noise_like_an_image(split):
+    """A white image normalized by mean_std becomes pixels from 0 to 255 in places."""
+    white = dataclasses.replace(split, images=np.full_like(split.images, 255))
+    still = dataclasses.replace(STILL, erasing=0.5)
+    ((images, _),) = _take(training_batches(white, still, batch_size=50, seed=0), 1)
+    pixels = 255 * (images * STILL.channel_std + STILL.channel_mean)
+    np.testing.assert_allclose(pixels, np.rint(pixels), atol=1e-3)
+    erased = (np.rint(pixels) < 255).any(axis=(1, 2, 3))
+    assert 0.3 < erased.mean() < 0.7
+    noise = pixels[np.rint(pixels) < 255]
+    assert noise.min() < 1 and noise.max() > 253
+    assert noise.mean() == pytest.approx(127, abs=2)
+
+
+def test_transforms_come_before_the_crop(split):
+    """So the border of the crop has its own color, and a window is of 32x32 pixels."""
+    config = dataclasses.replace(STILL, auto_augment="randaugment")
+    images = tf.constant(split.images)
+    seeds = pipeline._seed(3, pipeline._AUTO, 7)
+    transformed = rand_augment(images, 2, 9, seeds)
+    np.testing.assert_array_equal(augment(images, config, 3, 7), transformed)
+    crops = dataclasses.replace(CONFIG, padding_size=4)
+    both = dataclasses.replace(crops, auto_augment="randaugment")
+    expected = augment(transformed, crops, 3, 7)
+    np.testing.assert_array_equal(augment(images, both, 3, 7), expected)
 
 
 def test_resized_crops_are_chosen_by_the_config(split):
