@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from resnet_tf.config import DataConfig
 from resnet_tf.data.part import Part
@@ -33,7 +34,7 @@ def batches(split, config, part=None):
         {"crop": "resized", "cutout": 8, "sampling": "window"},
         {"mixup": 0.5, "normalization": "whitening"},
         {"cutmix": 1.0, "flip_order": "alternating"},
-        {"auto_augment": "trivialaugment", "flip_order": "alternating", "erasing": 1.0},
+        {"crop": "resized", "flip_order": "alternating", "erasing": 1.0},
     ],
     ids=str,
 )
@@ -45,6 +46,19 @@ def test_parts_make_up_the_batch(split, settings):
         for values, *shares in zip(batch, *pieces, strict=True):
             assert {len(share) for share in shares} == {BATCH // PARTS}
             np.testing.assert_array_equal(np.concatenate(shares), values)
+
+
+def test_replicas_share_the_batch(split):
+    """Mixing and alternating flips see the whole batch, not the half of a replica."""
+    config = DataConfig(cutmix=1.0, flip_order="alternating", erasing=0.5)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    made = training_batches(split, config, batch_size=BATCH, seed=3)
+    shared = strategy.experimental_distribute_dataset(made)
+    for whole, values in zip(made.take(STEPS), shared, strict=False):
+        for value, share in zip(whole, values, strict=True):
+            parts = strategy.experimental_local_results(share)
+            assert len(parts) == 2
+            np.testing.assert_array_equal(tf.concat(parts, axis=0), value)
 
 
 def test_all_parts_together_see_each_image_once_an_epoch(split):

@@ -31,10 +31,9 @@ VARIANTS = {
         "flip_order": "alternating", "auto_augment": "trivialaugment", "erasing": 0.5,
         "cutmix": 1.0, "cutmix_probability": 0.7, "padding_color": "mean",
     },
-    "random": {
-        "flip_order": "alternating", "auto_augment": "randaugment", "erasing": 1.0,
-        "crop": "resized", "normalization": "whitening", "channel_mean": None,
-        "channel_std": None,
+    "white": {
+        "flip_order": "alternating", "erasing": 1.0, "crop": "resized",
+        "normalization": "whitening", "channel_mean": None, "channel_std": None,
     },
 }  # fmt: skip
 

@@ -8,17 +8,16 @@ from PIL import Image, ImageEnhance, ImageOps
 from resnet_tf.data.auto_augment import STRENGTHS, WIDE, narrow
 from resnet_tf.data.digits import load
 
-SIDES = [(32, 32), (17, 24)]
+# Height and width for the strengths of TrivialAugment and of RandAugment.
+SIDES = {"wide": (32, 32), "narrow": (17, 24)}
 NAMES = (
     "identity shear_x shear_y right down rotation brightness color contrast sharpness "
     "posterize solarize autocontrast equalize"
 ).split()
 
 
-@pytest.fixture(scope="module", params=SIDES, ids=str)
-def images(request) -> np.ndarray:
+def pictures(height: int, width: int) -> np.ndarray:
     """Photograph-like images, noise, few and uniform colors, and extreme values."""
-    height, width = request.param
     generator = np.random.default_rng(0)
     waves = generator.normal(size=(8, 2, 1, 1, 3)).cumsum(axis=0)
     y, x = np.mgrid[:height, :width, :1][:2]
@@ -78,10 +77,12 @@ def strengths(name: str, space: str, height: int, width: int) -> np.ndarray:
     return np.linspace(0, {**largest, **blends}.get(name, 0), STRENGTHS)
 
 
-@pytest.mark.parametrize("space", ["wide", "narrow"])
+@pytest.mark.parametrize("space", SIDES)
 @pytest.mark.parametrize("number", range(14), ids=NAMES)
-def test_every_strength_gives_the_pixels_of_pillow(images, number, space):
-    count, height, width, _ = images.shape
+def test_every_strength_gives_the_pixels_of_pillow(number, space):
+    height, width = SIDES[space]
+    images = pictures(height, width)
+    count = len(images)
     own = WIDE if space == "wide" else narrow(height, width)
     operation, parameters = own.operations(height, width)[number]
     name = NAMES[number]
