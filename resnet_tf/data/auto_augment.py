@@ -1,9 +1,9 @@
 """TrivialAugment and RandAugment: random transforms of each image.
 
-The transforms, their strengths and the draws are those of torchvision's
-`TrivialAugmentWide` and `RandAugment`. Keras 3.15 has a `RandAugment` layer that this
-module does not use: it draws one transform for the whole batch, computes all of them,
-and its draws depend on a state instead of a seed.
+The transforms, their strengths and the draws follow `TrivialAugmentWide` and
+`RandAugment` of torchvision. Keras 3.15 has a `RandAugment` layer that this module does
+not use: it draws one transform for the whole batch, computes all of them, and its draws
+depend on a state instead of a seed.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ STRENGTHS = 31
 
 @dataclass(frozen=True)
 class Space:
-    """The largest strengths of the transforms; the smallest change nothing.
+    """The largest strengths of the transforms; the smallest change almost nothing.
 
     Attributes:
         shear: Pixels by which each line moves against the line before.

@@ -47,8 +47,8 @@ def random_erasing(
 
     The rectangle's share of the area is uniform from 0.02 to 0.4, and its height /
     width is uniform from 0.3 to 1 / 0.3. Both sides are rounded. The first of ten tries
-    that is smaller than the image is used, at a uniformly random position, as in the
-    authors' code. An image stays unchanged if no try fits (less than one in 10^13).
+    that is smaller than the image is used, at a uniformly random position. If none is,
+    the image stays unchanged; that is less likely than 10^-12 for square images.
 
     Args:
         images: float32 tensor (N, H, W, C), normalized.

@@ -1,9 +1,9 @@
 """The transforms of TrivialAugment and RandAugment, on batches of images.
 
-They are those of torchvision for Pillow images, with the nearest neighbor and black
-outside the image, and give the same pixels as Pillow. Each takes uint8 images (N, H, W,
-C) and one parameter, or one row of parameters, for each image. Each returns uint8
-images (N, H, W, C). `color` and `contrast` are for RGB images.
+They follow torchvision on Pillow images, with the nearest pixel and black outside the
+image, and give the same pixels as Pillow. Each takes uint8 images (N, H, W, C) and one
+parameter, or one row of parameters, for each image. Each returns uint8 images (N, H, W,
+C). `color` and `contrast` are for RGB images.
 """
 
 import math

@@ -57,7 +57,7 @@ def views(images: tf.Tensor, tta: Tta) -> Iterator[tuple[float, tf.Tensor]]:
     "flip" is the mean over the image and its mirror image. "multicrop" gives half of
     the weight to these two. The other half goes to the image shifted by one pixel down
     and to the right, and up and to the left, each with its mirror image. The border is
-    filled by reflection. Both are those of airbench (`infer_mirror_translate`).
+    filled by reflection. Both follow airbench (`infer_mirror_translate`).
 
     Args:
         images: float32 tensor (N, H, W, C), normalized.
