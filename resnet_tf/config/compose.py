@@ -27,7 +27,12 @@ from resnet_tf.config.sections import iter_settings
 from resnet_tf.errors import SettingError
 
 # Settings without effect if the other is 0.
-_NEEDS_ABOVE_0 = {"warmup_lr": "warmup_steps", "cutmix_probability": "cutmix"}
+_NEEDS_ABOVE_0 = {
+    "warmup_lr": "warmup_steps",
+    "cutmix_probability": "cutmix",
+    "ema_every": "ema_decay",
+    "lookahead_share": "lookahead",
+}
 
 
 def compose(

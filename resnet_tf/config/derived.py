@@ -127,9 +127,9 @@ LR_SCALING = FieldSpec(
     choices=("none", "linear"),
     optional=False,
     default="none",
-    help="linear: init_lr is for the recipe's train_batch_size, and is scaled in "
-    "proportion to the batch size (Goyal et al. 2017). A higher rate needs a "
-    "warm-up.",
+    help="linear: init_lr and sgd_lr are for the recipe's train_batch_size, and are "
+    "scaled in proportion to the batch size (Goyal et al. 2017). A higher rate needs "
+    "a warm-up.",
 )
 
 
@@ -157,7 +157,9 @@ def scaled(values: Mapping[str, Any], recipe_batch: int) -> dict[str, Any]:
             "lr_scaling=linear needs a warm-up for a rate that is "
             f"{factor:g} times as high, e.g. warmup_fraction=0.05, received none"
         )
-    result["init_lr"] *= factor
+    for name in ("init_lr", "sgd_lr"):
+        if name in result:
+            result[name] *= factor
     return result
 
 

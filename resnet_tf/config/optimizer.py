@@ -15,13 +15,38 @@ _LARGEST_RATE = 1e30  # above it, float32 overflows in the first update
 class OptimizerConfig(Section):
     """The optimizer, its learning rate schedule, and weight decay."""
 
-    optimizer: Literal["sgd", "adamw"] = field(
+    optimizer: Literal["sgd", "adamw", "muon"] = field(
         "sgd",
-        "Momentum SGD, or AdamW (second momentum 0.999, epsilon 1e-8).",
+        "Momentum SGD; AdamW (second momentum 0.999, epsilon 1e-8); or Muon (Jordan et "
+        "al. 2024, https://kellerjordan.github.io/posts/muon/) for the kernels of "
+        "convolutions, with momentum SGD for all other variables. muon always uses "
+        "Nesterov momentum.",
         was="sgd",
     )
     init_lr: float = field(
-        0.1, "Initial or peak learning rate.", above=0, maximum=_LARGEST_RATE
+        0.1,
+        "Initial or peak learning rate; with muon, of the kernels of convolutions.",
+        above=0,
+        maximum=_LARGEST_RATE,
+    )
+    sgd_lr: float = field(
+        0.1,
+        "Initial or peak learning rate of the variables that muon leaves to SGD; it "
+        "follows the schedule in proportion to init_lr.",
+        above=0,
+        maximum=_LARGEST_RATE,
+        was=0.1,
+        needs=("optimizer", "muon"),
+    )
+    bias_rate_factor: float = field(
+        1.0,
+        "Factor of the learning rate of all variables that are not kernels: biases, "
+        "gamma and beta (after the bias_scaler of airbench, Jordan 2024, "
+        "https://arxiv.org/abs/2404.00498). The learning rate multiplies the weight "
+        "decay, so their decay gets the factor too.",
+        above=0,
+        maximum=1e6,
+        was=1.0,
     )
     momentum: float = field(0.9, "Momentum; beta1 of AdamW.", minimum=0, maximum=0.9999)
     nesterov: bool = field(
@@ -82,7 +107,7 @@ class OptimizerConfig(Section):
     weight_decay: float = field(
         2e-4,
         "Weight decay d: coupled, loss term d/2 * sum(w^2), for SGD; decoupled for "
-        "AdamW.",
+        "AdamW and muon.",
         minimum=0,
         maximum=1000,
     )
@@ -94,6 +119,39 @@ class OptimizerConfig(Section):
     label_smoothing: float = field(
         0.0, "Share of each label spread over all classes.", minimum=0, maximum=0.9
     )
+    ema_decay: float = field(
+        0.0,
+        "Decay of an exponential moving average of all weights, with batch norm's "
+        "averages (Polyak and Juditsky 1992, https://doi.org/10.1137/0330046). Reports "
+        "validate and save the averaged weights. Averaging n, from 0, uses a decay of "
+        "at most (1 + n) / (10 + n). 0 for none.",
+        minimum=0,
+        below=1,
+        was=0.0,
+    )
+    ema_every: int = field(
+        1,
+        "Updates between two averagings of ema_decay.",
+        minimum=1,
+        maximum=LARGEST_STEP,
+        was=1,
+    )
+    lookahead: int = field(
+        0,
+        "Updates between two synchronizations of Lookahead's slow and fast weights "
+        "(Zhang et al. 2019, https://arxiv.org/abs/1907.08610, k); 0 for none.",
+        minimum=0,
+        maximum=LARGEST_STEP,
+        was=0,
+    )
+    lookahead_share: float = field(
+        0.5,
+        "Share of the way to the fast weights that Lookahead's slow weights go (alpha "
+        "in the paper).",
+        above=0,
+        maximum=1,
+        was=0.5,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,8 +160,10 @@ class OptimizerConfig(Section):
                 f"decay_step1 must be at least decay_step0={self.decay_step0}, "
                 f"received {self.decay_step1}"
             )
-        if self.optimizer == "adamw" and self.nesterov:
-            raise SettingError("nesterov needs optimizer=sgd, received adamw")
+        if self.nesterov and self.optimizer != "sgd":
+            raise SettingError(
+                f"nesterov needs optimizer=sgd, received {self.optimizer}"
+            )
         if self.warmup_steps and self.warmup_fraction:
             raise SettingError(
                 "warmup_steps must be 0 with a warmup_fraction, received "

@@ -65,6 +65,8 @@ _USUAL = {
     "report_freq": 391,
     "optimizer": "sgd",
     "init_lr": 0.1,
+    "sgd_lr": 0.1,
+    "bias_rate_factor": 1.0,
     "momentum": 0.9,
     "nesterov": False,
     "schedule": "step",
@@ -78,6 +80,10 @@ _USUAL = {
     "weight_decay": 1e-4,
     "weight_decay_on": "kernels",
     "label_smoothing": 0.0,
+    "ema_decay": 0.0,
+    "ema_every": 1,
+    "lookahead": 0,
+    "lookahead_share": 0.5,
 }
 
 

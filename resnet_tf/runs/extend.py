@@ -24,6 +24,8 @@ def extends(before: ExperimentConfig, now: ExperimentConfig) -> bool:
     The learning rate of each of the `train_steps` updates of `before`, done or not,
     must be the same in `now`. With the schedule "step" this holds if the warm-up has
     the same number of updates and each drop before the last update of `before` stays.
+    The average of the weights and Lookahead's slow weights are part of the state, so
+    they go on as in one long run.
 
     Args:
         before: The experiment of a run folder.

@@ -20,9 +20,9 @@ _NAME = re.compile(r"step-(\d{8,})")
 _FILE = re.compile(
     rf"({re.escape(PARTIAL)}.*)?({_MANIFEST}|{_NOTES})|{_VARIABLES}[._].*"
 )
-# AdamW keeps three numbers for each parameter: 6 GB for the largest network that
-# `config.size` allows.
-_MAX_BYTES = 8 << 30
+# AdamW keeps three numbers for each parameter, Lookahead and an average one each: 10 GB
+# for the largest network that `config.size` allows.
+_MAX_BYTES = 12 << 30
 
 
 class RunState:

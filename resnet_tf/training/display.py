@@ -76,7 +76,7 @@ class Pictures:
 
     Args:
         board: The TensorBoard log to write.
-        model: The network in training.
+        model: The network of the reports.
         config: The experiment.
         images: The training images.
     """

@@ -112,7 +112,7 @@ class Run:
         alone = workers.number == 1
         self._signals = StopSignals(lambda: self._trainer.ask_to_stop(), alone)
         full_pass = FullPass(
-            self._trainer.model,
+            self._trainer.reported,
             config.data,
             config.train.lanes,
             native_kernels=self._trainer.kernels != TENSORFLOW,
@@ -177,6 +177,7 @@ class Run:
         with self._signals.interruptible():
             graph = self._trainer.prepare(batches)
         if not self._step:
+            self._trainer.optimizer.start()
             with self._folder.writing():
                 display.begin(graph)
         while True:
@@ -202,7 +203,7 @@ class Run:
             board = TensorBoard(self._folder.tensorboard)
         self._announce()
         pictures = Pictures(
-            board, self._trainer.model, self._config, self._train_images
+            board, self._trainer.reported, self._config, self._train_images
         )
         steps = self._config.train.train_steps
         progress = Progress(steps, self._step, len(self._validation_images))
@@ -314,7 +315,7 @@ class Run:
         with self._folder.writing():
             display.report(row, validated if at_end else None)
         if self._on_report and self._workers.chief:
-            self._on_report(row, self._trainer.model)
+            self._on_report(row, self._trainer.reported)
 
     def _validated(self) -> Result | None:
         """Returns the result on the validation images, or None without any.
@@ -370,7 +371,7 @@ class Run:
             "n_validation": len(self._validation_images),
             "class_names": self._train_images.class_names,
         }
-        save_checkpoint(target, self._trainer.model, self._config, metrics)
+        save_checkpoint(target, self._trainer.reported, self._config, metrics)
 
     def _finish(self) -> dict[str, Any]:
         """Evaluates the saved weights; the chief writes the summary."""

@@ -13,6 +13,7 @@ from resnet_tf.layers.moving import moved_once
 from resnet_tf.models import POLICIES, build_model
 from resnet_tf.native import computing
 from resnet_tf.training.accumulate import accumulated
+from resnet_tf.training.followers import Average, Lookahead
 from resnet_tf.training.kernels import TENSORFLOW, take_kernels
 from resnet_tf.training.loss_scale import LossScale
 from resnet_tf.training.optimizer import OPTIMIZERS
@@ -28,7 +29,9 @@ class Trainer:
         workers: Number of processes that do each update together.
 
     Attributes:
-        model: The network.
+        model: The network in training.
+        reported: The network that reports validate, show and save: `model`, or with
+            `ema_decay` one with the averaged weights.
         optimizer: The optimizer; `optimizer.step` counts the updates.
         metrics: Running sums since the last report.
         kernels: Name of the kernels, e.g. "tensorflow" or "native_avx512".
@@ -49,13 +52,7 @@ class Trainer:
         self._strategy = strategy
         keras.utils.set_random_seed(train.seed)
         with strategy.scope():
-            self.model = build_model(
-                config.model,
-                dtype=POLICIES[train.mixed_precision],
-                input_shape=config.image_shape,
-            )
-            if train.freeze == "backbone":
-                _freeze_backbone(self.model)
+            self.model = self._network()
             if train.sync_batch_norm and strategy.num_replicas_in_sync > 1:
                 _synchronize(self.model)
             scaled = train.mixed_precision == "float16"
@@ -64,8 +61,10 @@ class Trainer:
                 config.optimizer,
                 train.train_steps,
                 LossScale() if scaled else None,
+                tf.bfloat16 if train.mixed_precision == "bfloat16" else tf.float32,
             )
             self.metrics = RunningSums()
+            self.reported = self._follow()
         # The loop reads it on the host before every update.
         with tf.device("CPU:0"):
             self._stop = tf.Variable(False, trainable=False, name="stop")
@@ -73,6 +72,38 @@ class Trainer:
         self._together = workers > 1
         self._variables = [v.value for v in self.model.trainable_variables]
         self._replica_step = self._callable(scaled)
+
+    def _network(self) -> keras.Model:
+        """Returns a new network."""
+        train = self._config.train
+        model = build_model(
+            self._config.model,
+            dtype=POLICIES[train.mixed_precision],
+            input_shape=self._config.image_shape,
+        )
+        if train.freeze == "backbone":
+            _freeze_backbone(model)
+        return model
+
+    def _follow(self) -> keras.Model:
+        """Adds the followers of the weights and returns the network of the reports.
+
+        The averages are the weights of a second network. So the weights in training
+        are never exchanged, and a kill or a signal finds them as they are.
+        """
+        optimizer, settings = self.optimizer, self._config.optimizer
+        if settings.lookahead:
+            variables = [v.value for v in self.model.trainable_variables]
+            optimizer.lookahead = Lookahead(variables, settings)
+        if not settings.ema_decay:
+            return self.model
+        averaged = self._network()
+        weights, averages = (
+            [weight.value for weight in model.weights]
+            for model in (self.model, averaged)
+        )
+        optimizer.average = Average(weights, averages, settings)
+        return averaged
 
     def _callable(self, scaled: bool) -> Callable[[tf.Tensor, tf.Tensor], None]:
         """Returns the step as a function that `run` can call.
@@ -119,16 +150,19 @@ class Trainer:
         return self.run.get_concrete_function(batches, tf.constant(1)).graph
 
     def not_finite(self) -> str | None:
-        """Returns the path of the first weight that is not finite, or None."""
+        """Returns the path of the first weight in training that is not finite, or None.
+
+        Averages and slow weights are finite as long as these weights are.
+        """
         for weight in self.model.weights:
             if not np.isfinite(weight.value.numpy()).all():
                 return weight.path
         return None
 
     def sha256(self) -> str:
-        """Returns the SHA-256 of the bytes of all weights, in hexadecimal."""
+        """Returns the SHA-256 of the bytes of all reported weights, in hexadecimal."""
         digest = hashlib.sha256()
-        for weight in self.model.weights:
+        for weight in self.reported.weights:
             digest.update(weight.value.numpy().tobytes())
         return digest.hexdigest()
 

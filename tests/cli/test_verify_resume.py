@@ -30,6 +30,10 @@ def verify(tmp_path, *arguments):
     [
         ["--strategy=mirrored", "--devices=2"],
         pytest.param(["--deterministic"], marks=pytest.mark.slow),
+        pytest.param(
+            ["--optimizer=muon", "--ema_decay=0.9", "--lookahead=3"],
+            marks=pytest.mark.slow,
+        ),
         # Slow on a CPU without bfloat16 instructions.
         pytest.param(["--mixed_precision=bfloat16"], marks=pytest.mark.slow),
         pytest.param(

@@ -21,6 +21,8 @@ def test_linear_scaling_multiplies_the_rate_by_the_batch_over_the_recipes():
     assert flat(train_batch_size=64, **linear).optimizer.init_lr == base / 2
     explicit = flat(train_batch_size=256, init_lr=0.3, **linear)
     assert explicit.optimizer.init_lr == 0.6
+    muon = flat(train_batch_size=256, optimizer="muon", sgd_lr=0.3, **linear)
+    assert (muon.optimizer.init_lr, muon.optimizer.sgd_lr) == (2 * base, 0.6)
     assert ExperimentConfig.from_dict(explicit.to_dict()) == explicit
 
 

@@ -509,6 +509,16 @@ WRONG = [
         "freeze needs init_from, received freeze=backbone alone",
     ),
     (
+        {"optimizer": "muon", "nesterov": True},
+        "nesterov needs optimizer=sgd, received muon",
+    ),
+    ({"sgd_lr": 0.2}, "sgd_lr needs optimizer=muon, received sgd"),
+    ({"bias_rate_factor": 0}, "bias_rate_factor must be above 0, received 0.0"),
+    ({"ema_decay": 1}, "ema_decay must be below 1, received 1.0"),
+    ({"ema_every": 2}, "ema_every needs ema_decay above 0, received 0"),
+    ({"lookahead": -1}, "lookahead must be at least 0, received -1"),
+    ({"lookahead_share": 0.4}, "lookahead_share needs lookahead above 0, received 0"),
+    (
         {"optimizer": "adamw", "nesterov": True},
         "nesterov needs optimizer=sgd, received adamw",
     ),

@@ -17,6 +17,9 @@ SCHEDULE = {
     "warmup_fraction": 0.0,
     "decay_step0": 3,
     "decay_step1": 100,
+    # The average and the slow weights go on too.
+    "ema_decay": 0.9,
+    "lookahead": 3,
 }
 
 
@@ -46,6 +49,7 @@ def finished(made, tmp_path_factory):
         ({"train_steps": 6, "decay_step0": 2}, False),
         ({"train_steps": 6, "warmup_fraction": 0.5}, False),
         ({"train_steps": 6, "seed": 1}, False),
+        ({"train_steps": 6, "ema_decay": 0.8}, False),
         ({"train_steps": 3}, False),
         ({"decay_step1": 50}, False),
         ({}, False),

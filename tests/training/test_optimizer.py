@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from resnet_tf.config import OptimizerConfig
 from resnet_tf.training.loss_scale import LossScale
-from resnet_tf.training.optimizer import AdamW, Momentum
+from resnet_tf.training.newton_schulz import orthogonal
+from resnet_tf.training.optimizer import AdamW, Momentum, Muon
 
 START = {"kernel": [1.0, -2.0], "bias": [0.5]}
 GRADIENTS = [([0.3, -0.1], [0.2]), ([-0.2, 0.4], [0.1]), ([0.1, 0.1], [-0.3])]
@@ -134,3 +135,78 @@ def test_adamw_does_not_count_skipped_updates():
     for one, two in zip(scaled, first, strict=True):
         np.testing.assert_array_equal(one, two)
     assert int(optimizer.step) == 6 and int(optimizer.updates) == 3
+
+
+@pytest.mark.parametrize("kind", [Momentum, AdamW])
+def test_the_factor_of_the_rate_of_biases(kind):
+    """It is a rate of their own, also for their decay; kernels keep the rate."""
+    settings = {"kind": kind, "weight_decay": 0.1, "weight_decay_on": "all"}
+    variables, optimizer = make(init_lr=0.1, bias_rate_factor=3.0, **settings)
+    (kernel, _), same = make(init_lr=0.1, **settings)
+    (_, bias), higher = make(init_lr=0.3, **settings)
+    for gradients in GRADIENTS:
+        for each in (optimizer, same, higher):
+            each.apply([tf.constant(g) for g in gradients])
+    np.testing.assert_allclose(variables[0], kernel, rtol=1e-6)
+    np.testing.assert_allclose(variables[1], bias, rtol=1e-6)
+
+
+def orthogonal_by_hand(kernel):
+    """Returns Newton-Schulz of (output channels, rest) in float64, in HWIO again."""
+    height, width, inputs, outputs = kernel.shape
+    x = kernel.transpose(3, 2, 0, 1).reshape(outputs, -1)
+    x = x / np.linalg.norm(x)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    scale = np.sqrt(max(1, outputs / (height * width * inputs)))
+    return scale * x.reshape(outputs, inputs, height, width).transpose(2, 3, 1, 0)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_muon_by_hand(scaled):
+    """A 3x3 convolution, a widening 1x1 convolution, and a dense head with a bias."""
+    generator = np.random.default_rng(0)
+    shapes = [(3, 3, 2, 4), (1, 1, 2, 8), (4, 3), (3,)]
+    names = ["kernel", "kernel", "kernel", "bias"]
+    weights, *gradients = (
+        [generator.normal(size=shape) for shape in shapes] for _ in range(4)
+    )
+    variables = [
+        keras.Variable(weight, name=name, dtype="float32")
+        for weight, name in zip(weights, names, strict=True)
+    ]
+    config = OptimizerConfig(
+        optimizer="muon",
+        init_lr=0.05,
+        sgd_lr=0.2,
+        bias_rate_factor=3.0,
+        momentum=0.8,
+        weight_decay=0.1,
+        decay_step0=2,
+        decay_step1=2,
+    )
+    optimizer = Muon(variables, config, 9, LossScale(initial=1.0) if scaled else None)
+    slots = [np.zeros(shape) for shape in shapes]
+    for drop, each in zip([1, 1, 0.01], gradients, strict=True):
+        for i, rate in enumerate(drop * np.array([0.05, 0.05, 0.2, 0.6])):
+            slots[i] = 0.8 * slots[i] + each[i]
+            step = each[i] + 0.8 * slots[i]
+            if i < 2:
+                step = orthogonal_by_hand(step)
+            weights[i] *= 1 - rate * 0.1 * (names[i] == "kernel")
+            weights[i] -= rate * step
+        optimizer.apply([tf.constant(g, tf.float32) for g in each])
+    for variable, expected in zip(variables, weights, strict=True):
+        np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_muon_computes_in_the_working_precision():
+    variable = keras.Variable(np.zeros((3, 3, 2, 4), "float32"), name="kernel")
+    config = OptimizerConfig(optimizer="muon", init_lr=1.0, weight_decay=0.0)
+    optimizer = Muon([variable], config, 9, dtype=tf.bfloat16)
+    gradient = tf.random.stateless_normal((3, 3, 2, 4), (0, 1))
+    optimizer.apply([gradient])
+    matrix = tf.reshape(gradient + 0.9 * gradient, (18, 4))
+    expected = -orthogonal(matrix, tf.bfloat16).numpy()
+    np.testing.assert_array_equal(variable, expected.reshape(3, 3, 2, 4))

@@ -6,11 +6,13 @@ import shutil
 import signal
 from threading import Event
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import resnet_tf
 from resnet_tf.checkpoints.files import read_json
+from resnet_tf.checkpoints.weights import load_checkpoint
 from resnet_tf.errors import CheckpointError, RunFolderError, SettingError, StoppedError
 from resnet_tf.runs.equal import compare
 from resnet_tf.runs.history import read_history
@@ -247,3 +249,52 @@ def test_a_profile_changes_no_bit(tiny, tmp_path, straight):
     stop(tiny(**settings(profile_steps=(1, 3))), tmp_path, END)
     assert_equal(straight(tiny), tmp_path)
     assert len(list(tmp_path.glob("tensorboard/plugins/profile/*/*.xplane.pb"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("precision", "strategy"),
+    [
+        ("float32", "one"),
+        pytest.param("bfloat16", "one", marks=slow),
+        pytest.param("float16", "mirrored", marks=slow),
+    ],
+)
+def test_stopped_runs_are_equal_with_an_average(
+    tiny, tmp_path, straight, precision, strategy
+):
+    """Stops between two moves of the average, of Lookahead, and with Muon."""
+    more = {
+        "optimizer": "muon",
+        "bias_rate_factor": 2.0,
+        "ema_decay": 0.5,
+        "ema_every": 3,
+        "lookahead": 2,
+        "mixed_precision": precision,
+        "strategy": strategy,
+    }
+    for step in (1, 4, END):
+        stop(tiny(**settings(**more)), tmp_path, step)
+    assert_equal(straight(tiny, **more), tmp_path)
+    # The last report, at step 4, saved the averages of that state.
+    state = tf.train.load_checkpoint(tmp_path / "checkpoints/step-00000004/state")
+    for number, weight in enumerate(load_checkpoint(tmp_path).model.weights):
+        name = f"optimizer/average/copies/{number}/.ATTRIBUTES/VARIABLE_VALUE"
+        np.testing.assert_array_equal(state.get_tensor(name), weight)
+
+
+def test_the_average_starts_from_loaded_weights(tiny, tmp_path, monkeypatch):
+    def load(model, _):
+        model.set_weights([np.full(weight.shape, 2.0) for weight in model.weights])
+
+    monkeypatch.setattr(loop, "initialize", load)
+    rows = []
+    config = {"init_from": "somewhere", "ema_decay": 0.9, "init_lr": 1e-30}
+    resnet_tf.train(
+        tiny(train_steps=1, report_freq=1, **config),
+        tmp_path,
+        on_report=lambda row, model: rows.append((row, model)),
+    )
+    ((row, model),) = rows
+    assert row.validation_loss > 0
+    for weight in model.trainable_weights:
+        np.testing.assert_allclose(weight, np.full(weight.shape, 2.0), rtol=1e-6)

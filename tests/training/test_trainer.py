@@ -1,4 +1,5 @@
 import functools
+import hashlib
 
 import numpy as np
 import pytest
@@ -289,15 +290,50 @@ def test_two_replicas_train_on_every_image_once(tiny):
         np.testing.assert_array_equal(*replicas)
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16"])
-def test_two_replicas_approximate_one(tiny, precision):
+TRICKS = {
+    "optimizer": "muon",
+    "sgd_lr": 0.02,
+    "bias_rate_factor": 2.0,
+    "lookahead": 2,
+    "ema_decay": 0.2,
+}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"mixed_precision": "float16"}, TRICKS],
+    ids=["float32", "float16", "tricks"],
+)
+def test_two_replicas_approximate_one(tiny, settings):
     """They are not equal: each replica normalizes with the statistics of its half."""
-    config = {"init_lr": 0.01, "mixed_precision": precision}
+    config = {"init_lr": 0.01, **settings}
     one = trained(tiny(**config), 2)
     two = shared(tiny(strategy="mirrored", **config))
     assert one.metrics.result()[0] == pytest.approx(two.metrics.result()[0], rel=0.1)
     for a, b in zip(arrays(one), arrays(two), strict=True):
         np.testing.assert_allclose(a, b, atol=0.2)
+    for a, b in zip(one.reported.weights, two.reported.weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=0.2)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_reports_see_the_average_of_all_weights(tiny, precision):
+    """The statistics of batch norm are averaged too, and training does not change."""
+    config = {"mixed_precision": precision, "lanes": 2}
+    trainer, batches = started(tiny(ema_decay=0.2, **config))
+    expected = [weight.astype(np.float64) for weight in arrays(trainer)]
+    for decay in (1 / 10, 2 / 11, 0.2):
+        trainer.run(batches, tf.constant(1))
+        for average, weight in zip(expected, arrays(trainer), strict=True):
+            average += (1 - decay) * (weight - average)
+    for weight, average in zip(trainer.reported.weights, expected, strict=True):
+        np.testing.assert_allclose(weight, average, rtol=1e-5, atol=1e-6)
+    content = b"".join(np.array(w).tobytes() for w in trainer.reported.weights)
+    assert trainer.sha256() == hashlib.sha256(content).hexdigest()
+    plain = trained(tiny(**config), 3)
+    assert plain.reported is plain.model
+    for a, b in zip(arrays(trainer), arrays(plain), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(
