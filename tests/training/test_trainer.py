@@ -301,7 +301,11 @@ TRICKS = {
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"mixed_precision": "float16"}, TRICKS],
+    [
+        {},
+        {"mixed_precision": "float16"},
+        pytest.param(TRICKS, marks=pytest.mark.slow),
+    ],
     ids=["float32", "float16", "tricks"],
 )
 def test_two_replicas_approximate_one(tiny, settings):
@@ -316,11 +320,12 @@ def test_two_replicas_approximate_one(tiny, settings):
         np.testing.assert_allclose(a, b, atol=0.2)
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param("float16", marks=pytest.mark.slow)]
+)
 def test_reports_see_the_average_of_all_weights(tiny, precision):
-    """The statistics of batch norm are averaged too, and training does not change."""
-    config = {"mixed_precision": precision, "lanes": 2}
-    trainer, batches = started(tiny(ema_decay=0.2, **config))
+    """The moving averages of batch norm are averaged too."""
+    trainer, batches = started(tiny(ema_decay=0.2, mixed_precision=precision, lanes=2))
     expected = [weight.astype(np.float64) for weight in arrays(trainer)]
     for decay in (1 / 10, 2 / 11, 0.2):
         trainer.run(batches, tf.constant(1))
@@ -330,9 +335,13 @@ def test_reports_see_the_average_of_all_weights(tiny, precision):
         np.testing.assert_allclose(weight, average, rtol=1e-5, atol=1e-6)
     content = b"".join(np.array(w).tobytes() for w in trainer.reported.weights)
     assert trainer.sha256() == hashlib.sha256(content).hexdigest()
-    plain = trained(tiny(**config), 3)
+
+
+@pytest.mark.slow
+def test_an_average_does_not_change_the_training(tiny):
+    averaged, plain = (trained(tiny(ema_decay=decay), 3) for decay in (0.2, 0.0))
     assert plain.reported is plain.model
-    for a, b in zip(arrays(trainer), arrays(plain), strict=True):
+    for a, b in zip(arrays(averaged), arrays(plain), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
