@@ -56,6 +56,7 @@ class ExperimentConfig:
                 f"warmup_steps must be below train_steps={steps}, received {warmup}"
             )
         self._check_image_size()
+        self._check_average()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -71,6 +72,15 @@ class ExperimentConfig:
             raise SettingError(
                 f"image_size must be {rule} for model={self.model.model}, "
                 f"received {size}"
+            )
+
+    def _check_average(self) -> None:
+        """Raises if the first report would validate the average before it exists."""
+        first = min(self.train.report_freq, self.train.train_steps)
+        if self.optimizer.ema_decay and self.optimizer.ema_every > first:
+            raise SettingError(
+                f"ema_every must be at most {first}, the updates before the first "
+                f"report, received {self.optimizer.ema_every}"
             )
 
     def _check_batch(self, info: DatasetInfo | None) -> None:

@@ -21,8 +21,8 @@ _FILE = re.compile(
     rf"({re.escape(PARTIAL)}.*)?({_MANIFEST}|{_NOTES})|{_VARIABLES}[._].*"
 )
 # A state has up to six numbers for each parameter: the weight (twice), AdamW's two
-# moments, Lookahead's slow weight and the average. That is 12 GB for the largest network
-# that `config.size` allows.
+# moments, Lookahead's slow weight and the average. That is 12 GB for the largest
+# network that `config.size` allows.
 _MAX_BYTES = 12 << 30
 
 

@@ -516,6 +516,11 @@ WRONG = [
     ({"bias_rate_factor": 0}, "bias_rate_factor must be above 0, received 0.0"),
     ({"ema_decay": 1}, "ema_decay must be below 1, received 1.0"),
     ({"ema_every": 2}, "ema_every needs ema_decay above 0, received 0"),
+    (
+        {"ema_decay": 0.9, "ema_every": 392},
+        "ema_every must be at most 391, the updates before the first report, received "
+        "392",
+    ),
     ({"lookahead": -1}, "lookahead must be at least 0, received -1"),
     ({"lookahead_share": 0.4}, "lookahead_share needs lookahead above 0, received 0"),
     (
