@@ -86,7 +86,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     def build(self, input_shape):
         if len(input_shape) != 4:
             raise ValueError(f"inputs must be (N, H, W, C), received {input_shape}")
-        self.gamma = self._channel_weight("gamma", "ones", input_shape)
+        self.gamma = self._channel_weight("gamma", self.gamma_initializer, input_shape)
         self.beta = self._channel_weight("beta", "zeros", input_shape)
         self.moving_mean = self._channel_weight(
             "moving_mean", "zeros", input_shape, trainable=False

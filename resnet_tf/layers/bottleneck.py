@@ -2,11 +2,11 @@
 
 import keras
 
-from resnet_tf.layers.block import Block
+from resnet_tf.layers.branch import Residual
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
-class PreActBottleneckBlock(Block):
+class PreActBottleneckBlock(Residual):
     """BN-ReLU-conv three times, 1x1, 3x3 and 1x1, plus the shortcut.
 
     He et al. 2016, section 3, as in the authors' code
@@ -19,7 +19,7 @@ class PreActBottleneckBlock(Block):
         filters: Output channels, a multiple of 4.
         strides: 1, or 2 to halve height and width.
         project: Whether the shortcut is a 1x1 convolution.
-        **kwargs: See `Block`.
+        **kwargs: See `Residual`.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
@@ -48,7 +48,7 @@ class PreActBottleneckBlock(Block):
         self.bn2 = self._batch_norm("bn2")
         self.conv2 = self._conv(filters // 4, 3, "conv2")
         self.bn3 = self._batch_norm("bn3")
-        self.conv3 = self._conv(filters, 1, "conv3")
+        self.conv3 = self._last_of_branch(self._conv(filters, 1, "conv3"), "kernel")
         self.shortcut = self._conv(filters, 1, "shortcut", strides) if project else None
 
     def build(self, input_shape):
@@ -74,7 +74,8 @@ class PreActBottleneckBlock(Block):
         x = self.conv2(x)
         x = self._bn_activation(self.bn3, x, training)
         x = self.conv3(x)
-        return x + (self.shortcut(start) if self.project else inputs)
+        shortcut = self.shortcut(start) if self.project else inputs
+        return self._with_drops(x, shortcut) if self._drops(training) else x + shortcut
 
     def compute_output_shape(self, input_shape):
         inner = self.conv1.compute_output_shape(input_shape)

@@ -42,16 +42,19 @@ def step_seed(seed: int, step: tf.Tensor, part: tf.Tensor | int) -> tf.Tensor:
     return key
 
 
-def dropout(x: tf.Tensor, rate: float, place: str) -> tf.Tensor:
+def dropout(
+    x: tf.Tensor, rate: float, place: str, whole_images: bool = False
+) -> tf.Tensor:
     """Returns x with random elements set to 0 and the others scaled by 1 / (1 - rate).
 
     Outside `dropout_seed`, e.g. in `keras.Model.fit`, each call draws a new mask from
     TensorFlow's global generator, which `keras.utils.set_random_seed` seeds.
 
     Args:
-        x: Float tensor of any shape.
+        x: Float tensor of any shape, images first.
         rate: Probability that an element becomes 0, in [0, 1).
         place: Name of the place in the network; each place has its own masks.
+        whole_images: Whether all elements of an image become 0 together.
 
     Returns:
         Tensor of the shape and dtype of `x`.
@@ -64,5 +67,8 @@ def dropout(x: tf.Tensor, rate: float, place: str) -> tf.Tensor:
     number = tf.constant(zlib.crc32(place.encode()), tf.int64)
     seed = tf.random.fold_in(seed, number)
     # float32 for every dtype: bfloat16 draws have only 128 different values.
-    draws = tf.random.stateless_uniform(tf.shape(x), seed)
+    shape = tf.shape(x)
+    if whole_images:
+        shape = tf.concat([shape[:1], tf.ones_like(shape[1:])], axis=0)
+    draws = tf.random.stateless_uniform(shape, seed)
     return tf.where(draws >= rate, x * (1 / (1 - rate)), tf.zeros((), x.dtype))

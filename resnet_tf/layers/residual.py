@@ -2,11 +2,11 @@
 
 import keras
 
-from resnet_tf.layers.block import Block
+from resnet_tf.layers.branch import Residual
 from resnet_tf.layers.shortcut import make_shortcut
 
 
-class _TwoConvolutions(Block):
+class _TwoConvolutions(Residual):
     """Base of both orders: two 3x3 convolutions and the shortcut."""
 
     def __init__(
@@ -80,7 +80,8 @@ class ResidualBlock(_TwoConvolutions):
         filters: Output channels.
         strides: 1, or 2 to halve height and width.
         **kwargs: `shortcut` (a kind of `make_shortcut`), `stride_padding` (zeros of
-            the first convolution at stride 2, see `conv`) and the arguments of `Block`.
+            the first convolution at stride 2, see `conv`) and the arguments of
+            `Residual`.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
@@ -99,7 +100,7 @@ class ResidualBlock(_TwoConvolutions):
     def __init__(self, filters: int, strides: int = 1, **kwargs):
         super().__init__(filters, strides, **kwargs)
         self.bn1 = self._batch_norm("bn1")
-        self.bn2 = self._batch_norm("bn2")
+        self.bn2 = self._last_of_branch(self._batch_norm("bn2"), "gamma")
 
     def build(self, input_shape):
         self._build_shortcut(input_shape)
@@ -112,7 +113,11 @@ class ResidualBlock(_TwoConvolutions):
     def call(self, inputs, training=None):
         x, inputs = self._first(None, inputs, training)
         x, _ = self._normalized_conv(self.bn1, self.conv2, x, training)
-        return self._bn_activation(self.bn2, x, training, self._shortcut_of(inputs))
+        shortcut = self._shortcut_of(inputs)
+        if self._drops(training):
+            y = self.bn2(x, training=training)
+            return self._activate(self._with_drops(y, shortcut))
+        return self._bn_activation(self.bn2, x, training, shortcut)
 
 
 @keras.saving.register_keras_serializable(package="resnet_tf")
@@ -128,7 +133,8 @@ class PreActResidualBlock(_TwoConvolutions):
         preactivate: Whether BN and ReLU precede the first convolution; False for a
             block whose input comes from BN and ReLU.
         **kwargs: `shortcut` (a kind of `make_shortcut`), `stride_padding` (zeros of
-            the first convolution at stride 2, see `conv`) and the arguments of `Block`.
+            the first convolution at stride 2, see `conv`) and the arguments of
+            `Residual`.
 
     Call arguments:
         inputs: Float tensor of shape (N, H, W, C).
@@ -151,6 +157,7 @@ class PreActResidualBlock(_TwoConvolutions):
         self.preactivate = preactivate
         self.bn1 = self._batch_norm("bn1") if preactivate else None
         self.bn2 = self._batch_norm("bn2")
+        self._last_of_branch(self.conv2, "kernel")
 
     def build(self, input_shape):
         self._build_shortcut(input_shape)
@@ -164,6 +171,9 @@ class PreActResidualBlock(_TwoConvolutions):
     def call(self, inputs, training=None):
         x, inputs = self._first(self.bn1, inputs, training)
         shortcut = self._shortcut_of(inputs)
+        if self._drops(training):
+            x, _ = self._normalized_conv(self.bn2, self.conv2, x, training)
+            return self._with_drops(x, shortcut)
         x, _ = self._normalized_conv(self.bn2, self.conv2, x, training, shortcut)
         return x
 

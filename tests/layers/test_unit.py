@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from resnet_tf import native
-from resnet_tf.layers import PreActResidualBlock, ResidualBlock
+from resnet_tf.layers import PreActResidualBlock, ResidualBlock, dropout_seed
 
 needs_kernels = pytest.mark.skipif(
     not native.available(), reason=f"no native kernels: {native.reason()}"
@@ -37,7 +37,8 @@ class _Blocks:
         @tf.function
         def call():
             values = [self.x, *(weight.value for weight in trained)]
-            with tf.GradientTape() as tape, native.computing(own):
+            seed = dropout_seed(tf.constant([1, 2], tf.int64))
+            with seed, tf.GradientTape() as tape, native.computing(own):
                 tape.watch(self.x)
                 y = self.x
                 for layer in self.layers:
@@ -109,6 +110,17 @@ def test_a_block_with_frozen_averages_is_computed_layer_by_layer():
     # Maps that are not normalized amplify rounding: TensorFlow's own results differ by
     # 1.5e-5 with and without oneDNN.
     _assert_close(received, expected, tolerance=1e-4)
+
+
+@needs_kernels
+@pytest.mark.parametrize("kind", [ResidualBlock, PreActResidualBlock])
+def test_a_dropped_branch_is_added_separately(kind):
+    blocks = _Blocks(kind, drop_rate=0.5)
+    received, types = blocks.trained(own=True)
+    assert types.count("ResnetTfUnit") == types.count("ResnetTfUnitGradient") == 5
+    assert "FusedBatchNormV3" not in types
+    expected, _ = blocks.trained(own=False)
+    _assert_close(received, expected)
 
 
 @needs_kernels
