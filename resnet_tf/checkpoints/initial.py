@@ -41,6 +41,8 @@ _FREE = {
     "bn_eval",
     "memory_efficient",
     "dropout_rate",
+    "zero_init_residual",
+    "stochastic_depth",
 }
 
 

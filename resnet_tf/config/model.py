@@ -117,6 +117,25 @@ class ModelConfig(Section):
         families=families_with("dropout_rate"),
         was=0.0,
     )
+    zero_init_residual: bool = field(
+        False,
+        "Start each residual block as its shortcut: the scale of its last batch norm "
+        "is 0 (Goyal et al. 2017, section 5.1), or with order=pre the kernel of its "
+        "last convolution, as with --grow.",
+        families=families_with("zero_init_residual"),
+        was=False,
+    )
+    stochastic_depth: float = field(
+        0.0,
+        "Probability that training drops the residual branch of the last block for an "
+        "image; block l of L has l / L of it (Huang et al. 2016, who drop a branch for "
+        "a whole batch). Kept branches are divided by 1 - probability, so inference "
+        "does not change.",
+        minimum=0,
+        below=1,
+        families=families_with("stochastic_depth"),
+        was=0.0,
+    )
     activation: Literal["relu", "tanh", "leakyrelu", "gelu"] = field(
         "relu", "Activation function.", families=families_with("activation"), was="relu"
     )
@@ -175,6 +194,7 @@ class ModelConfig(Section):
                     raise SettingError(other_family(spec, self.model))
         self._check_depth()
         self._check_bottleneck()
+        self._check_branches()
         self._check_size()
 
     def _check_depth(self) -> None:
@@ -195,6 +215,16 @@ class ModelConfig(Section):
                     f"{getattr(self, name)}"
                 )
 
+    def _check_branches(self) -> None:
+        if self.model != RESNET or self.shortcut != "none":
+            return
+        for name in ("zero_init_residual", "stochastic_depth"):
+            if value := getattr(self, name):
+                raise SettingError(
+                    f"{name} needs a shortcut, received {name}={value} with "
+                    "shortcut=none"
+                )
+
     def _check_size(self) -> None:
         parameters = network_size(self).parameters
         if parameters > MAX_PARAMETERS:
@@ -212,6 +242,11 @@ class ModelConfig(Section):
         if self.model == RESNET:
             return residual_layers(self.num_residual_blocks, self.bottleneck)
         return self.depth if self.model == DENSENET else 0
+
+    @property
+    def draws(self) -> bool:
+        """Whether the network draws random numbers in training."""
+        return bool(self.dropout_rate or self.stochastic_depth)
 
     @property
     def title(self) -> str:

@@ -128,8 +128,11 @@ _TORCHVISION = "torchvision documentation, num_params of the ImageNet weights"
 _START = frozenset({"kernel_initializer", "head_initializer", "head_bias"})
 _RECOMPUTATION = frozenset({"memory_efficient"})
 _ACTIVATION = frozenset({"activation"})
-_OF_RESNET = _START | set(
-    "num_residual_blocks order shortcut stride_padding bottleneck".split()
+_RESIDUAL = frozenset({"zero_init_residual", "stochastic_depth"})
+_OF_RESNET = (
+    _START
+    | _RESIDUAL
+    | set("num_residual_blocks order shortcut stride_padding bottleneck".split())
 )
 _OF_DENSENET = (
     _START
@@ -233,7 +236,7 @@ _NETWORKS = {
         {"model": "uva_resnet"},
         "uva:build_uva_resnet",
         Published(272_378, 40_813_184, "272,378", _UVA),
-        settings=_ACTIVATION,
+        settings=_ACTIVATION | _RESIDUAL,
         statistics=1_376,
         features=64,
         error=8.94,
@@ -243,7 +246,7 @@ _NETWORKS = {
         {"model": "uva_preact"},
         "uva:build_uva_resnet",
         Published(272_250, 40_813_184, "272,250", _UVA),
-        settings=_ACTIVATION,
+        settings=_ACTIVATION | _RESIDUAL,
         statistics=1_344,
         features=64,
         error=8.93,
@@ -265,7 +268,7 @@ _NETWORKS = {
         {"model": "resnet18_cifar"},
         "imagenet:build_imagenet_resnet",
         Published(11_173_962, 555_422_720, "11,173,962", _LAISIMIAO),
-        settings=_START,
+        settings=_START | _RESIDUAL,
         statistics=9_600,
         features=512,
     ),
@@ -273,7 +276,7 @@ _NETWORKS = {
         {"model": "resnet34_cifar"},
         "imagenet:build_imagenet_resnet",
         Published(21_282_122, 1_159_402_496, "21.28M", _DA2LITE),
-        settings=_START,
+        settings=_START | _RESIDUAL,
         statistics=17_024,
         features=512,
     ),
@@ -291,7 +294,7 @@ _NETWORKS = {
         Published(
             11_181_642, 1_813_566_464, "11,689,512", _TORCHVISION, figure_classes=1000
         ),
-        settings=_START,
+        settings=_START | _RESIDUAL,
         side=224,
         statistics=9_600,
         features=512,

@@ -43,6 +43,8 @@ _USUAL = {
     "bn_epsilon": 1e-5,
     "bn_eval": "moving",
     "dropout_rate": 0.0,
+    "zero_init_residual": False,
+    "stochastic_depth": 0.0,
     "sampling": "permutation",
     "drop_last": False,
     "crop": "padded",

@@ -8,7 +8,12 @@ import keras
 from resnet_tf.config import ModelConfig
 from resnet_tf.layers import MaxPool, ResidualBlock
 from resnet_tf.models.parts import Parts
-from resnet_tf.models.stages import Place, dense_stages, residual_stages
+from resnet_tf.models.stages import (
+    Place,
+    dense_stages,
+    residual_options,
+    residual_stages,
+)
 
 RESNET_LENGTHS = {
     "resnet18": (2, 2, 2, 2),
@@ -49,8 +54,7 @@ def build_imagenet_resnet(
             place.strides,
             shortcut=place.projected("B"),
             stride_padding="both",
-            name=place.name,
-            **parts.options,
+            **residual_options(parts, place),
         )
 
     lengths = RESNET_LENGTHS[config.model]

@@ -6,7 +6,7 @@ from resnet_tf.config import ModelConfig
 from resnet_tf.config.layers import STAGE_FILTERS
 from resnet_tf.layers import PreActBottleneckBlock, PreActResidualBlock, ResidualBlock
 from resnet_tf.models.parts import Parts
-from resnet_tf.models.stages import Place, residual_stages
+from resnet_tf.models.stages import Place, residual_options, residual_stages
 
 
 def build_resnet(
@@ -52,7 +52,7 @@ def build_resnet(
         x,
         [config.num_residual_blocks] * len(STAGE_FILTERS),
         STAGE_FILTERS,
-        lambda place: _block(config, place, name=place.name, **parts.options),
+        lambda place: _block(config, place, **residual_options(parts, place)),
     )
     x = stages["stage3"]
     if config.order == "pre":

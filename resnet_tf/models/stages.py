@@ -17,12 +17,15 @@ class Place(NamedTuple):
         block: Number of the block in its stage, from 1.
         filters: Channels of the stage.
         strides: 2 in the first block of every stage except the first, otherwise 1.
+        depth: Index of the block in the network, from 1, divided by the number of
+            blocks: l / L.
     """
 
     stage: int
     block: int
     filters: int
     strides: int
+    depth: float
 
     @property
     def name(self) -> str:
@@ -49,13 +52,30 @@ def residual_stages(
         make_block: Function from a place to the block for it.
     """
     outputs = {}
+    before, total = 0, sum(lengths)
     sizes = zip(lengths, filters, strict=True)
     for stage, (length, width) in enumerate(sizes, start=1):
         for block in range(1, length + 1):
             strides = 2 if stage > 1 and block == 1 else 1
-            x = make_block(Place(stage, block, width, strides))(x)
+            depth = (before + block) / total
+            x = make_block(Place(stage, block, width, strides, depth))(x)
+        before += length
         outputs[f"stage{stage}"] = x
     return outputs
+
+
+def residual_options(parts: Parts, place: Place) -> dict[str, Any]:
+    """Returns the arguments that the residual block at a place shares with all others.
+
+    The probability that stochastic depth drops a branch rises linearly with the depth
+    (Huang et al. 2016, https://arxiv.org/abs/1603.09382, section 3).
+    """
+    return {
+        "name": place.name,
+        "zero_init_residual": parts.config.zero_init_residual,
+        "drop_rate": parts.config.stochastic_depth * place.depth,
+        **parts.options,
+    }
 
 
 def dense_stages(

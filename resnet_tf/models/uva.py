@@ -18,7 +18,12 @@ from resnet_tf.layers import (
     fan_in_uniform,
 )
 from resnet_tf.models.parts import Parts
-from resnet_tf.models.stages import Place, dense_stages, residual_stages
+from resnet_tf.models.stages import (
+    Place,
+    dense_stages,
+    residual_options,
+    residual_stages,
+)
 
 # GoogLeNet's blocks by stage: the output channels of the branches 1x1, 3x3, 5x5 and
 # pooling, and the channels before the 3x3 and the 5x5 convolution.
@@ -101,8 +106,7 @@ def build_uva_resnet(
             place.strides,
             shortcut=place.projected(kind),
             stride_padding="both",
-            name=place.name,
-            **parts.options,
+            **residual_options(parts, place),
         )
 
     stages = {"stem": x} | residual_stages(x, (3, 3, 3), (16, 32, 64), block)

@@ -230,10 +230,10 @@ class Trainer:
     def _lane_logits(self, images: tf.Tensor, lane: int | tf.Tensor) -> tf.Tensor:
         """Returns the logits of one lane.
 
-        The dropout masks depend on the seed, the step, the replica, and the index of
-        the lane among the lanes of all micro-batches.
+        The masks of dropout and of stochastic depth depend on the seed, the step, the
+        replica, and the index of the lane among the lanes of all micro-batches.
         """
-        if not self._config.model.dropout_rate:
+        if not self._config.model.draws:
             return self.model(images, training=True)
         train = self._config.train
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group

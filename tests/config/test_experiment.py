@@ -524,6 +524,17 @@ WRONG = [
     ({"lookahead": -1}, "lookahead must be at least 0, received -1"),
     ({"lookahead_share": 0.4}, "lookahead_share needs lookahead above 0, received 0"),
     (
+        {"zero_init_residual": True, "shortcut": "none"},
+        "zero_init_residual needs a shortcut, received zero_init_residual=True with "
+        "shortcut=none",
+    ),
+    (
+        {"stochastic_depth": 0.5, "shortcut": "none"},
+        "stochastic_depth needs a shortcut, received stochastic_depth=0.5 with "
+        "shortcut=none",
+    ),
+    ({"stochastic_depth": 1}, "stochastic_depth must be below 1, received 1.0"),
+    (
         {"optimizer": "adamw", "nesterov": True},
         "nesterov needs optimizer=sgd, received adamw",
     ),

@@ -115,6 +115,7 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(tiny):
 
 
 DROPOUT = {"model": "densenet", "depth": 7, "growth_rate": 4, "dropout_rate": 0.5}
+DRAWS = [DROPOUT, {"stochastic_depth": 0.9}]
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
@@ -130,9 +131,24 @@ def test_dropout_draws_by_seed_step_and_lane(tiny, precision):
     assert np.all(logits().numpy() != first)
 
 
-def test_dropout_draws_by_replica(tiny):
+def test_stochastic_depth_draws_by_seed_step_and_lane(tiny):
+    config = tiny(stochastic_depth=0.5, lanes=2)
+    trainer = Trainer(config, tf.distribute.get_strategy())
+    images = tf.repeat(tf.random.stateless_normal((1, 32, 32, 3), (0, 1)), 16, axis=0)
+    logits = tf.function(lambda: trainer._logits(images))
+    first, again = logits().numpy(), logits().numpy()
+    np.testing.assert_array_equal(again, first)
+    # One image gives several outputs, which depend on the dropped branches alone.
+    assert 2 < len(np.unique(first[:8, 0].round(5))) <= 8
+    assert np.any(first[:8] != first[8:])
+    trainer.optimizer.step.assign(1)
+    assert np.any(logits().numpy() != first)
+
+
+@pytest.mark.parametrize("draws", DRAWS, ids=["dropout", "stochastic_depth"])
+def test_dropout_draws_by_replica(tiny, draws):
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    trainer = Trainer(tiny(**DROPOUT), strategy)
+    trainer = Trainer(tiny(**draws), strategy)
     image = tf.random.stateless_normal((1, 32, 32, 3), (0, 1))
     run = tf.function(lambda: strategy.run(trainer._logits, args=(image,)))
     one, other = strategy.experimental_local_results(run())

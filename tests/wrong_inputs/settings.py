@@ -101,6 +101,10 @@ CASES = [
     _train("lanes of unequal sizes", "--lanes=3",
            "lanes must divide train_batch_size=128, received 3"),
     _train("growth from nothing", "--grow", "grow needs init_from"),
+    _train("branches without shortcuts", "--stochastic_depth=0.5 --shortcut=none",
+           "stochastic_depth needs a shortcut"),
+    _train("residual branches of a DenseNet", "--model=densenet40_k12 "
+           "--zero_init_residual", "zero_init_residual belongs to model=resnet"),
     _train("freezing without weights", "--freeze=backbone", "freeze needs init_from"),
     _train("classes of another data set", "--dataset=cifar10 --num_classes=100",
            "num_classes must be 10 for dataset=cifar10, received 100"),
