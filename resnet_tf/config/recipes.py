@@ -86,6 +86,9 @@ _USUAL = {
     "ema_every": 1,
     "lookahead": 0,
     "lookahead_share": 0.5,
+    "teacher": None,
+    "teacher_share": 0.9,
+    "teacher_temperature": 4.0,
 }
 
 

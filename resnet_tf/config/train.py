@@ -61,6 +61,30 @@ class TrainConfig(Section):
         "Weights that are not trained: none, or all except the dense head.",
         was="none",
     )
+    teacher: str | None = field(
+        None,
+        "Trained network whose outputs the training imitates (distillation, Hinton et "
+        "al. 2015): a checkpoint or run folder, or a released model, of the same data "
+        "set and image size.",
+        was=None,
+    )
+    teacher_share: float = field(
+        0.9,
+        "Share s of the teacher in the loss: (1 - s) * cross-entropy + s * T^2 * KL("
+        "teacher, network), both softened by the temperature T. The default is as "
+        "in Tian et al. 2019.",
+        above=0,
+        maximum=1,
+        was=0.9,
+    )
+    teacher_temperature: float = field(
+        4.0,
+        "Temperature T by which the logits of the teacher and of the network are "
+        "divided before their softmax. The default is as in Tian et al. 2019.",
+        above=0,
+        maximum=1000,
+        was=4.0,
+    )
     seed: int = field(
         0,
         "Seed of the weights, the order and the augmentation.",
@@ -166,10 +190,19 @@ class TrainConfig(Section):
         self._check_kernels()
         if self.grow and self.init_from is None:
             raise SettingError("grow needs init_from, received grow alone")
+        self._check_teacher()
         if self.freeze != "none" and self.init_from is None:
             raise SettingError(
                 f"freeze needs init_from, received freeze={self.freeze} alone"
             )
+
+    def _check_teacher(self) -> None:
+        if self.teacher is not None:
+            return
+        for name in ("teacher_share", "teacher_temperature"):
+            value = getattr(self, name)
+            if value != getattr(type(self), name):
+                raise SettingError(f"{name} needs teacher, received {value} alone")
 
     def _check_kernels(self) -> None:
         if not self.kernels.startswith("native"):

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from resnet_tf.checkpoints.files import read_json, write_json
+from resnet_tf.checkpoints.stored import opened
 from resnet_tf.config import DataConfig
 from resnet_tf.data.sources import load_splits
 from resnet_tf.data.split import Split
-from resnet_tf.errors import CheckpointError, MissingDataError
+from resnet_tf.errors import CheckpointError, MissingCheckpointError, MissingDataError
 
 _NAMED = 5  # classes named in an error; the others are only counted
 _CHUNK = 1 << 26  # bytes of images hashed at a time
@@ -26,19 +27,23 @@ class RunData:
     The record holds the class names and, for each split, the images of each class and
     a SHA-256 over the labels and decoded pixels in order. Images of a folder are
     ordered by the hash of their paths, so new file names change the SHA-256 too. The
-    location and format of the files do not matter.
+    location and format of the files do not matter. With distillation, the record also
+    holds the SHA-256 of the weights of the teacher.
 
     Args:
         path: The file of the record.
         splits: The training, validation and test images.
+        teacher: SHA-256 of the weights of the teacher, or None.
     """
 
-    def __init__(self, path: Path, splits: Sequence[Split]):
+    def __init__(self, path: Path, splits: Sequence[Split], teacher: str | None = None):
         self._path = path
         self._facts = _facts(splits)
+        if teacher:
+            self._facts["teacher_sha256"] = teacher
 
     def require_same(self) -> None:
-        """Raises a CheckpointError if the run has a record of other images.
+        """Raises a CheckpointError if the run has a record of other data.
 
         A run of an early version has no record.
         """
@@ -46,7 +51,7 @@ class RunData:
             return
         if reason := _difference(read_json(self._path, _MAX_BYTES), self._facts):
             raise CheckpointError(
-                f"run folder {self._path.parent} must resume with the images it was "
+                f"run folder {self._path.parent} must resume with the data it was "
                 f"started with: {reason}; give another --run_dir"
             )
 
@@ -56,26 +61,30 @@ class RunData:
             write_json(self._path, self._facts)
 
 
-def require_same_data(path: Path, config: DataConfig) -> None:
-    """Raises an error if a finished run was trained on other images.
+def require_same_data(
+    path: Path, config: DataConfig, teacher: str | None = None
+) -> None:
+    """Raises an error if a finished run had other images or another teacher.
 
     Args:
-        path: The record file. If it is missing, or the data set is not on this machine,
-            nothing is checked.
+        path: The record file. If it is missing, or the data set or the teacher is not
+            on this machine, nothing is checked.
         config: Location of the images.
+        teacher: Checkpoint of the teacher, or None.
 
     Raises:
-        CheckpointError: If the images differ from the record.
+        CheckpointError: If the images or the teacher differ from the record.
         DataError: If the data set is incomplete or damaged.
     """
     if not path.exists():
         return
     try:
         splits = load_splits(dataclasses.replace(config, download=False))
-    except MissingDataError as error:
+        sha256 = opened(teacher, "teacher").weights.sha256 if teacher else None
+    except (MissingDataError, MissingCheckpointError) as error:
         print(f"note: the images are not compared with the run's: {error}", flush=True)
         return
-    RunData(path, splits).require_same()
+    RunData(path, splits, sha256).require_same()
 
 
 def images_sha256(split: Split) -> str:
@@ -103,6 +112,8 @@ def _difference(found: dict[str, Any], facts: dict[str, Any]) -> str:
     """Returns the first difference between the record and the images, or ""."""
     if found == facts:
         return ""
+    if found.get("teacher_sha256") != facts.get("teacher_sha256"):
+        return "the weights of the teacher differ"
     if found.get("class_names") != facts["class_names"]:
         return "the classes differ"
     for name, part in facts["splits"].items():

@@ -106,9 +106,11 @@ class Run:
         require_classes(
             self._train_images, config.model.num_classes, folder.class_names()
         )
-        self._data = RunData(folder.data, splits)
-        self._data.require_same()
         self._trainer = Trainer(config, workers.strategy, workers.number)
+        if teacher := self._trainer.teacher:
+            teacher.require_classes(self._train_images.class_names)
+        self._data = RunData(folder.data, splits, teacher and teacher.sha256)
+        self._data.require_same()
         alone = workers.number == 1
         self._signals = StopSignals(lambda: self._trainer.ask_to_stop(), alone)
         full_pass = FullPass(
@@ -239,6 +241,8 @@ class Run:
         sizes = len(self._train_images), len(self._validation_images)
         first, *others = announcement(self._trainer.model, self._config, sizes)
         lines = [f"{first} | {self._folder.path}", *others]
+        if self._trainer.teacher:
+            lines += self._trainer.teacher.lines()
         if self._step:
             lines.append(f"resuming from step {self._step}")
         print("\n".join(lines), flush=True)

@@ -34,11 +34,11 @@ def train(
     SIGTERM or Ctrl-C saves after the current update and raises `StoppedError`; a second
     signal ends the process at once. A kill loses the updates since the last report.
 
-    The run folder holds everything: `config.json`, `data.json` (which images),
-    `history.csv`, `tensorboard/`, `model.weights.h5` (the last weights), `best/` (the
-    best on validation), `checkpoints/` (to resume from), `curves.png` and, at the end,
-    `summary.json`. A finished run continues only if `train_steps` is larger and the
-    rates so far stay the same. One process at a time can use the folder.
+    The run folder holds everything: `config.json`, `data.json` (which images, and which
+    teacher), `history.csv`, `tensorboard/`, `model.weights.h5` (the last weights),
+    `best/` (the best on validation), `checkpoints/` (to resume from), `curves.png` and,
+    at the end, `summary.json`. A finished run continues only if `train_steps` is larger
+    and the rates so far stay the same. One process at a time can use the folder.
 
     If several workers train together (`TrainConfig.strategy`), all of them call this
     and must be able to read the folder; the first one writes. The number of workers and
@@ -60,23 +60,24 @@ def train(
         reports. With several workers, `worker` is the index of this one.
 
     Raises:
-        CheckpointError: If the folder belongs to another experiment or was trained on
-            other images, if none of its states is intact, or if the weights of
-            `init_from` are missing, damaged or of another network.
+        CheckpointError: If the folder belongs to another experiment, images or teacher,
+            if none of its states is intact, or if `init_from` or `teacher` is missing,
+            damaged or of another network.
         DataError: If the data set is missing and cannot be downloaded.
         DivergedError: If the loss or a weight is no longer finite.
         PeerError: If another worker does not connect in time, or is lost.
         RunFolderError: If the folder is in use, full or not writable.
         SettingError: If `config` is not an `ExperimentConfig`, the batch does not
             divide over the devices, the workers are described wrongly or have different
-            settings, `init_from` does not fit this network, or `until` is below 1.
+            settings, `init_from` does not fit this network, `teacher` does not fit
+            this task, or `until` is below 1.
         StoppedError: If a signal or `until` stopped the run; another call resumes it.
     """
     _check(config, until)
     folder = RunFolder(user_path(run_dir or f"runs/{config.run_name()}"), config)
     summary = folder.summary()
     if summary is not None:
-        require_same_data(folder.data, config.data)
+        require_same_data(folder.data, config.data, config.train.teacher)
         print(f"{folder.path} is finished", flush=True)
         return summary
     ensure_available(config.data)

@@ -18,6 +18,7 @@ from resnet_tf.training.kernels import TENSORFLOW, take_kernels
 from resnet_tf.training.loss_scale import LossScale
 from resnet_tf.training.optimizer import OPTIMIZERS
 from resnet_tf.training.running_sums import RunningSums
+from resnet_tf.training.teacher import Teacher, distilled
 
 
 class Trainer:
@@ -35,9 +36,12 @@ class Trainer:
         optimizer: The optimizer; `optimizer.step` counts the updates.
         metrics: Running sums since the last report.
         kernels: Name of the kernels, e.g. "tensorflow" or "native_avx512".
+        teacher: The teacher, or None without distillation.
 
     Raises:
-        SettingError: If the kernels that `train.kernels` names cannot run here.
+        CheckpointError: If the teacher is missing or damaged.
+        SettingError: If the kernels that `train.kernels` names cannot run here, or the
+            teacher was trained for another task.
     """
 
     def __init__(
@@ -65,6 +69,9 @@ class Trainer:
             )
             self.metrics = RunningSums()
             self.reported = self._follow()
+            # After the network, whose initial values depend on the order.
+            native = self.kernels != TENSORFLOW
+            self.teacher = Teacher(config, native) if train.teacher else None
         # The loop reads it on the host before every update.
         with tf.device("CPU:0"):
             self._stop = tf.Variable(False, trainable=False, name="stop")
@@ -189,10 +196,11 @@ class Trainer:
             part: Index of the micro-batch, from 0.
         """
         optimizer = self.optimizer
+        taught = self.teacher(images) if self.teacher else None
         # Set here, not around the loop: a strategy runs this in its own threads.
         with computing(self.kernels != TENSORFLOW), tf.GradientTape() as tape:
             logits = self._logits(images, part)
-            losses = self._losses(labels, logits)
+            losses = self._losses(labels, logits, taught)
             loss = tf.reduce_sum(losses) / self._config.train.train_batch_size
             if optimizer.loss_scale:
                 loss = optimizer.loss_scale.scale(loss)
@@ -241,7 +249,18 @@ class Trainer:
         with dropout_seed(step_seed(train.seed, self.optimizer.step, part)):
             return self.model(images, training=True)
 
-    def _losses(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    def _losses(
+        self, labels: tf.Tensor, logits: tf.Tensor, taught: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Returns the loss of each image, (N,), with the logits of the teacher."""
+        losses = self._cross_entropy(labels, logits)
+        if taught is None:
+            return losses
+        train = self._config.train
+        share, temperature = train.teacher_share, train.teacher_temperature
+        return distilled(losses, logits, taught, share, temperature)
+
+    def _cross_entropy(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Returns the cross-entropy of each image, (N,)."""
         smoothing = self._config.optimizer.label_smoothing
         if labels.shape.rank == 1 and not smoothing:

@@ -524,6 +524,18 @@ WRONG = [
     ({"lookahead": -1}, "lookahead must be at least 0, received -1"),
     ({"lookahead_share": 0.4}, "lookahead_share needs lookahead above 0, received 0"),
     (
+        {"teacher_share": 0.5},
+        "teacher_share needs teacher, received 0.5 alone",
+    ),
+    (
+        {"teacher_temperature": 1.0},
+        "teacher_temperature needs teacher, received 1.0 alone",
+    ),
+    (
+        {"teacher": "x", "teacher_share": 0},
+        "teacher_share must be above 0, received 0.0",
+    ),
+    (
         {"zero_init_residual": True, "shortcut": "none"},
         "zero_init_residual needs a shortcut, received zero_init_residual=True with "
         "shortcut=none",

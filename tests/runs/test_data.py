@@ -50,6 +50,15 @@ def test_other_images_are_refused_and_named(tmp_path, monkeypatch, changes, reas
     assert path.read_bytes() == before
 
 
+def test_another_teacher_is_refused(tmp_path):
+    path = tmp_path / "data.json"
+    RunData(path, splits(), "a1").keep()
+    RunData(path, splits(), "a1").require_same()
+    for teacher in ("b2", None):
+        with pytest.raises(CheckpointError, match="the weights of the teacher differ"):
+            RunData(path, splits(), teacher).require_same()
+
+
 def test_a_run_of_an_earlier_version_has_no_record(tmp_path):
     RunData(tmp_path / "data.json", splits()).require_same()
     require_same_data(tmp_path / "data.json", None)
@@ -112,3 +121,6 @@ def test_a_finished_run_needs_no_data(tmp_path, tiny, capsys):
     config = resnet_tf.DataConfig(data_dir=str(tmp_path), cache_dir=str(tmp_path))
     require_same_data(path, config)
     assert capsys.readouterr().out.startswith("note: the images are not compared with")
+    digits = resnet_tf.DataConfig(dataset="digits", flip=False)
+    require_same_data(path, digits, str(tmp_path / "nowhere"))
+    assert "teacher must be a checkpoint or run folder" in capsys.readouterr().out

@@ -101,6 +101,8 @@ CASES = [
     _train("lanes of unequal sizes", "--lanes=3",
            "lanes must divide train_batch_size=128, received 3"),
     _train("growth from nothing", "--grow", "grow needs init_from"),
+    _train("a share without a teacher", "--teacher_share=0.5",
+           "teacher_share needs teacher, received 0.5 alone"),
     _train("branches without shortcuts", "--stochastic_depth=0.5 --shortcut=none",
            "stochastic_depth needs a shortcut"),
     _train("residual branches of a DenseNet", "--model=densenet40_k12 "

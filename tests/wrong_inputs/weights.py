@@ -108,6 +108,11 @@ CASES = [
            "received model=resnet with init_from=~nobody_of_this_name/w.pth", code=2),
     _train("growth from a file", "--grow --init_from=w.weights.h5",
            "grow needs a checkpoint or run folder to start from", code=2),
+    _train("no teacher", "--teacher=nowhere",
+           "teacher must be a checkpoint or run folder or a released model"),
+    _train("a teacher of another data set", "--teacher=model_20",
+           "teacher must have dataset=digits like this training, received model_20",
+           code=2),
     # Run folders.
     _train("the run of another experiment", "--run_dir=checkpoint --seed=5",
            "seed (0 there, 5 here)", "checkpoint"),
