@@ -41,9 +41,10 @@ def image_macs(model: ModelConfig, side: int) -> int:
         return body * side**2 // row.side**2 + row.features * model.num_classes
     _, features = sized(layers)
     return features * model.num_classes + sum(
-        math.prod(shapes["weight"]) * _side(name, side) ** 2
+        math.prod(shape) * _side(name, side) ** 2
         for name, shapes in shaped_layers(model) or ()
-        if len(shapes["weight"]) == 4
+        for shape in shapes.values()
+        if len(shape) == 4
     )
 
 

@@ -19,6 +19,9 @@ Part = Generator[Layer, None, int]
 # Channels of the stages of a residual network, and blocks of a dense one.
 STAGE_FILTERS = (16, 32, 64)
 STAGES = 3
+# The fixed layer of a whitened stem. It has two filters for each value of a 3x3 patch.
+WHITENING = "stem_whitening"
+WHITENING_FILTERS = 2 * 3 * 3 * 3
 
 
 def conv(name: str, outputs: int, inputs: int, side: int, bias: bool = False) -> Layer:
@@ -33,7 +36,9 @@ def norm(name: str, channels: int) -> Layer:
     return name, dict.fromkeys(kinds, (channels,))
 
 
-def resnet_layers(n: int, bottleneck: bool, order: str, shortcut: str) -> Part:
+def resnet_layers(
+    n: int, bottleneck: bool, order: str, shortcut: str, stem: str
+) -> Part:
     """Yields the layers of the family `resnet`, without the head.
 
     Args:
@@ -41,8 +46,13 @@ def resnet_layers(n: int, bottleneck: bool, order: str, shortcut: str) -> Part:
         bottleneck: See `ModelConfig`.
         order: See `ModelConfig`.
         shortcut: See `ModelConfig`.
+        stem: See `ModelConfig`.
     """
-    yield conv("stem_conv", STAGE_FILTERS[0], 3, 3)
+    if stem == "whitened":
+        yield WHITENING, {"fixed": (WHITENING_FILTERS, 3, 3, 3)}
+        yield conv("stem_conv", STAGE_FILTERS[0], WHITENING_FILTERS, 1)
+    else:
+        yield conv("stem_conv", STAGE_FILTERS[0], 3, 3)
     lengths = [n] * len(STAGE_FILTERS)
     if bottleneck:
         channels = yield from bottlenecks(lengths, STAGE_FILTERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,6 +65,14 @@ class ModelConfig(Section):
         "TensorFlow's 'same' does on even maps, or on both sides, as in PyTorch.",
         families=families_with("stride_padding"),
         was="end",
+    )
+    stem: Literal["conv", "whitened"] = field(
+        "conv",
+        "First layers: a 3x3 convolution, or fixed 3x3 filters that whiten patches of "
+        "the training images and a 1x1 convolution (Page 2019; Jordan 2024, "
+        "arXiv:2404.00498). That is another network than the papers'.",
+        families=families_with("stem"),
+        was="conv",
     )
     depth: int = field(
         40,
@@ -235,7 +244,7 @@ class ModelConfig(Section):
 
     @property
     def layers_deep(self) -> int:
-        """Number of convolutions on the longest path, plus the dense head.
+        """Number of trained convolutions on the longest path, plus the dense head.
 
         This is 0 in families other than resnet and densenet.
         """
@@ -255,7 +264,8 @@ class ModelConfig(Section):
         Families other than resnet and densenet use the name of the model.
         """
         if self.model == RESNET:
-            return f"ResNet-{self.layers_deep}"
+            whitened = "-whitened" * (self.stem == "whitened")
+            return f"ResNet-{self.layers_deep}{whitened}"
         if self.model != DENSENET:
             return self.model
         kind = "B" * self.bottleneck + "C" * (self.compression < 1)
@@ -294,7 +304,7 @@ def named_network(name: str, **values) -> ModelConfig:
 def shaped_layers(config: ModelConfig) -> Part | None:
     """Returns the layers of a network with settings of size, None for another."""
     if config.model == RESNET:
-        kind = config.bottleneck, config.order, config.shortcut
+        kind = config.bottleneck, config.order, config.shortcut, config.stem
         return resnet_layers(config.num_residual_blocks, *kind)
     if config.model == DENSENET:
         size = config.depth, config.growth_rate, config.stem_filters
@@ -316,7 +326,7 @@ def network_size(config: ModelConfig) -> NetworkSize:
         head = (features + 1) * PUBLISHED_CLASSES
         body = NetworkSize(row.published.parameters - head, row.statistics)
     head = (features + 1) * config.num_classes
-    return NetworkSize(body.parameters + head, body.statistics)
+    return dataclasses.replace(body, parameters=body.parameters + head)
 
 
 def other_family(spec: FieldSpec, model: str) -> str:

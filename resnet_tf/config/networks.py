@@ -132,7 +132,7 @@ _RESIDUAL = frozenset({"zero_init_residual", "stochastic_depth"})
 _OF_RESNET = (
     _START
     | _RESIDUAL
-    | set("num_residual_blocks order shortcut stride_padding bottleneck".split())
+    | set("num_residual_blocks order shortcut stride_padding bottleneck stem".split())
 )
 _OF_DENSENET = (
     _START
@@ -143,6 +143,8 @@ _OF_DENSENET = (
 
 def _resnet(n: int, *counts: Any, bottleneck: bool = False, **published) -> Network:
     values: dict[str, Any] = {"model": RESNET, "num_residual_blocks": n}
+    # Fixed: a whitened stem makes another network, which has no row.
+    values["stem"] = "conv"
     values |= {"bottleneck": bottleneck, "order": "post", **PAPER_SHORTCUT}
     values |= BOTTLENECK if bottleneck else {}
     reference = Published(*counts, **published)

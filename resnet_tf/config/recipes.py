@@ -27,7 +27,7 @@ from resnet_tf.errors import SettingError
 # Settings that a recipe leaves to the user: the network, the data set and its
 # properties, the initial weights, the seed and the arithmetic.
 OPEN = frozenset(
-    "model num_residual_blocks order shortcut stride_padding depth growth_rate "
+    "model num_residual_blocks order shortcut stride_padding stem depth growth_rate "
     "bottleneck compression stem_filters memory_efficient activation num_classes "
     "dataset validation_size folder_split image_size resize flip channel_mean "
     "channel_std init_from grow freeze seed mixed_precision jit_compile strategy "

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from resnet_tf.config import HEAD, ModelConfig
+from resnet_tf.config.layers import WHITENING, WHITENING_FILTERS
 from resnet_tf.errors import SettingError
 from resnet_tf.layers import BatchNorm, activation_layer, conv, fan_in_uniform
 from resnet_tf.layers.convolution import convolution_initializer as initializer
@@ -80,6 +81,19 @@ class Parts:
             dtype=self._dtype,
             **kwargs,
         )
+
+    def whitened(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """Returns ReLU of fixed filters, which `whiten_stem` computes from images."""
+        whitening = conv(
+            WHITENING_FILTERS,
+            3,
+            kernel_initializer=self.options["kernel_initializer"],
+            name=WHITENING,
+            dtype=self._dtype,
+            trainable=False,
+        )
+        activate = activation_layer("relu", name=f"{WHITENING}_relu", dtype=self._dtype)
+        return activate(whitening(images))
 
     def bn_activation(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         """Applies BN and the activation; the layers are e.g. `stem_bn`, `stem_relu`."""

@@ -21,7 +21,8 @@ def build_resnet(
     with 16, 32 and 64 channels (four times as many with `bottleneck`) on maps of
     32x32, 16x16 and 8x8, global average pooling and a dense head. Trainable
     parameters for 10 classes: 97,216 n - 21,926, and 2,752 more with shortcut "B";
-    with `bottleneck` 1,703,258 (n = 18) and 10,327,706 (n = 111).
+    with `bottleneck` 1,703,258 (n = 18) and 10,327,706 (n = 111). A whitened stem adds
+    432, and 1,458 fixed weights; the name is then e.g. "resnet20_whitened".
 
     Args:
         config: Config of the network; `ModelConfig()` if None.
@@ -44,7 +45,10 @@ def build_resnet(
     config = config or ModelConfig()
     parts = Parts(config, ("resnet",), **form)
     inputs = parts.images()
-    x = parts.stem_conv(STAGE_FILTERS[0])(inputs)
+    if config.stem == "whitened":
+        x = parts.stem_conv(STAGE_FILTERS[0], 1)(parts.whitened(inputs))
+    else:
+        x = parts.stem_conv(STAGE_FILTERS[0])(inputs)
     # A bottleneck block starts with its own batch norm.
     if not config.bottleneck:
         x = parts.bn_activation(x, "stem")
@@ -58,6 +62,7 @@ def build_resnet(
     if config.order == "pre":
         x = parts.bn_activation(x, "final")
     name = f"{'preact' if config.bottleneck else 'resnet'}{config.layers_deep}"
+    name += "_whitened" * (config.stem == "whitened")
     return parts.classifier(inputs, x, stages if features else None, name)
 
 

@@ -39,6 +39,7 @@ from resnet_tf.training.profile import StepProfile
 from resnet_tf.training.signals import StopSignals
 from resnet_tf.training.summary import summarize
 from resnet_tf.training.trainer import Trainer
+from resnet_tf.training.whitening import whiten_stem
 
 OnReport = Callable[[Row, keras.Model], None]
 
@@ -130,8 +131,10 @@ class Run:
         with folder.writing():
             self._step = self._state.restore(tidy=workers.chief)
         require_agreement(workers, folder, self._step)
-        if not self._step and config.train.init_from:
-            print(initialize(self._trainer.model, config), flush=True)
+        if not self._step:
+            whiten_stem(self._trainer.model, self._train_images.images, config.data)
+            if config.train.init_from:
+                print(initialize(self._trainer.model, config), flush=True)
         with folder.writing():
             self._resume()
 

@@ -21,6 +21,7 @@ def test_an_image_costs_what_the_audit_counts(name):
         ModelConfig(model="densenet", depth=10, growth_rate=4, bottleneck=True,
                     compression=0.5, num_classes=20),
         ModelConfig(model="uva_preact", num_classes=3),
+        ModelConfig(num_residual_blocks=1, stem="whitened"),
     ],
     ids=lambda config: config.title,
 )  # fmt: skip
