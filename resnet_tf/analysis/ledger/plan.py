@@ -243,6 +243,10 @@ def _misplaced(name: str, of_the_base: Sequence[str]) -> str:
         return "must not be given, seeds lists them"
     if name in epochs:
         return f"must be given in epochs of the base, as {epochs[name]}"
+    if name == "teacher":
+        return (
+            "must not be given, the budget does not count the arithmetic of a teacher"
+        )
     if name in OF_THE_MACHINE:
         return f"must be given on the command line, as --{name}"
     if name in local:
