@@ -152,7 +152,7 @@ def changed(old, new):
         (changed("[base]", "[base]\ndecay_step0 = 1"), "as decay_epoch0, received 1"),
         (changed("[base]", "[base]\ndata_dir = 'x'"), "data_dir must be given on the "),
         (changed("[base]", "[base]\nstrategy = 'one'"), "strategy must not be given, "),
-        (changed("[base]", "[base]\nteacher = 'x'"), "teacher must not be given, the budg"),
+        (changed("[base]", "[base]\nteacher = 'x'"), "teacher must not be given, the"),
         (changed("[base]", "[base]\nvalidation_size = 0"), "base: validation_size mus"),
         (changed("quickstart", "quick"), "base: unknown recipe 'quick'; did you mean"),
         (changed('"quickstart"', "[3]"), "base: unknown recipe [3]"),
