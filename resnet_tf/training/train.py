@@ -49,8 +49,8 @@ def train(
         run_dir: The run folder; `runs/<config.run_name()>` if None.
         until: Number of updates after which to stop; None trains to the end.
         on_call: Called with the number of updates done, after each compiled call.
-        on_report: Called by the first worker after each report is saved, with its row
-            and the saved network, which it must not change. Its exceptions end the call.
+        on_report: Called by the first worker after each saved report, with its row and
+            the saved network, which it must not change. Its exceptions end the call.
 
     Returns:
         The summary. Errors are in percent, computed in float32 with the last weights;
