@@ -10,7 +10,6 @@ import pytest
 import resnet_tf
 from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root, resolve
 from resnet_tf.evaluation.calibration import softmax
-from resnet_tf.evaluation.full_pass import FullPass
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from golden import IMAGES, LOGITS, generated_images  # noqa: E402
@@ -30,19 +29,15 @@ def test_the_logits_match_the_stored_logits(name):
     logits = np.array(record["logits"])
     assert logits.shape == (IMAGES, pretrained.config.model.num_classes)
     images = generated_images(pretrained.config.data, record["seed"])
-    found = FullPass(pretrained.model, pretrained.config.data).logits(images, IMAGES)
+    # Optimized for inference, with the native kernels.
+    found = pretrained._full_pass.logits(images, IMAGES)
     assert np.abs(found - logits).max() <= 1e-4 * np.abs(logits).max()
     shares = softmax(logits, stated(name, "metrics.json")["calibration"]["temperature"])
     np.testing.assert_allclose(pretrained.predict_images(images), shares, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if name != "model_20" else [])
-        for name in pretrained_names()
-    ],
-)
+@pytest.mark.slow  # The 50,000 training images are decoded.
+@every_model
 def test_the_errors_match_the_card(name, real_cifar):
     metrics = stated(name, "metrics.json")
     for split in ("test", "validation"):

@@ -1,9 +1,12 @@
 """Tests on the real CIFAR-10, if `TFDS_DATA_DIR` has it."""
 
 import numpy as np
+import pytest
 
 from resnet_tf.config import DATASETS, DataConfig
 from resnet_tf.data.sources import load_split
+
+pytestmark = pytest.mark.slow  # The 50,000 training images are decoded.
 
 
 def test_training_images(real_cifar):
