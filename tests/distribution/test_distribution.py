@@ -42,19 +42,6 @@ def config(tiny):
     return lambda **more: tiny(**{**SETTINGS, **more})
 
 
-@pytest.fixture(scope="module")
-def straight(config, tmp_path_factory):
-    """The folder and summary of the run on one device."""
-    folder = tmp_path_factory.mktemp("straight")
-    return folder, resnet_tf.train(config(strategy="one"), folder)
-
-
-@pytest.fixture(scope="module")
-def start(config):
-    """The weights before the first update."""
-    return trained(Trainer(config(), tf.distribute.get_strategy()))
-
-
 def trained(trainer):
     return [np.array(v) for v in trainer.model.trainable_variables]
 
@@ -68,18 +55,25 @@ def distance(some, others):
     return sum(squares) ** 0.5
 
 
+def batches(config):
+    train = load_split(config.data, "train")
+    return training_batches(train, config.data, batch_size=16, seed=0)
+
+
+def updated(trainer, iterator):
+    """Returns the weights after all updates."""
+    assert int(trainer.run(iterator, tf.constant(STEPS))) == STEPS
+    return trained(trainer)
+
+
 def mirrored(config):
     """Returns the weights trained by two logical devices."""
     # TensorFlow confuses the collectives of two strategies in one process.
     reduction = tf.distribute.ReductionToOneDevice()
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], reduction)
     trainer = Trainer(config, strategy)
-    batches = training_batches(
-        load_split(config.data, "train"), config.data, batch_size=16, seed=0
-    )
-    batches = iter(strategy.experimental_distribute_dataset(batches))
-    assert int(trainer.run(batches, tf.constant(STEPS))) == STEPS
-    return trained(trainer)
+    parts = strategy.experimental_distribute_dataset(batches(config))
+    return updated(trainer, iter(parts))
 
 
 def launched(run_dir, **settings):
@@ -95,8 +89,11 @@ def last_lines(run_dir):
     return [(log.read_text().splitlines() or [""])[-1] for log in logs]
 
 
-def test_two_replicas_equal_one_device(config, straight, start):
-    one, two = saved(straight[0]), mirrored(config())
+def test_two_replicas_equal_one_device(config):
+    trainer = Trainer(config(), tf.distribute.get_strategy())
+    start = trained(trainer)
+    one = updated(trainer, iter(batches(config())))
+    two = mirrored(config())
     way = distance(one, start)
     assert distance(one, two) < TOLERANCE * way
     # Normalizing each half of the batch separately gives a different network.
@@ -104,8 +101,11 @@ def test_two_replicas_equal_one_device(config, straight, start):
     assert distance(one, apart) > 4 * TOLERANCE * way
 
 
-def test_two_processes_equal_one_device(straight, start, tmp_path):
-    folder, alone = straight
+@pytest.mark.slow  # Two processes that import TensorFlow.
+def test_two_processes_equal_one_device(config, tmp_path):
+    folder = tmp_path / "one"
+    alone = resnet_tf.train(config(strategy="one"), folder)
+    start = trained(Trainer(config(), tf.distribute.get_strategy()))
     run_dir = tmp_path / "run"
     assert launched(run_dir) == 0
     one, two = saved(folder), saved(run_dir)
