@@ -62,6 +62,7 @@ def installed(tmp_path_factory) -> Path:
     return folder / "site"
 
 
+@pytest.mark.slow  # A wheel is built; `.ci/run` runs it.
 def test_a_wheel_works_outside_the_clone(installed, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     build_model("resnet20").save(tmp_path / "model.keras")
@@ -74,6 +75,7 @@ def test_a_wheel_works_outside_the_clone(installed, tmp_path):
     assert list(models) == pretrained_names()
 
 
+@pytest.mark.slow  # The same wheel.
 def test_the_wheel_contains_only_the_package(installed):
     names = {path.name for path in installed.iterdir()}
     (info,) = (name for name in names if name.endswith(".dist-info"))
