@@ -5,11 +5,13 @@ import keras
 import numpy as np
 import pytest
 
+from resnet_tf.analysis import doctor
 from resnet_tf.analysis.doctor import diagnosis
 from resnet_tf.checkpoints.weights import Checkpoint
 from resnet_tf.config import ExperimentConfig
 from resnet_tf.data.pipeline import normalize
 from resnet_tf.data.split import Split
+from resnet_tf.evaluation.full_pass import FullPass
 from resnet_tf.layers import BatchNorm
 from resnet_tf.models import build_model
 
@@ -57,7 +59,28 @@ def healthy():
 
 @pytest.fixture(scope="module")
 def images():
-    return drawn(200, 2)
+    return drawn(120, 2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once():
+    """Shares the networks that `diagnosis` builds, and compiled passes, by config."""
+    built, passes = {}, {}
+
+    def build(config, **options):
+        if config not in built:
+            built[config] = build_model(config, **options)
+        return built[config]
+
+    def full_pass(model, data):
+        if model not in passes:
+            passes[model] = FullPass(model, data)
+        return passes[model]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor, "build_model", build)
+        patch.setattr(doctor, "FullPass", full_pass)
+        yield
 
 
 def behind(checkpoint, *layers):

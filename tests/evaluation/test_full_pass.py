@@ -14,15 +14,24 @@ def split():
     return load(test=True).part("test", 0, 257)
 
 
-@pytest.fixture
-def full_pass(tiny):
-    config = tiny()
-    return FullPass(build_model(config.model), config.data)
+@pytest.fixture(scope="module")
+def model(tiny):
+    return build_model(tiny().model)
+
+
+@pytest.fixture(scope="module")
+def full_pass(tiny, model):
+    return FullPass(model, tiny().data)
+
+
+@pytest.fixture(scope="module")
+def whole(full_pass, split):
+    """Returns the result of all images in one batch."""
+    return full_pass(split, 257)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 250, 257, 1000])
-def test_the_batch_size_does_not_matter(full_pass, split, batch_size):
-    whole = full_pass(split, 257)
+def test_the_batch_size_does_not_matter(full_pass, whole, split, batch_size):
     result = full_pass(split, batch_size)
     assert result.n == 257
     largest = np.abs(whole.logits).max()
@@ -30,23 +39,21 @@ def test_the_batch_size_does_not_matter(full_pass, split, batch_size):
     np.testing.assert_array_equal(result.predictions, whole.predictions)
 
 
-def test_many_passes_in_one_process_do_not_warn(tiny, split, caplog):
+def test_many_passes_in_one_process_do_not_warn(tiny, model, split, caplog):
     """TensorFlow warns once five functions have been traced in a call."""
     logger = tf.get_logger()
     logger.addHandler(caplog.handler)
-    model = build_model(tiny().model)
+    few = split.part("test", 0, 8)
     for _ in range(6):
-        FullPass(model, tiny().data)(split, 257)
+        FullPass(model, tiny().data)(few, 8)
     logger.removeHandler(caplog.handler)
     assert "retracing" not in caplog.text
 
 
 @pytest.mark.parametrize("lanes", [2, 4])
-def test_lanes_do_not_matter(tiny, split, lanes):
-    config = tiny()
-    model = build_model(config.model)
-    whole = FullPass(model, config.data)(split, 100)
-    result = FullPass(model, config.data, lanes)(split, 127)  # the last has 3 images
+def test_lanes_do_not_matter(tiny, model, whole, split, lanes):
+    full_pass = FullPass(model, tiny().data, lanes)
+    result = full_pass(split, 127)  # the last batch has 3 images
     np.testing.assert_allclose(result.logits, whole.logits, atol=1e-4)
 
 
@@ -58,15 +65,14 @@ def test_every_image_is_seen_once_and_in_order(full_pass, split):
         np.testing.assert_allclose(alone.logits[0], result.logits[index], atol=1e-4)
 
 
-def test_a_pass_uses_the_current_weights(full_pass, split, tiny):
-    config = tiny()
-    model = build_model(config.model)
-    full_pass = FullPass(model, config.data)
-    before = full_pass(split, 257).logits
-    model.get_layer("logits").bias.assign(np.arange(10.0))
+def test_a_pass_uses_the_current_weights(model, full_pass, whole, split):
+    bias = model.get_layer("logits").bias
+    start = bias.numpy()
+    bias.assign(start + np.arange(10.0))
     after = full_pass(split, 257).logits
+    bias.assign(start)
     np.testing.assert_allclose(
-        after - before, np.tile(np.arange(10.0), (257, 1)), atol=1e-4
+        after - whole.logits, np.tile(np.arange(10.0), (257, 1)), atol=1e-4
     )
 
 
