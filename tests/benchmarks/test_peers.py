@@ -8,9 +8,14 @@ from resnet_tf.config import named_network
 from resnet_tf.models import build_model
 
 SMALL = [model for model in MODELS if model != "resnet110"]
+# A shallower network of the same kind is built in the default run.
+DEEP = "resnet56", "densenet_bc100_k12"
 
 
-@pytest.mark.parametrize("model", SMALL)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(x, marks=[pytest.mark.slow] if x in DEEP else []) for x in SMALL],
+)
 def test_keras_has_our_weights(model):
     from peers.keras_networks import build
 
