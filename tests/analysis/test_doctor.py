@@ -59,7 +59,7 @@ def healthy():
 
 @pytest.fixture(scope="module")
 def images():
-    return drawn(120, 2)
+    return drawn(64, 2)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -196,13 +196,14 @@ def test_batch_statistics(healthy, images):
     assert found(changed(healthy, change), images) == "batch statistics"
 
 
-def test_other_labels(healthy, images):
+def test_other_labels(healthy):
     def change(model):
         head = model.get_layer("logits")
         head.kernel.assign(np.roll(head.kernel.numpy(), 1, axis=1))
         head.bias.assign(np.roll(head.bias.numpy(), 1))
 
-    result = diagnosis(changed(healthy, change), images)
+    # Half of the images find the numbers: each class must be among them.
+    result = diagnosis(changed(healthy, change), drawn(120, 2))
     assert told(result) == "other labels"
     assert ": a means j, b means a, c means b, " in result.verdict
 
