@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import eval as eval_script
+import train as train_script
 
 ROOT = Path(__file__).parents[1]
 QUICK = (
@@ -20,25 +21,33 @@ QUICK = (
 )
 
 
-def run(script, *arguments, cwd, **options):
-    command = [sys.executable, str(ROOT / script), *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=600, **options
-    )
-
-
-def assert_one_line(answer, code, text):
-    assert answer.returncode == code, answer.stderr
-    assert answer.stderr.count("\n") == 1 and answer.stderr.startswith("error: ")
-    assert text in answer.stderr
-    assert answer.stdout == ""
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Returns the folder of a shortened quickstart, and its output."""
     folder = tmp_path_factory.mktemp("work")
-    return folder, run("train.py", *QUICK, cwd=folder)
+    command = [sys.executable, str(ROOT / "train.py"), *QUICK]
+    options = {"capture_output": True, "text": True, "timeout": 600}
+    return folder, subprocess.run(command, cwd=folder, **options)
+
+
+@pytest.fixture
+def run_dir(trained, monkeypatch):
+    """Changes to the folder of the quickstart and returns its run folder.
+
+    The tests that use it run scripts in this process; test_package.py and
+    test_wrong_inputs.py start processes.
+    """
+    monkeypatch.chdir(trained[0])
+    (folder,) = (trained[0] / "runs").iterdir()
+    return folder
+
+
+@pytest.fixture
+def sigterm():
+    """Restores the handler of SIGTERM, which `train.py` replaces."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
 
 
 def test_train_prints_one_line_per_report_and_the_result(trained):
@@ -55,23 +64,19 @@ def test_train_prints_one_line_per_report_and_the_result(trained):
     assert run_dir.name.startswith("resnet-digits-")
 
 
-def test_the_same_command_finds_its_run(trained):
-    folder, first = trained
-    again = run("train.py", *QUICK, cwd=folder)
-    assert again.returncode == 0
-    assert "is finished" in again.stdout
-    assert again.stdout.splitlines()[-2:] == first.stdout.splitlines()[-2:]
+@pytest.mark.usefixtures("run_dir", "sigterm")
+def test_the_same_command_finds_its_run(trained, capsys):
+    train_script.main(QUICK)
+    out = capsys.readouterr().out
+    assert "is finished" in out
+    assert out.splitlines()[-2:] == trained[1].stdout.splitlines()[-2:]
 
 
-def test_eval_without_other_flags(trained, monkeypatch, capsys):
-    folder, _ = trained
-    (run_dir,) = (folder / "runs").iterdir()
-    monkeypatch.chdir(folder)
-    # In this process; tests/test_package.py and test_wrong_inputs.py start processes.
+def test_eval_without_other_flags(run_dir, capsys):
     eval_script.main(["--ckpt", str(run_dir), "--json_output=result.json"])
     out, err = capsys.readouterr()
     assert err == ""
-    result = json.loads((folder / "result.json").read_text())
+    result = json.loads(Path("result.json").read_text())
     summary = json.loads((run_dir / "summary.json").read_text())
     assert result["error"] == summary["test_error"]
     assert (result["n"], result["split"]) == (360, "test")
@@ -90,11 +95,14 @@ def test_eval_without_other_flags(trained, monkeypatch, capsys):
     assert '"normalization": "mean_std"' in out
 
 
-def test_another_config_in_the_same_folder(trained):
-    folder, _ = trained
-    (run_dir,) = (folder / "runs").iterdir()
-    answer = run("train.py", *QUICK, "--seed=1", "--run_dir", run_dir, cwd=folder)
-    assert_one_line(answer, 4, "seed (0 there, 1 here)")
+@pytest.mark.usefixtures("sigterm")
+def test_another_config_in_the_same_folder(run_dir, capsys):
+    with pytest.raises(SystemExit) as stop:
+        train_script.main([*QUICK, "--seed=1", "--run_dir", str(run_dir)])
+    out, err = capsys.readouterr()
+    assert (stop.value.code, out) == (4, "")
+    assert err.count("\n") == 1 and err.startswith("error: ")
+    assert "seed (0 there, 1 here)" in err
 
 
 def test_ctrl_c_prints_how_to_resume(tmp_path):
