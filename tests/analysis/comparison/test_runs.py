@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import resnet_tf
+from resnet_tf.analysis.comparison import record as module
 from resnet_tf.analysis.comparison.record import _same_images, compare
 from resnet_tf.analysis.comparison.runs import by_network, read_run
 from resnet_tf.errors import CheckpointError, DataError, SettingError
 from resnet_tf.evaluation.full_pass import Result
+from tests.bare import without_pictures
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,8 @@ def folders(tiny, tmp_path_factory):
         "seed_0": {},
         "slow": {"init_lr": 0.01},
     }.items():
-        resnet_tf.train(tiny(train_steps=2, **settings), root / name)
+        with without_pictures():
+            resnet_tf.train(tiny(train_steps=2, **settings), root / name)
     return root
 
 
@@ -37,7 +40,9 @@ def test_runs_that_differ_only_in_the_seed_are_grouped(folders):
     assert list(alone) == ["ResNet-8"]
 
 
-def test_the_figures_come_from_the_runs(folders):
+def test_the_figures_come_from_the_runs(folders, monkeypatch):
+    for name, value in (("_ROUNDS", 2), ("_SECONDS", 0.0)):
+        monkeypatch.setattr(module, name, value)
     runs = [read_run(folders / name) for name in ("seed_0", "seed_1", "slow")]
     record = compare(by_network(runs))
     assert (record["split"], record["n"], record["dataset"]) == ("test", 360, "digits")
