@@ -44,9 +44,17 @@ def report(runs, tmp_path_factory):
     return folder, json.loads((folder / "evaluation.json").read_text())
 
 
-def probabilities(run):
+@pytest.fixture(scope="module")
+def networks(runs):
+    """Returns the network of each run by its name, loaded once."""
+    return {name: resnet_tf.load_pretrained(runs / name) for name in ("one", "two")}
+
+
+@pytest.fixture(scope="module")
+def shares(networks):
+    """Returns the probabilities of the test images, by run."""
     images = load(test=True).images
-    return resnet_tf.load_pretrained(run).predict_images(images)
+    return {name: net.predict_images(images) for name, net in networks.items()}
 
 
 def test_the_figures_match_the_evaluation(report, runs):
@@ -63,17 +71,15 @@ def test_the_figures_match_the_evaluation(report, runs):
     assert str(runs) not in json.dumps(record)
 
 
-def test_the_temperature_is_fitted_on_validation_images(report, runs):
+def test_the_temperature_is_fitted_on_validation_images(report, networks, shares):
     _, record = report
     found = record["calibration"]
     split = load(test=False).part("validation", 1257, 1437)
-    logits = np.log(
-        resnet_tf.load_pretrained(runs / "one").predict_images(split.images)
-    )
+    logits = np.log(networks["one"].predict_images(split.images))
     assert found["n"] == 180
     expected = fit_temperature(logits, split.labels)
     assert found["temperature"] == pytest.approx(expected, rel=1e-3)
-    shares, labels = probabilities(runs / "one"), load(test=True).labels
+    shares, labels = shares["one"], load(test=True).labels
     ece = expected_calibration_error(reliability(shares, labels))
     assert found["before"]["ece"] == pytest.approx(ece, abs=1e-3)
     after = softmax(np.log(shares), found["temperature"])
@@ -82,12 +88,13 @@ def test_the_temperature_is_fitted_on_validation_images(report, runs):
     assert sum(one["n"] for one in found["after"]["bins"]) == 360
 
 
-def test_errors_on_corrupted_images(report, runs):
+def test_errors_on_corrupted_images(report, networks):
     _, record = report
-    pretrained, split = resnet_tf.load_pretrained(runs / "one"), load(test=True)
+    split = load(test=True)
     for number in (0, 2):
         kind, found = CORRUPTIONS[number], record["robustness"][number]
-        seen = pretrained.predict_images(kind.apply(split.images, kind.strengths[4], 0))
+        images = kind.apply(split.images, kind.strengths[4], 0)
+        seen = networks["one"].predict_images(images)
         error = 100 * np.mean(seen.argmax(axis=1) != split.labels)
         assert (found["name"], found["errors"][4]) == (kind.name, pytest.approx(error))
     errors = [error for one in record["robustness"] for error in one["errors"]]
@@ -95,10 +102,10 @@ def test_errors_on_corrupted_images(report, runs):
     assert record["corrupted_error"] == pytest.approx(np.mean(errors))
 
 
-def test_another_checkpoint(report, runs):
+def test_another_checkpoint(report, shares):
     _, record = report
     labels = load(test=True).labels
-    wrong = [probabilities(runs / x).argmax(axis=1) != labels for x in ("one", "two")]
+    wrong = [shares[name].argmax(axis=1) != labels for name in ("one", "two")]
     pair = record["pair"]
     assert pair["checkpoint"] == "two"
     assert pair["difference"] == pytest.approx(
