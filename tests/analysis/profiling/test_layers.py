@@ -3,7 +3,7 @@ from collections import Counter
 import keras
 import pytest
 
-from resnet_tf import build_model
+from resnet_tf import ModelConfig, build_model
 from resnet_tf.analysis.audit.facts import facts
 from resnet_tf.analysis.profiling.layers import Layer, layers
 from resnet_tf.models.inference import optimize_for_inference
@@ -11,26 +11,41 @@ from resnet_tf.models.inference import optimize_for_inference
 BF16 = "mixed_bfloat16"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["resnet20", "densenet_bc100_k12", "uva_googlenet", "uva_preact", "resnet18"],
-)
-def test_the_arithmetic_matches_the_audit(name):
-    model = build_model(name)
+NETWORKS = {
+    "resnet8": ModelConfig(num_residual_blocks=1, order="post"),
+    "densenet_bc22": ModelConfig(
+        model="densenet", depth=22, bottleneck=True, compression=0.5
+    ),
+    "uva_googlenet": "uva_googlenet",
+    "uva_preact": "uva_preact",
+    "resnet18": "resnet18",
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_the_arithmetic_matches_the_audit(network):
+    model = build_model(network)
     macs = facts(model).macs
     assert sum(layer.macs for layer in layers(model, 1)) == macs
     assert sum(layer.macs for layer in layers(model, 3)) == 3 * macs
 
 
-@pytest.mark.parametrize("name", ["resnet20", "densenet40_k12"])
-def test_folding_batch_norm_does_not_change_the_arithmetic(name):
-    model = build_model(name, dtype=BF16)
+# A network, and the number of its batch norms that cannot be folded: those in a dense
+# block and before the head, where no convolution comes before.
+FOLDED = [
+    (ModelConfig(num_residual_blocks=1, order="post"), 0),
+    (ModelConfig(model="densenet", depth=16), 15),
+]
+
+
+@pytest.mark.parametrize(("config", "scales"), FOLDED, ids=["resnet8", "densenet16"])
+def test_folding_batch_norm_does_not_change_the_arithmetic(config, scales):
+    model = build_model(config, dtype=BF16)
     before, after = layers(model, 1), layers(optimize_for_inference(model), 1)
     kinds = Counter(layer.kind for layer in after)
     assert sum(layer.macs for layer in after) == facts(model).macs
     assert kinds["batch norm"] == 0
-    # In a dense block and before the head, no convolution precedes the batch norm.
-    assert kinds["scale"] == {"resnet20": 0, "densenet40_k12": 39}[name]
+    assert kinds["scale"] == scales
     assert sum(layer.bytes for layer in after) < sum(layer.bytes for layer in before)
 
 
