@@ -50,7 +50,7 @@ def test_the_function_is_preserved(settings, grown, images):
 
 @pytest.mark.parametrize("settings", NETWORKS)
 def test_new_blocks_learn(settings, grown, images):
-    _, config = grown(build=build_model, init_lr=0.1, **settings)
+    _, config = grown(blocks=2, build=build_model, init_lr=0.1, **settings)
     trainer = Trainer(config, tf.distribute.get_strategy())
     initialize(trainer.model, config)
     # The first update changes the last weights of the residual, the second all of them.

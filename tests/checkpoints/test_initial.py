@@ -13,7 +13,7 @@ from resnet_tf.config import HEAD, ExperimentConfig
 from resnet_tf.errors import CheckpointError, SettingError
 from resnet_tf.models import build_model
 from tests.checkpoints.test_torch_file import as_legacy, storage, tensor
-from tests.checkpoints.test_torchvision import CLASSES, resnet18_tensors
+from tests.checkpoints.test_torchvision import CLASSES, state_dict
 
 # Weights of ResNet-8: 7 convolutions, 7 batch norms, the head.
 RESNET8 = 7 + 4 * 7 + 2
@@ -37,14 +37,15 @@ def assert_copied(model, source, head):
             assert ours.shape[-1] == 10 and abs(ours.numpy()).max() < 0.5
 
 
-@pytest.fixture(params=[10, 100], ids="{} classes".format)
-def source(request, tiny, tmp_path):
+@pytest.fixture(scope="module", params=[10, 100], ids="{} classes".format)
+def source(request, tiny, tmp_path_factory):
     """A checkpoint folder and its model, with our number of classes or another one."""
     dataset = {10: "digits", 100: "cifar100"}[request.param]
     config = tiny(dataset=dataset)
     model = moved(config.model)
-    save_checkpoint(tmp_path / "model_8", model, config, {})
-    return tmp_path / "model_8", model
+    folder = tmp_path_factory.mktemp("source") / "model_8"
+    save_checkpoint(folder, model, config, {})
+    return folder, model
 
 
 def line(name, classes, weights=RESNET8):
@@ -66,8 +67,8 @@ def test_from_a_checkpoint_or_its_weights(source, file, tiny):
     assert_copied(model, theirs, head=classes == 10)
 
 
-def test_from_a_released_model(source, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(resolve, "pretrained_root", lambda: tmp_path)
+def test_from_a_released_model(source, tiny, monkeypatch):
+    monkeypatch.setattr(resolve, "pretrained_root", lambda: source[0].parent)
     config = tiny(init_from="model_8")
     model = build_model(config.model)
     classes = source[1].output_shape[-1]
@@ -184,14 +185,26 @@ def write_torch(path, tensors):
     as_legacy(path, value, list(storages.values()))
 
 
+@pytest.fixture(scope="module")
+def built_resnet18():
+    return build_model(finetune("resnet18", "a.pth").model)
+
+
+@pytest.fixture
+def resnet18(built_resnet18):
+    """A ResNet-18 for any `init_from`, with other weights in each test."""
+    for weight in built_resnet18.weights:
+        weight.assign(weight + 1.0)
+    return built_resnet18
+
+
 @pytest.mark.parametrize("classes", [CLASSES, 10])
-def test_from_torchvision(classes, tmp_path):
-    tensors = resnet18_tensors()
+def test_from_torchvision(classes, resnet18, tmp_path):
+    tensors = dict(state_dict("resnet18"))
     tensors["fc.weight"] = np.resize(tensors["fc.weight"], (classes, 512))
     tensors["fc.bias"] = np.resize(tensors["fc.bias"], classes)
     write_torch(tmp_path / "resnet18.pth", tensors)
-    config = finetune("resnet18", tmp_path / "resnet18.pth")
-    model = build_model(config.model)
+    config, model = finetune("resnet18", tmp_path / "resnet18.pth"), resnet18
     own = model.get_layer(HEAD).kernel.numpy()
     assert initialize(model, config) == line(config.train.init_from, classes, 102)
     kernel = tensors["layer4.1.conv2.weight"].transpose(2, 3, 1, 0)
@@ -201,13 +214,13 @@ def test_from_torchvision(classes, tmp_path):
     np.testing.assert_array_equal(model.get_layer(HEAD).kernel, expected)
 
 
-def test_tensors_outside_of_torchvisions_network_are_named(tmp_path):
-    tensors = {f"1.{name}": x for name, x in resnet18_tensors().items()}
+def test_tensors_outside_of_torchvisions_network_are_named(resnet18, tmp_path):
+    tensors = {f"1.{name}": x for name, x in state_dict("resnet18").items()}
     beside = {"0.mean": np.float32([0.5, 0.5, 0.5]), "0.std": np.ones(3, "float32"),
               "n_averaged": np.ones(1, "float32")}  # fmt: skip
     write_torch(tmp_path / "resnet18.pth", beside | tensors)
     config = finetune("resnet18", tmp_path / "resnet18.pth")
-    text = initialize(build_model(config.model), config)
+    text = initialize(resnet18, config)
     assert text == line(config.train.init_from, CLASSES, 102) + (
         ". The network lies under `1` in the file. Tensors outside of the network "
         "were skipped: `n_averaged`. The file holds a normalizer, '0.mean' and "
@@ -235,14 +248,14 @@ def test_a_file_of_several_networks_points_to_import(tiny, tmp_path):
     )
 
 
-def test_torchvision_of_another_network(tiny, tmp_path):
+def test_torchvision_of_another_network(tiny, resnet18, tmp_path):
     path = tmp_path / "a.pth"
     write_torch(path, {"fc.bias": np.zeros(1000), "conv1.weight": np.zeros(3)})
     message = refused(finetune("densenet121", path), model=small(tiny))
     assert message == (
         f"{path}: torchvision's densenet121 must have the tensor classifier.bias"
     )
-    message = refused(finetune("resnet18", path))
+    message = refused(finetune("resnet18", path), model=resnet18)
     assert message == (
         f"{path}: the tensor conv1.weight must have the shape (64, 3, 7, 7), "
         "received (3,)"
@@ -322,7 +335,7 @@ def test_imagenet_from_the_cache_needs_no_host(no_cache, tiny, monkeypatch):
 def fitted(model, optimizer="adam"):
     """Returns a model after two steps of Keras's own loop."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.compile(optimizer, loss, metrics=["accuracy"], run_eagerly=True)
     images = np.random.default_rng(0).normal(size=(4, 32, 32, 3))
     model.fit(images, np.arange(4), batch_size=2, verbose=0)
     return model

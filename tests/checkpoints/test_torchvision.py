@@ -1,5 +1,7 @@
 """torchvision's networks, computed here only from their state dicts."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -152,15 +154,26 @@ class Forward:
         return self.head(self.norm_relu(x, "features.norm5"), "classifier")
 
 
-TENSORS = {"resnet18": resnet18_tensors, "densenet121": densenet121_tensors}
+_MAKERS = {"resnet18": resnet18_tensors, "densenet121": densenet121_tensors}
 HEADS = {"resnet18": "fc", "densenet121": "classifier"}
 WEIGHTS = {"resnet18": 102, "densenet121": 606}
 
 
+@functools.cache
+def state_dict(network) -> StateDict:
+    """Returns the tensors of a network, made once; tests change only copies."""
+    return _MAKERS[network]()
+
+
+@pytest.fixture(scope="module")
+def built():
+    """Returns a function from a name to a network for `CLASSES`, built once."""
+    return functools.cache(lambda name: build_model(name, num_classes=CLASSES))
+
+
 @pytest.mark.parametrize("network", NETWORKS)
-def test_equal_logits(network):
-    tensors = TENSORS[network]()
-    model = build_model(network, num_classes=CLASSES)
+def test_equal_logits(network, built):
+    tensors, model = state_dict(network), built(network)
     assert assign(model, tensors) == WEIGHTS[network]
     images = np.random.default_rng(1).normal(size=(2, 224, 224, 3)).astype("float32")
     expected = getattr(Forward(tensors), network)(images)
@@ -169,8 +182,8 @@ def test_equal_logits(network):
     np.testing.assert_allclose(logits, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_the_names_of_the_published_densenet121():
-    new = densenet121_tensors()
+def test_the_names_of_the_published_densenet121(built):
+    new = state_dict("densenet121")
     old = {}
     for name, tensor in new.items():
         if ".denselayer" in name:
@@ -180,20 +193,23 @@ def test_the_names_of_the_published_densenet121():
             old[name] = tensor
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
     assert "features.norm0.weight" in old
-    models = [build_model("densenet121", num_classes=CLASSES) for _ in range(2)]
-    for model, tensors in zip(models, (new, old), strict=True):
+    model, assigned = built("densenet121"), []
+    for tensors in (new, old):
+        for weight in model.weights:
+            weight.assign(np.zeros(weight.shape))
         assert assign(model, tensors) == 606
-    for one, other in zip(models[0].weights, models[1].weights, strict=True):
+        assigned.append([weight.numpy() for weight in model.weights])
+    for one, other in zip(*assigned, strict=True):
         np.testing.assert_array_equal(one, other)
     both = old | {"features.denseblock1.denselayer1.norm1.weight": np.ones(64)}
     with pytest.raises(CheckpointError, match="norm1.weight must have one name"):
-        assign(models[0], both)
+        assign(model, both)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_without_the_head(network):
     model = build_model(network, num_classes=3)
-    tensors = TENSORS[network]()
+    tensors = state_dict(network)
     start = [weight.numpy() for weight in model.weights[-2:]]
     assert num_classes(network, tensors) == CLASSES
     assert assign(model, tensors, head=False) == WEIGHTS[network] - 2
@@ -237,9 +253,8 @@ def _with(name, value):
         (_with("bn1.bias", np.zeros(())), r"shape \(64,\), received \(\)"),
     ],
 )
-def test_another_network_is_refused_without_changes(harm, message):
-    tensors = resnet18_tensors()
-    model = build_model("resnet18", num_classes=CLASSES)
+def test_another_network_is_refused_without_changes(harm, message, built):
+    tensors, model = dict(state_dict("resnet18")), built("resnet18")
     start = [weight.numpy() for weight in model.weights]
     harm(tensors)
     with pytest.raises(CheckpointError, match=message) as caught:
