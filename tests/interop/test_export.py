@@ -2,7 +2,6 @@ import dataclasses
 import importlib.util
 import json
 import os
-import shutil
 import signal
 import zipfile
 
@@ -21,6 +20,7 @@ from resnet_tf.interop import export as export_module
 from resnet_tf.interop import export_formats
 from resnet_tf.interop.export import export, failures
 from resnet_tf.interop.export_formats import FORMATS
+from tests.bare import bare
 
 TEMPERATURE = 1.5
 # Bounds of a file's size, in bytes per parameter.
@@ -42,10 +42,12 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def ckpt(trained, tmp_path_factory):
+def ckpt(tiny, tmp_path_factory):
     """ResNet-8, trained on the digits, with a temperature."""
-    folder = tmp_path_factory.mktemp("run")
-    shutil.copytree(trained, folder, dirs_exist_ok=True)
+    folder = tmp_path_factory.mktemp("run") / "run"
+    steps = {"train_steps": 60, "report_freq": 60, "steps_per_call": 0}
+    with bare():
+        resnet_tf.train(tiny(train_batch_size=64, **steps), folder)
     metrics = json.loads((folder / "metrics.json").read_text())
     metrics["calibration"] = {"temperature": TEMPERATURE}
     (folder / "metrics.json").write_text(json.dumps(metrics))
@@ -55,9 +57,10 @@ def ckpt(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def original(ckpt):
     """Returns the error of `ckpt`, 17 images and its probabilities for them."""
-    images = load_split(DataConfig(dataset="digits"), "test").images[:17]
-    shares = resnet_tf.load_pretrained(ckpt).predict_images(images)
-    return resnet_tf.evaluate(ckpt)["error"], images, shares
+    split = load_split(DataConfig(dataset="digits"), "test")
+    shares = resnet_tf.load_pretrained(ckpt).predict_images(split.images)
+    error = 100 * np.mean(shares.argmax(-1) != split.labels)
+    return error, split.images[:17], shares[:17]
 
 
 def exported(ckpt, name, output, tmp_path, capsys):
@@ -85,12 +88,16 @@ def about(path, name):
         return json.loads(archive.read("metadata.json"))
 
 
-def run(path, name, images):
-    """Returns the outputs of a file in its own runtime."""
+def opened(path, name):
+    """Returns a function from images to the outputs of a file in its own runtime."""
     if name == "saved_model":
-        loaded = tf.saved_model.load(path)
-        outputs = loaded.signatures["serving_default"](images=tf.constant(images))
-        return {key: value.numpy() for key, value in outputs.items()}
+        signature = tf.saved_model.load(path).signatures["serving_default"]
+
+        def run(images):
+            outputs = signature(images=tf.constant(images))
+            return {key: value.numpy() for key, value in outputs.items()}
+
+        return run
     if name == "onnx":
         import onnxruntime
 
@@ -99,12 +106,17 @@ def run(path, name, images):
         assert (given.name, given.type) == ("images", "tensor(uint8)")
         assert given.shape == ["N", 32, 32, 3]
         keys = [output.name for output in session.get_outputs()]
-        return dict(zip(keys, session.run(None, {"images": images}), strict=True))
+        return lambda images: dict(
+            zip(keys, session.run(None, {"images": images}), strict=True)
+        )
     from ai_edge_litert.interpreter import Interpreter
 
-    runner = Interpreter(str(path)).get_signature_runner()
-    assert runner.get_input_details()["images"]["dtype"] == np.uint8
-    return runner(images=images)
+    def run(images):
+        runner = Interpreter(str(path)).get_signature_runner()
+        assert runner.get_input_details()["images"]["dtype"] == np.uint8
+        return runner(images=images)
+
+    return run
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -126,7 +138,8 @@ def test_a_file_of_each_format(ckpt, original, name, tmp_path, capsys):
     low, high = BYTES.get(name, (4, 5))  # a SavedModel contains its graph as well
     assert low < record["bytes"] / found["parameters"] < high or name == "saved_model"
     assert found["input"] == "uint8 (N, 32, 32, 3), RGB"
-    outputs = run(output, name, images)
+    run = opened(output, name)
+    outputs = run(images)
     assert {key: (v.shape, str(v.dtype)) for key, v in outputs.items()} == {
         "logits": ((17, 10), "float32"),
         "probabilities": ((17, 10), "float32"),
@@ -137,7 +150,7 @@ def test_a_file_of_each_format(ckpt, original, name, tmp_path, capsys):
     assert found["other_sizes"] == "refused"
     for shape in OTHER_SHAPES:
         with pytest.raises(Exception, match=REFUSED[name]):
-            run(output, name, np.zeros(shape, np.uint8))
+            run(np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +217,7 @@ def test_preprocessing_is_inside(cifar, no_data, tmp_path, settings, atol):
     assert found["metadata"]["class_names"][3] == "cat"
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     shares = resnet_tf.load_pretrained(ckpt).predict_images(images)
-    outputs = run(tmp_path / "m", "tflite", images)
+    outputs = opened(tmp_path / "m", "tflite")(images)
     np.testing.assert_allclose(outputs["probabilities"], shares, atol=atol)
 
 

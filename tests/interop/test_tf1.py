@@ -1,6 +1,8 @@
 """Checkpoints that TensorFlow 1's Saver writes from a graph like the original's."""
 
 import dataclasses
+import functools
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,6 +112,31 @@ def write(
         return Written(Path(path), session.run(logits))
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Returns a function that writes a network once and runs it on `images`."""
+    images = np.random.default_rng(0).normal(size=(8, 32, 32, 3)).astype("float32")
+
+    @functools.cache
+    def make(blocks=1, version=V2, classes=10) -> Written:
+        folder = tmp_path_factory.mktemp("tf1")
+        return write(folder, images, blocks, version, classes=classes)
+
+    return make
+
+
+@pytest.fixture
+def copied(written, tmp_path):
+    """Returns a function that copies a network that a test changes."""
+
+    def copy(version) -> Path:
+        original = written(version=version).prefix
+        shutil.copytree(original.parent, tmp_path, dirs_exist_ok=True)
+        return tmp_path / original.name
+
+    return copy
+
+
 def save_tensors(folder, tensors) -> Path:
     """Saves arrays by name."""
     with tf.Graph().as_default(), v1.Session() as session:
@@ -146,7 +173,7 @@ def assert_near(logits, expected, tolerance=1e-4):
     assert np.abs(logits - expected).max() <= tolerance * np.abs(expected).max()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pixels() -> np.ndarray:
     """Twelve random uint8 images."""
     generator = np.random.default_rng(1)
@@ -155,7 +182,7 @@ def pixels() -> np.ndarray:
     return (shades + noise).astype(np.uint8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def whitened(pixels) -> np.ndarray:
     """The same images, each with mean 0 and standard deviation 1."""
     values = pixels.astype("float64")
@@ -166,17 +193,17 @@ def whitened(pixels) -> np.ndarray:
 
 @pytest.mark.parametrize("version", [V1, V2], ids=["V1", "V2"])
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_the_logits_equal_the_originals(tmp_path, images, blocks, version):
-    written = write(tmp_path, images, blocks, version)
-    model, source, used = load(written.prefix)
+def test_the_logits_equal_the_originals(written, images, blocks, version):
+    made = written(blocks, version)
+    model, source, used = load(made.prefix)
     config = source.config
-    assert_near(model(images).numpy(), written.logits)
+    assert_near(model(images).numpy(), made.logits)
     assert model.name == f"resnet{6 * blocks + 2}"
     assert config.recipe == "wenxinxu"
     assert config.model.bn_eval == "batch"
     assert (config.data.dataset, config.data.normalization) == ("cifar10", "whitening")
     assert used == 18 * blocks + 5
-    name = written.prefix.name + (".index" if version == V2 else "")
+    name = made.prefix.name + (".index" if version == V2 else "")
     assert source.files[0].name == name
     (note,) = source.notes
     assert "bn_eval=batch" in note and "\n" not in note
@@ -204,10 +231,8 @@ def test_variables_of_training_are_skipped(tmp_path, images):
         (V2, ["", ".meta", ".index", ".data-00000-of-00001"]),
     ],
 )
-def test_a_checkpoint_is_recognized_by_each_of_its_files(
-    tmp_path, images, version, suffixes
-):
-    prefix = write(tmp_path, images, version=version).prefix
+def test_a_checkpoint_is_recognized_by_each_of_its_files(written, version, suffixes):
+    prefix = written(version=version).prefix
     assert prefix.name == f"model.ckpt-{STEP}"
     for suffix in suffixes:
         name = f"{prefix}{suffix}"
@@ -260,10 +285,8 @@ def test_a_weight_of_text_is_refused(tmp_path):
     ("version", "suffix"), [(V1, ""), (V2, ".index"), (V2, ".data-00000-of-00001")]
 )
 @pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
-def test_a_damaged_checkpoint_is_refused_in_one_line(
-    tmp_path, images, version, suffix, damage
-):
-    prefix = write(tmp_path, images, version=version).prefix
+def test_a_damaged_checkpoint_is_refused_in_one_line(copied, version, suffix, damage):
+    prefix = copied(version)
     file = Path(f"{prefix}{suffix}")
     content = bytearray(file.read_bytes())
     middle = len(content) // 2
@@ -295,52 +318,55 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(
         ("conv0/gamma", np.ones(16), "conv0/gamma must be float32 .* float64"),
     ],
 )
-def test_another_network_is_refused(tmp_path, images, name, value, message):
-    tensors = tensors_of(write(tmp_path, images).prefix)
+def test_another_network_is_refused(tmp_path, written, name, value, message):
+    tensors = tensors_of(written().prefix)
     if value is None:
         del tensors[name]
     else:
         tensors[name] = value
-    other = tmp_path / "other"
-    other.mkdir()
     with pytest.raises(CheckpointError, match=message) as caught:
-        load(save_tensors(other, tensors))
+        load(save_tensors(tmp_path, tensors))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("classes", "dataset"), [(100, "cifar100"), (7, "folder")])
-def test_the_data_set_follows_from_the_classes(tmp_path, images, classes, dataset):
-    written = write(tmp_path, images, classes=classes)
-    model, source, _ = load(written.prefix)
+def test_the_data_set_follows_from_the_classes(written, images, classes, dataset):
+    made = written(classes=classes)
+    model, source, _ = load(made.prefix)
     config = source.config
-    assert_near(model(images).numpy(), written.logits)
+    assert_near(model(images).numpy(), made.logits)
     assert (config.data.dataset, config.model.num_classes) == (dataset, classes)
 
 
-def test_the_published_error_of_the_original(tmp_path, images):
-    source = read_tf1(write(tmp_path, images, blocks=5).prefix)
+def test_the_published_error_of_the_original(written):
+    source = read_tf1(written(blocks=5).prefix)
     assert source.family == "wenxinxu/resnet-in-tensorflow ResNet-32"
     assert source.published.error == 6.7
     assert source.config.data.validation_size == 0
     assert source.config.data.sampling == "window"
 
 
-def test_statistics_of_training_images(tmp_path, pixels, whitened):
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory, pixels, whitened):
+    """A network for `whitened`, and with the averages of `pixels`."""
+    made = write(tmp_path_factory.mktemp("averaged"), whitened)
+    return made, load(made.prefix, pixels)
+
+
+def test_statistics_of_training_images(averaged, whitened):
     """One batch, whitened like the original's images, gives its own statistics."""
-    written = write(tmp_path, whitened)
-    model, source, _ = load(written.prefix, pixels)
+    made, (model, source, _) = averaged
     assert source.config.model.bn_eval == "moving"
     assert "computed them from 12 training images" in source.notes[0]
     moving = model(whitened).numpy()
-    assert_near(moving, written.logits, 1e-2)
+    assert_near(moving, made.logits, 1e-2)
     # Single images give the same logits as the batch.
     singly = np.concatenate([model(image[None]).numpy() for image in whitened])
     assert_near(singly, moving)
 
 
-def test_the_import_can_be_saved_as_a_checkpoint(tmp_path, pixels, whitened):
-    written = write(tmp_path, whitened)
-    model, source, _ = load(written.prefix, pixels)
+def test_the_import_can_be_saved_as_a_checkpoint(tmp_path, averaged, whitened):
+    _, (model, source, _) = averaged
     config = source.config
     save_checkpoint(tmp_path / "ours", model, config, {})
     loaded = load_checkpoint(tmp_path / "ours")
@@ -349,8 +375,8 @@ def test_the_import_can_be_saved_as_a_checkpoint(tmp_path, pixels, whitened):
     assert build_model(loaded.config.model).count_params() == model.count_params()
 
 
-def test_the_import_command(tmp_path, images):
-    prefix = write(tmp_path, images).prefix
+def test_the_import_command(tmp_path, written):
+    prefix = written().prefix
     main(["import", str(prefix), f"--output={tmp_path / 'out'}"])
     again = read_config(tmp_path / "out" / "config.json")
     assert (again.model.order, again.model.bn_eval) == ("pre", "batch")
@@ -358,8 +384,8 @@ def test_the_import_command(tmp_path, images):
     assert "wenxinxu" in card and "bn_eval=batch; moving averages: none" in card
 
 
-def test_the_command_computes_the_averages(tmp_path, images, fake_cifar, capsys):
-    prefix, output = write(tmp_path, images).prefix, tmp_path / "out"
+def test_the_command_computes_the_averages(tmp_path, written, fake_cifar, capsys):
+    prefix, output = written().prefix, tmp_path / "out"
     where = [f"--data_dir={fake_cifar}", f"--cache_dir={tmp_path / 'cache'}"]
     main(["import", str(prefix), f"--output={output}", *where])
     loaded = load_checkpoint(output)
@@ -380,8 +406,8 @@ def test_the_command_computes_the_averages(tmp_path, images, fake_cifar, capsys)
     )
 
 
-def test_batch_statistics_can_be_kept(tmp_path, images, fake_cifar):
-    prefix, output = write(tmp_path, images).prefix, tmp_path / "out"
+def test_batch_statistics_can_be_kept(tmp_path, written, fake_cifar):
+    prefix, output = written().prefix, tmp_path / "out"
     where = [f"--data_dir={fake_cifar}", f"--cache_dir={tmp_path / 'cache'}"]
     main(["import", str(prefix), f"--output={output}", "--bn_eval=batch", *where])
     loaded = load_checkpoint(output)
@@ -392,8 +418,8 @@ def test_batch_statistics_can_be_kept(tmp_path, images, fake_cifar):
     assert loaded.metrics["n_test"] == 37
 
 
-def test_without_the_images_for_the_averages(tmp_path, images, capsys):
-    prefix, output = write(tmp_path, images).prefix, tmp_path / "out"
+def test_without_the_written_for_the_averages(tmp_path, written, capsys):
+    prefix, output = written().prefix, tmp_path / "out"
     with pytest.raises(SystemExit) as caught:
         main(["import", str(prefix), f"--output={output}", f"--data_dir={tmp_path}"])
     assert caught.value.code == 3
