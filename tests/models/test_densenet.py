@@ -40,23 +40,23 @@ def test_exact_parameter_counts(settings, parameters):
 
 def test_the_shape_after_every_stage(images):
     model = build_densenet(config(), features=True)
-    shapes = {name: tuple(x.shape) for name, x in model(images).items()}
+    shapes = {name: tuple(x.shape) for name, x in model(images[:2]).items()}
     assert shapes == {
-        "stem": (8, 32, 32, 16),
-        "stage1": (8, 32, 32, 160),
-        "stage2": (8, 16, 16, 304),
-        "stage3": (8, 8, 8, 448),
-        "logits": (8, 10),
+        "stem": (2, 32, 32, 16),
+        "stage1": (2, 32, 32, 160),
+        "stage2": (2, 16, 16, 304),
+        "stage3": (2, 8, 8, 448),
+        "logits": (2, 10),
     }
 
 
 def test_the_shape_after_every_stage_with_bottleneck_and_compression():
-    model = build_densenet(config(depth=100, **BC), features=True)
+    model = build_densenet(config(depth=40, **BC), features=True)
     assert {name: tuple(x.shape[1:]) for name, x in model.output.items()} == {
         "stem": (32, 32, 24),
-        "stage1": (32, 32, 216),
-        "stage2": (16, 16, 300),
-        "stage3": (8, 8, 342),
+        "stage1": (32, 32, 24 + 6 * 12),
+        "stage2": (16, 16, 48 + 6 * 12),
+        "stage3": (8, 8, 60 + 6 * 12),
         "logits": (10,),
     }
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from resnet_tf import ModelConfig, build_model
+from resnet_tf.config import NETWORKS
 from resnet_tf.layers import BatchNorm, MaxPool, TorchConv2D
 from resnet_tf.models.imagenet import build_imagenet_densenet, build_imagenet_resnet
 from tests.models.built import built
@@ -37,8 +38,10 @@ def test_the_shape_after_every_stage(name):
     ("name", "buffers"),
     [("resnet18_cifar", 9_600), ("resnet34_cifar", 17_024), ("densenet121", 83_648)],
 )
-def test_batch_norm_buffers(name, buffers):
-    assert count(built(name).non_trainable_weights) == buffers
+def test_parameters_and_batch_norm_buffers(name, buffers):
+    model = built(name)
+    assert count(model.trainable_weights) == NETWORKS[name].published.parameters
+    assert count(model.non_trainable_weights) == buffers
 
 
 def test_the_wide_stem():
