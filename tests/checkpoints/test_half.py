@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -12,15 +15,22 @@ from resnet_tf.checkpoints.weights import (
 from resnet_tf.errors import CheckpointError
 
 
-@pytest.fixture
-def folder(tiny, tmp_path):
+@pytest.fixture(scope="module")
+def saved(tiny, tmp_path_factory):
     config = tiny()
     model = build_model(config.model)
     generator = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(generator.uniform(0.5, 1.5, weight.shape))
-    save_checkpoint(tmp_path / "c", model, config, {"step": 3})
-    return tmp_path / "c"
+    folder = tmp_path_factory.mktemp("saved") / "c"
+    save_checkpoint(folder, model, config, {"step": 3})
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    """A copy that a test can change."""
+    return Path(shutil.copytree(saved, tmp_path / "c"))
 
 
 @pytest.fixture

@@ -17,11 +17,17 @@ from resnet_tf.evaluation.evaluate import subject
 NAMES = ["config.json", "metrics.json", "model.weights.h5"]
 
 
+@pytest.fixture(scope="module")
+def saved(tiny, tmp_path_factory):
+    config, folder = tiny(), tmp_path_factory.mktemp("saved") / "c"
+    save_checkpoint(folder, build_model(config.model), config, {"step": 3})
+    return folder
+
+
 @pytest.fixture
-def folder(tiny, tmp_path):
-    config = tiny()
-    save_checkpoint(tmp_path / "c", build_model(config.model), config, {"step": 3})
-    return tmp_path / "c"
+def folder(saved, tmp_path):
+    """A copy that a test can change."""
+    return Path(shutil.copytree(saved, tmp_path / "c"))
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 import errno
 import json
 import os
+import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -18,20 +20,27 @@ from resnet_tf.disk import sha256
 from resnet_tf.errors import CheckpointError
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(tiny):
     return tiny()
 
 
-@pytest.fixture
-def folder(config, tmp_path):
+@pytest.fixture(scope="module")
+def saved(config, tmp_path_factory):
     """A checkpoint with weights and statistics that all changed."""
     model = build_model(config.model)
     generator = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(generator.uniform(0.5, 1.5, weight.shape))
-    save_checkpoint(tmp_path / "c", model, config, {"step": 3})
-    return tmp_path / "c"
+    folder = tmp_path_factory.mktemp("saved") / "c"
+    save_checkpoint(folder, model, config, {"step": 3})
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    """A copy that a test can change."""
+    return Path(shutil.copytree(saved, tmp_path / "c"))
 
 
 def test_a_checkpoint_describes_itself(folder, config, images):
