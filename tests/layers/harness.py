@@ -54,7 +54,7 @@ def _check_graph(layer, inputs):
         eager = layer(inputs, **options)
         moved = layer.get_weights()
         layer.set_weights(start)
-        graph = tf.function(lambda x, o=options: layer(x, **o))(inputs)
+        graph = tf.function(lambda x, o=options: layer(x, **o), autograph=False)(inputs)
         np.testing.assert_allclose(eager, graph, rtol=1e-5, atol=1e-5)
         for one, other in zip(moved, layer.get_weights(), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

@@ -34,7 +34,7 @@ class _Block:
         for weight, value in zip(self.averages, self.start, strict=True):
             weight.assign(value)
 
-        @tf.function
+        @tf.function(autograph=False)
         def call():
             variables = [weight.value for weight in self.weights]
             with tf.GradientTape() as tape, native.computing(own):

@@ -34,7 +34,7 @@ class _Blocks:
             weight.assign(value)
         trained = [w for layer in self.layers for w in layer.trainable_weights]
 
-        @tf.function
+        @tf.function(autograph=False)
         def call():
             values = [self.x, *(weight.value for weight in trained)]
             seed = dropout_seed(tf.constant([1, 2], tf.int64))
