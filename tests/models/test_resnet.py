@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -15,10 +17,16 @@ from tests.models.counts import count
 PARAMETERS = {3: 269_722, 5: 464_154, 7: 658_586, 9: 853_018, 18: 1_727_962}
 
 
+@functools.cache
+def built(config, **options):
+    """Returns a network that many tests read and no test changes, built once."""
+    return build_resnet(config, **options)
+
+
 @pytest.mark.parametrize("n", [3, 5, 7, 9, pytest.param(18, marks=pytest.mark.slow)])
 def test_exact_parameter_counts(n):
     config = ModelConfig(num_residual_blocks=n, order="pre")
-    model = build_resnet(config)
+    model = built(config)
     assert count(model.trainable_weights) == PARAMETERS[n] == 97_216 * n - 21_926
     assert model.name == f"resnet{6 * n + 2}"
     assert config.layers_deep == 6 * n + 2
@@ -32,19 +40,19 @@ def test_exact_parameter_counts(n):
 )
 def test_the_parameters_of_a_shortcut(shortcut, more, n, order):
     config = ModelConfig(num_residual_blocks=n, order=order, shortcut=shortcut)
-    model = build_resnet(config)
+    model = built(config)
     assert count(model.trainable_weights) == 97_216 * n - 21_926 + more
 
 
 @pytest.mark.parametrize("shortcut", ["A-pool", "A-subsample", "A-append", "none"])
 def test_every_block_has_the_shortcut_of_the_config(shortcut):
-    model = build_resnet(ModelConfig(num_residual_blocks=2, shortcut=shortcut))
+    model = built(ModelConfig(num_residual_blocks=2, shortcut=shortcut))
     kinds = [x.shortcut_kind for x in model.layers if "_block" in x.name]
     assert kinds == [shortcut] * 6
 
 
 def test_projections_are_at_the_two_transitions():
-    model = build_resnet(ModelConfig(num_residual_blocks=2, shortcut="B"))
+    model = built(ModelConfig(num_residual_blocks=2, shortcut="B"))
     kinds = {x.name: x.shortcut_kind for x in model.layers if "_block" in x.name}
     assert [name for name, kind in kinds.items() if kind == "B"] == [
         "stage2_block1",
@@ -55,7 +63,7 @@ def test_projections_are_at_the_two_transitions():
 
 @pytest.mark.parametrize("padding", ["end", "both"])
 def test_stride_padding_reaches_the_blocks(padding):
-    model = build_resnet(ModelConfig(num_residual_blocks=1, stride_padding=padding))
+    model = built(ModelConfig(num_residual_blocks=1, stride_padding=padding))
     blocks = [x for x in model.layers if "_block" in x.name]
     assert {x.stride_padding for x in blocks} == {padding}
 
@@ -68,7 +76,7 @@ def bottleneck(n: int, **settings) -> ModelConfig:
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_exact_parameter_counts_with_bottleneck(n):
-    model = build_resnet(bottleneck(n))
+    model = built(bottleneck(n))
     # A block from c to f channels: BN, 1x1, BN, 3x3, BN, 1x1 and the projection.
     expected, c = 27 * 16, 16
     for f in (64, 128, 256):
@@ -83,7 +91,7 @@ def test_exact_parameter_counts_with_bottleneck(n):
 
 
 def test_the_stages_with_bottleneck():
-    model = build_resnet(bottleneck(2), features=True)
+    model = built(bottleneck(2), features=True)
     assert {name: tuple(x.shape[1:]) for name, x in model.output.items()} == {
         "stem": (32, 32, 16),
         "stage1": (32, 32, 64),
@@ -94,7 +102,7 @@ def test_the_stages_with_bottleneck():
 
 
 def test_the_order_of_the_layers_with_bottleneck():
-    model = build_resnet(bottleneck(2))
+    model = built(bottleneck(2))
     blocks = [f"stage{s}_block{b}" for s in (1, 2, 3) for b in (1, 2)]
     assert [layer.name for layer in model.layers] == [
         *("images", "stem_conv"),
@@ -108,19 +116,19 @@ def test_the_order_of_the_layers_with_bottleneck():
 
 
 def test_a_hundred_classes_cost_5850_parameters_more():
-    model = build_resnet(ModelConfig(num_residual_blocks=3, num_classes=100))
+    model = built(ModelConfig(num_residual_blocks=3, num_classes=100))
     assert count(model.trainable_weights) == 269_722 + 5_850
 
 
 def test_batch_norm_buffers():
-    model = build_resnet(ModelConfig(num_residual_blocks=3))
+    model = built(ModelConfig(num_residual_blocks=3))
     assert count(model.non_trainable_weights) == 1_376
     assert model.count_params() == 271_098
 
 
 @pytest.mark.parametrize("order", ["post", "pre"])
 def test_the_shape_after_every_stage(order, images):
-    model = build_resnet(ModelConfig(num_residual_blocks=2, order=order), features=True)
+    model = built(ModelConfig(num_residual_blocks=2, order=order), features=True)
     shapes = {name: tuple(x.shape) for name, x in model(images).items()}
     assert shapes == {
         "stem": (8, 32, 32, 16),
@@ -133,7 +141,7 @@ def test_the_shape_after_every_stage(order, images):
 
 @pytest.mark.parametrize("order", ["post", "pre"])
 def test_the_order_of_the_layers(order):
-    model = build_resnet(ModelConfig(num_residual_blocks=2, order=order))
+    model = built(ModelConfig(num_residual_blocks=2, order=order))
     names = [layer.name for layer in model.layers]
     blocks = [f"stage{s}_block{b}" for s in (1, 2, 3) for b in (1, 2)]
     final = ["final_bn", "final_relu"] if order == "pre" else []
@@ -144,7 +152,7 @@ def test_the_order_of_the_layers(order):
 
 
 def test_only_the_first_block_starts_with_a_bare_convolution():
-    model = build_resnet(ModelConfig(num_residual_blocks=2, order="pre"))
+    model = built(ModelConfig(num_residual_blocks=2, order="pre"))
     blocks = [x for x in model.layers if isinstance(x, PreActResidualBlock)]
     assert [block.preactivate for block in blocks] == [
         False,
@@ -157,7 +165,7 @@ def test_only_the_first_block_starts_with_a_bare_convolution():
 
 
 def test_strides_are_in_the_first_blocks_of_stages_2_and_3():
-    model = build_resnet(ModelConfig(num_residual_blocks=2))
+    model = built(ModelConfig(num_residual_blocks=2))
     strides = {b.name: b.strides for b in model.layers if hasattr(b, "shortcut")}
     assert [name for name, value in strides.items() if value == 2] == [
         "stage2_block1",
@@ -169,7 +177,7 @@ def test_settings_reach_every_layer():
     config = ModelConfig(
         num_residual_blocks=1, bn_epsilon=1e-3, bn_momentum=0.5, bn_eval="batch"
     )
-    model = build_resnet(config)
+    model = built(config)
     norms = [x for x in model._flatten_layers() if isinstance(x, BatchNorm)]
     assert len(norms) == 7
     settings = {(x.momentum, x.epsilon, x.evaluation) for x in norms}
@@ -178,14 +186,14 @@ def test_settings_reach_every_layer():
 
 def test_with_bn_eval_batch_logits_depend_on_the_batch(images):
     for bn_eval, depends in (("moving", False), ("batch", True)):
-        model = build_resnet(ModelConfig(num_residual_blocks=1, bn_eval=bn_eval))
+        model = built(ModelConfig(num_residual_blocks=1, bn_eval=bn_eval))
         alone, together = model(images[:1]).numpy(), model(images).numpy()[:1]
         assert np.allclose(alone, together, atol=1e-4) != depends
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_logits_are_float32_and_finite(dtype, images):
-    model = build_resnet(ModelConfig(num_residual_blocks=1), dtype=dtype)
+    model = built(ModelConfig(num_residual_blocks=1), dtype=dtype)
     logits = model(images).numpy()
     assert logits.dtype == "float32" and np.isfinite(logits).all()
     assert model.get_layer("stage1_block1").compute_dtype == dtype.removeprefix(
