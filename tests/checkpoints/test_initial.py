@@ -275,7 +275,8 @@ def test_settings_that_do_not_match_the_source(name, tiny):
 
 def test_from_imagenet(monkeypatch):
     """Equal logits, from Keras's own network with random weights."""
-    theirs = keras.applications.DenseNet121(weights=None)
+    shape = (64, 64, 3)  # smaller than for ImageNet
+    theirs = keras.applications.DenseNet121(weights=None, input_shape=shape)
     generator = np.random.default_rng(0)
     for weight in theirs.weights:
         if weight.name != "kernel":
@@ -283,7 +284,7 @@ def test_from_imagenet(monkeypatch):
     theirs.get_layer("bn").moving_variance.assign(np.zeros(1024))
     monkeypatch.setattr(initial, "_imagenet_densenet121", lambda: theirs)
     config = finetune("densenet121", "imagenet")
-    model = build_model(config.model)
+    model = build_model(config.model, input_shape=shape)
     head = model.get_layer(HEAD)
     kernel = head.kernel.numpy()
     assert initialize(model, config) == line("imagenet", 1000, 606)
@@ -292,7 +293,7 @@ def test_from_imagenet(monkeypatch):
     variance = model.get_layer("final_bn").moving_variance
     np.testing.assert_allclose(variance, np.full(1024, 1e-8), rtol=1e-6)
 
-    images = generator.normal(size=(2, 224, 224, 3)).astype("float32")
+    images = generator.normal(size=(2, *shape)).astype("float32")
     pooled = keras.Model(theirs.input, theirs.get_layer("avg_pool").output)(images)
     expected = pooled.numpy() @ kernel
     largest = np.abs(expected).max()
