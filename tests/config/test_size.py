@@ -30,7 +30,17 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("values", SMALL.values(), ids=SMALL)
+# Their families have a shallower network or one with a narrower stem.
+DEEP = ("resnet34_cifar", "densenet121")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(values, id=name, marks=[pytest.mark.slow] if name in DEEP else [])
+        for name, values in SMALL.items()
+    ],
+)
 def test_the_computed_size_equals_the_built_network(values):
     config = ModelConfig(**values)
     model = build_model(config)

@@ -12,20 +12,18 @@ from resnet_tf.checkpoints.weights import load_weights_strictly
 from resnet_tf.config import NETWORKS, named_network, network_size
 from tests.models.counts import count
 
-# Networks that take more than ten seconds or a gigabyte.
-HUGE = {
-    "resnet1202",
-    "preact1001",
-    "densenet100_k24",
-    "densenet_bc250_k24",
-    "densenet_bc190_k40",
+# Networks whose sizes take more than two seconds to count. A shallower network of the
+# same family stays in the default run.
+DEEPEST = {
+    *("resnet110", "resnet1202", "preact1001", "densenet121", "densenet_bc100_k12"),
+    *("densenet100_k12", "densenet100_k24", "densenet_bc250_k24", "densenet_bc190_k40"),
 }
-LARGE = HUGE | {
-    "resnet110",
-    "preact164",
-    "densenet100_k12",
-    "densenet121_cifar",
-    "densenet121",
+# The same for the gradients and the logits, which take longer. Here a narrower network
+# counts as well.
+DEEP = DEEPEST | {
+    *("resnet32", "resnet44", "resnet56", "resnet34_cifar", "preact164"),
+    *("densenet121_cifar", "densenet40_k12_stem24"),
+    *("densenet_bc40_k48", "densenet_bc40_k60"),
 }
 UNITS = ("conv_1x1", "reduce_3x3", "conv_3x3", "reduce_5x5", "conv_5x5", "conv_pool")
 # Biases that batch norm subtracts again, so the loss does not depend on them.
@@ -63,13 +61,13 @@ def model(request):
     return build_model(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_images(model):
     shape = (2, *model.input_shape[1:])
     return tf.constant(np.random.default_rng(0).normal(size=shape), "float32")
 
 
-@networks(slow=HUGE)
+@networks(slow=DEEPEST)
 def test_the_network_has_the_published_size(model):
     published = NETWORKS[model.name].published
     assert count(model.trainable_weights) == published.parameters
@@ -78,7 +76,7 @@ def test_the_network_has_the_published_size(model):
     assert (row.reason, row.verdict, row.facts.other) == ("", "agrees", 0)
 
 
-@networks(slow=LARGE)
+@networks(slow=DEEP)
 def test_gradients_reach_every_weight_but_the_silent_biases(model, two_images):
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
@@ -98,16 +96,23 @@ def test_gradients_reach_every_weight_but_the_silent_biases(model, two_images):
             assert np.any(gradient != 0), path
 
 
-@networks(slow=LARGE)
-def test_logits_are_finite_and_differ_between_images(model, two_images):
-    logits = model(two_images).numpy()
+@pytest.fixture(scope="module")
+def logits(model, two_images):
+    """The network's logits for two images, computed once."""
+    return model(two_images).numpy()
+
+
+@networks(slow=DEEP)
+def test_logits_are_finite_and_differ_between_images(logits):
     assert logits.shape == (2, 10) and logits.dtype == "float32"
     assert np.isfinite(logits).all()
     assert np.abs(logits[0] - logits[1]).max() > 1e-3
 
 
-@networks(slow=LARGE)
-def test_a_network_from_the_config_loads_the_weights(model, two_images, tmp_path):
+@networks(slow=DEEP)
+def test_a_network_from_the_config_loads_the_weights(
+    model, two_images, logits, tmp_path
+):
     path = tmp_path / "model.weights.h5"
     model.save_weights(path)
     keras.utils.set_random_seed(1)
@@ -115,4 +120,4 @@ def test_a_network_from_the_config_loads_the_weights(model, two_images, tmp_path
     kernels = [m.get_layer("logits").kernel.numpy() for m in (model, again)]
     assert not np.array_equal(*kernels)
     load_weights_strictly(again, path)
-    np.testing.assert_array_equal(again(two_images), model(two_images))
+    np.testing.assert_array_equal(again(two_images), logits)
