@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import importlib.util
 import json
 import os
@@ -16,6 +17,7 @@ from resnet_tf.cli.main import main
 from resnet_tf.config import DataConfig, ExperimentConfig
 from resnet_tf.data.sources import load_split
 from resnet_tf.errors import OutputError
+from resnet_tf.evaluation.full_pass import FullPass
 from resnet_tf.interop import export as export_module
 from resnet_tf.interop import export_formats
 from resnet_tf.interop.export import export, failures
@@ -55,10 +57,22 @@ def ckpt(tiny, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def original(ckpt):
+def load_once():
+    """Returns a `load_pretrained` that loads each checkpoint once."""
+    return functools.cache(resnet_tf.load_pretrained)
+
+
+@pytest.fixture(scope="module")
+def pass_once():
+    """Returns a `FullPass` that is compiled once for each network."""
+    return functools.cache(FullPass)
+
+
+@pytest.fixture(scope="module")
+def original(ckpt, load_once):
     """Returns the error of `ckpt`, 17 images and its probabilities for them."""
     split = load_split(DataConfig(dataset="digits"), "test")
-    shares = resnet_tf.load_pretrained(ckpt).predict_images(split.images)
+    shares = load_once(str(ckpt)).predict_images(split.images)
     error = 100 * np.mean(shares.argmax(-1) != split.labels)
     return error, split.images[:17], shares[:17]
 
@@ -120,7 +134,11 @@ def opened(path, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_of_each_format(ckpt, original, name, tmp_path, capsys):
+def test_a_file_of_each_format(
+    ckpt, original, load_once, pass_once, name, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(export_module, "load_pretrained", load_once)
+    monkeypatch.setattr(export_module, "FullPass", pass_once)
     evaluated, images, shares = original
     output = tmp_path / "model"
     text, record = exported(ckpt, name, output, tmp_path, capsys)
