@@ -158,6 +158,7 @@ def test_no_source(tiny, tmp_path, monkeypatch):
     )
 
 
+@pytest.fixture(scope="module")
 def small(tiny) -> keras.Model:
     """A small replacement for a large model that is not used."""
     return build_model(tiny().model)
@@ -229,29 +230,29 @@ def test_tensors_outside_of_torchvisions_network_are_named(resnet18, tmp_path):
     )
 
 
-def test_a_file_of_several_networks_points_to_import(tiny, tmp_path):
+def test_a_file_of_several_networks_points_to_import(small, tmp_path):
     tensors = {"layer1.0.conv1.weight": np.ones(4, "float32"), "fc.bias": np.ones(4)}
     two = {f"{net}.{name}": x for net in ("a", "b") for name, x in tensors.items()}
     two["b.fc.bias"] = np.zeros(4)
     path = tmp_path / "two nets.pth"
     write_torch(path, two)
-    assert refused(finetune("resnet18", path), model=small(tiny)) == (
+    assert refused(finetune("resnet18", path), model=small) == (
         f"{path}: it holds 2 networks: choose one with --key of python -m resnet_tf "
         f"import '{path}' --output='two nets_imported', which must be one of 'a', 'b'"
     )
     write_torch(path, {f"a.{x}": y for x, y in tensors.items()} | {
         "head.weight": np.ones((2, 2), "float32")})  # fmt: skip
-    message = refused(finetune("resnet18", path), model=small(tiny))
+    message = refused(finetune("resnet18", path), model=small)
     assert message.endswith(
         f"give 'a' to --key of python -m resnet_tf import '{path}' "
         "--output='two nets_imported'"
     )
 
 
-def test_torchvision_of_another_network(tiny, resnet18, tmp_path):
+def test_torchvision_of_another_network(small, resnet18, tmp_path):
     path = tmp_path / "a.pth"
     write_torch(path, {"fc.bias": np.zeros(1000), "conv1.weight": np.zeros(3)})
-    message = refused(finetune("densenet121", path), model=small(tiny))
+    message = refused(finetune("densenet121", path), model=small)
     assert message == (
         f"{path}: torchvision's densenet121 must have the tensor classifier.bias"
     )
@@ -261,15 +262,15 @@ def test_torchvision_of_another_network(tiny, resnet18, tmp_path):
         "received (3,)"
     )
     config = finetune("resnet18", tmp_path / "b.pth")
-    assert refused(config, model=small(tiny)) == f"{tmp_path}/b.pth is missing"
+    assert refused(config, model=small) == f"{tmp_path}/b.pth is missing"
 
 
 @pytest.mark.parametrize("name", ["a.pth", "imagenet"])
-def test_settings_that_do_not_match_the_source(name, tiny):
+def test_settings_that_do_not_match_the_source(name, tiny, small):
     message = refused(tiny(init_from=name), SettingError)
     assert message.startswith("model must be ") and "densenet121" in message
     config = finetune("densenet121", name, bn_epsilon=1e-3)
-    message = refused(config, SettingError, small(tiny))
+    message = refused(config, SettingError, small)
     assert message == (f"bn_epsilon must be 1e-05 for init_from={name}, received 0.001")
 
 
@@ -307,16 +308,16 @@ def no_cache(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_imagenet_offline(no_cache, tiny, monkeypatch):
+def test_imagenet_offline(no_cache, small, monkeypatch):
     monkeypatch.setattr(initial, "HOST", "127.0.0.1:9")
-    message = refused(finetune("densenet121", "imagenet"), model=small(tiny))
+    message = refused(finetune("densenet121", "imagenet"), model=small)
     assert message == (
         "init_from=imagenet needs a download from 127.0.0.1:9 and 127.0.0.1:9 does "
         "not answer: run it once online, or give torchvision's densenet121 .pth"
     )
 
 
-def test_imagenet_from_the_cache_needs_no_host(no_cache, tiny, monkeypatch):
+def test_imagenet_from_the_cache_needs_no_host(no_cache, small, monkeypatch):
     """The file exists, so the error comes from Keras."""
     cached = no_cache / initial._CACHED
     cached.parent.mkdir()
@@ -328,7 +329,7 @@ def test_imagenet_from_the_cache_needs_no_host(no_cache, tiny, monkeypatch):
 
     monkeypatch.setattr(initial, "answers", lambda host: pytest.fail("asked"))
     monkeypatch.setattr(keras.applications, "DenseNet121", fail)
-    message = refused(finetune("densenet121", "imagenet"), model=small(tiny))
+    message = refused(finetune("densenet121", "imagenet"), model=small)
     assert "the download failed (URL fetch failure on a.h5): run it once" in message
     assert socket.getdefaulttimeout() is None
 
