@@ -47,7 +47,7 @@ REFUSED = {
 def ckpt(tiny, tmp_path_factory):
     """ResNet-8, trained on the digits, with a temperature."""
     folder = tmp_path_factory.mktemp("run") / "run"
-    steps = {"train_steps": 60, "report_freq": 60, "steps_per_call": 0}
+    steps = {"train_steps": 150, "report_freq": 150, "steps_per_call": 0}
     with bare():
         resnet_tf.train(tiny(train_batch_size=64, **steps), folder)
     metrics = json.loads((folder / "metrics.json").read_text())
