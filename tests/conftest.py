@@ -24,7 +24,6 @@ FAKE_TRAIN, FAKE_TEST = 96, 37
 # Files that take more than ten seconds on one core. They run first, so that no process
 # is left with a long file at the end.
 LONG = """
-distribution/test_distribution.py
 training/test_train.py
 models/test_inference.py
 models/test_networks.py
@@ -34,7 +33,6 @@ interop/test_export.py
 training/test_stop.py
 training/test_kernels.py
 test_scripts.py
-test_package.py
 training/test_display.py
 training/test_accumulate.py
 layers/test_dense.py

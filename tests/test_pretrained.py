@@ -10,6 +10,7 @@ import pytest
 import resnet_tf
 from resnet_tf.checkpoints.resolve import pretrained_names, pretrained_root, resolve
 from resnet_tf.evaluation.calibration import softmax
+from resnet_tf.evaluation.full_pass import FullPass
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from golden import IMAGES, LOGITS, generated_images  # noqa: E402
@@ -34,6 +35,15 @@ def test_the_logits_match_the_stored_logits(name):
     assert np.abs(found - logits).max() <= 1e-4 * np.abs(logits).max()
     shares = softmax(logits, stated(name, "metrics.json")["calibration"]["temperature"])
     np.testing.assert_allclose(pretrained.predict_images(images), shares, atol=1e-4)
+
+
+def test_the_network_as_trained_has_the_stored_logits():
+    pretrained = resnet_tf.load_pretrained("model_20")
+    record = stated("model_20", LOGITS)
+    images = generated_images(pretrained.config.data, record["seed"])
+    found = FullPass(pretrained.model, pretrained.config.data).logits(images, IMAGES)
+    logits = np.array(record["logits"])
+    assert np.abs(found - logits).max() <= 1e-4 * np.abs(logits).max()
 
 
 @pytest.mark.slow  # The 50,000 training images are decoded.
