@@ -1,5 +1,6 @@
 """Shared fixtures: two logical devices, tiny networks and a fake CIFAR-10."""
 
+import contextlib
 import gc
 import os
 import signal
@@ -97,12 +98,23 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
-def trained(tiny, tmp_path_factory) -> Path:
+def shared(tmp_path_factory) -> Path:
+    """Returns a folder that all processes of this session share."""
+    root = tmp_path_factory.getbasetemp()
+    return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+
+@pytest.fixture(scope="session")
+def trained(tiny, shared, tmp_path_factory) -> Path:
     """Returns the folder of a run trained on the digits; tests must not change it."""
-    folder = tmp_path_factory.mktemp("trained") / "run"
-    fast = {"train_batch_size": 64, "steps_per_call": 0}
-    with without_pictures():
-        resnet_tf.train(tiny(train_steps=150, report_freq=150, **fast), folder)
+    folder = shared / "trained"
+    if not folder.exists():
+        own = tmp_path_factory.mktemp("trained") / "run"
+        fast = {"train_batch_size": 64, "steps_per_call": 0}
+        with without_pictures():
+            resnet_tf.train(tiny(train_steps=150, report_freq=150, **fast), own)
+        with contextlib.suppress(OSError):  # another process was faster
+            own.rename(folder)
     return folder
 
 
@@ -121,12 +133,10 @@ def bare_trainings():
 
 
 @pytest.fixture(scope="session")
-def real_cifar(tmp_path_factory) -> str:
+def real_cifar(shared) -> str:
     """Returns the cache folder of the real CIFAR-10; all processes share it."""
     if "TFDS_DATA_DIR" not in os.environ:
         pytest.skip("TFDS_DATA_DIR is not set")
-    root = tmp_path_factory.getbasetemp()
-    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
     return str(shared / "cifar")
 
 

@@ -22,7 +22,13 @@ def stated(name: str, file: str) -> dict:
     return json.loads((resolve(name) / file).read_text())
 
 
-@every_model
+@pytest.mark.parametrize(
+    "name",
+    [  # The deepest network takes as long as all others.
+        pytest.param(name, marks=[pytest.mark.slow] if name == "model_110" else [])
+        for name in pretrained_names()
+    ],
+)
 def test_the_logits_match_the_stored_logits(name):
     pretrained = resnet_tf.load_pretrained(name)  # checks the SHA-256
     record = stated(name, LOGITS)

@@ -90,7 +90,9 @@ def test_eval_without_other_flags(run_dir, capsys):
         "loss",
         "per_class_error",
         "preprocessing",
+        "tta",
     }
+    assert result["tta"] == "none"
     assert f"error {result['error']:.2f} % (n = 360, 95 % interval" in out
     assert '"normalization": "mean_std"' in out
 

@@ -133,13 +133,15 @@ def operations() -> str:
                 f"`{record['model']}`",
                 WORKS[record["work"]],
                 record["mixed_precision"],
+                # Records of earlier versions do not name the kernels.
+                record.get("kernels", "tensorflow"),
                 str(record["batch"]),
                 f"{1e3 * record['seconds_allowed']:.0f}",
                 f"{1e3 * record['seconds_measured']:.0f}",
                 ", ".join(itertools.islice(shares, 6)),
             ]
         )
-    head = ["network", "work", "precision", "batch"]
+    head = ["network", "work", "precision", "kernels", "batch"]
     return table([*head, "ms at the peaks", "ms measured", "operations"], rows)
 
 
