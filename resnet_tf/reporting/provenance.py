@@ -14,6 +14,7 @@ from resnet_tf.machine import cpu_name
 
 # Environment variables that TensorFlow reads at start-up and that affect its speed.
 _SETTINGS = (
+    "ONEDNN_MAX_CPU_ISA",
     "TF_ENABLE_ONEDNN_OPTS",
     "TF_NUM_INTEROP_THREADS",
     "TF_NUM_INTRAOP_THREADS",

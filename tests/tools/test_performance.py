@@ -221,6 +221,7 @@ def test_where_the_time_goes(tmp_path, monkeypatch):
         "model": "net",
         "work": "train",
         "mixed_precision": "float32",
+        "kernels": "native_avx2",
         "batch": 8,
         "seconds_allowed": 0.0301,
         "seconds_measured": 0.05,
@@ -232,6 +233,6 @@ def test_where_the_time_goes(tmp_path, monkeypatch):
     (tmp_path / "profiles" / "zero.json").write_text(without)
     monkeypatch.setattr(performance, "BENCHMARKS", tmp_path)
     assert last(performance.operations()) == (
-        "| `net` | training | float32 | 8 | 30 | 50 "
+        "| `net` | training | float32 | native_avx2 | 8 | 30 | 50 "
         "| Op0 25 %, Op1 21 %, Op2 18 %, Op3 14 %, Op4 11 %, Op5 7 % |"
     )
