@@ -132,14 +132,25 @@ class Momentum(Optimizer):
         ):
             if decay:
                 gradient = gradient + decay * variable
-            tf.raw_ops.ResourceApplyMomentum(
-                var=variable.handle,
-                accum=accumulator.handle,
-                lr=rate,
-                grad=gradient,
-                momentum=self._config.momentum,
-                use_nesterov=self._config.nesterov,
-            )
+            self._move(variable, accumulator, gradient, rate, self._config.nesterov)
+
+    def _move(
+        self,
+        variable: tf.Variable,
+        accumulator: tf.Variable,
+        gradient: tf.Tensor,
+        rate: tf.Tensor,
+        nesterov: bool,
+    ) -> None:
+        """Adds a gradient to the accumulator and moves the variable."""
+        tf.raw_ops.ResourceApplyMomentum(
+            var=variable.handle,
+            accum=accumulator.handle,
+            lr=rate,
+            grad=gradient,
+            momentum=self._config.momentum,
+            use_nesterov=nesterov,
+        )
 
 
 class AdamW(Optimizer):
@@ -200,7 +211,7 @@ class AdamW(Optimizer):
             increment(self.updates)
 
 
-class Muon(Optimizer):
+class Muon(Momentum):
     """Nesterov momentum whose step is made orthogonal, for kernels of convolutions.
 
     accumulator = m * accumulator + g and step = g + m * accumulator. A kernel of a
@@ -219,10 +230,6 @@ class Muon(Optimizer):
 
     Reference: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
     """
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.accumulators = self._slots("accumulator")
 
     def _factor(self, variable: keras.Variable) -> float:
         if _is_filter(variable):
@@ -247,14 +254,7 @@ class Muon(Optimizer):
                 step = self._orthogonal(gradient + momentum * moved)
                 _subtract(variable, rate * step)
             else:
-                tf.raw_ops.ResourceApplyMomentum(
-                    var=variable.handle,
-                    accum=accumulator.handle,
-                    lr=rate,
-                    grad=gradient,
-                    momentum=momentum,
-                    use_nesterov=True,
-                )
+                self._move(variable, accumulator, gradient, rate, nesterov=True)
 
     def _orthogonal(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the scaled orthogonal step of a kernel (height, width, in, out)."""
